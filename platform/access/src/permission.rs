@@ -1,0 +1,63 @@
+//! What can be permitted.
+
+/// One thing a principal may be allowed to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Permission {
+    /// See accounts, their roles and state.
+    UserRead,
+    /// Create accounts, change roles, lock.
+    UserManage,
+    /// See demographics, coverages.
+    PatientRead,
+    /// Register and change patients, coverages.
+    PatientWrite,
+    /// Merge and unmerge records, work the duplicate queue.
+    PatientMerge,
+    /// Read the clinical record: allergies, conditions, vitals, notes.
+    RecordRead,
+    /// Write the clinical record.
+    RecordWrite,
+    /// See practitioners, and their shifts.
+    StaffRead,
+    /// Register and change practitioners, plan shifts.
+    StaffManage,
+    /// See leaves.
+    LeaveRead,
+    /// Ask for and withdraw leave.
+    LeaveRequest,
+    /// Approve and reject leave.
+    LeaveDecide,
+    /// Look for free doctors and slots.
+    SlotRead,
+    /// See appointments.
+    AppointmentRead,
+    /// Hold slots, book, confirm, reschedule, cancel; join and answer the waitlist.
+    AppointmentBook,
+    /// Check in, mark and revert no-shows.
+    AppointmentAttend,
+    /// Start and complete consultations.
+    AppointmentTreat,
+    /// See message templates and sent messages.
+    NotificationRead,
+    /// Change templates, resend messages.
+    NotificationManage,
+    /// See and change how a patient wants to be told.
+    PreferenceManage,
+    /// See lag, dead letters, processes, jobs.
+    OpsRead,
+    /// Redrive, discard, rebuild.
+    OpsManage,
+    /// Follow the live stream.
+    StreamRead,
+}
+
+impl Permission {
+    /// Every permission, for tables and tests.
+    pub const ALL: &[Self] = &[
+        Self::UserRead, Self::UserManage, Self::PatientRead, Self::PatientWrite, Self::PatientMerge,
+        Self::RecordRead, Self::RecordWrite, Self::StaffRead, Self::StaffManage, Self::LeaveRead,
+        Self::LeaveRequest, Self::LeaveDecide, Self::SlotRead, Self::AppointmentRead, Self::AppointmentBook,
+        Self::AppointmentAttend, Self::AppointmentTreat, Self::NotificationRead, Self::NotificationManage,
+        Self::PreferenceManage, Self::OpsRead, Self::OpsManage, Self::StreamRead,
+    ];
+}

@@ -1,0 +1,72 @@
+//! Who is asking.
+
+use galen_contracts::ids::{PatientId, PractitionerId, SessionId, UserId};
+
+use crate::roles::Reach;
+use crate::{Permission, Role};
+
+/// An authenticated caller, as the access token says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Principal {
+    /// The account.
+    pub user_id: UserId,
+    /// The login.
+    pub session_id: SessionId,
+    /// Its roles.
+    pub roles: Vec<Role>,
+    /// The patient this account belongs to.
+    pub patient_id: Option<PatientId>,
+    /// The practitioner this account belongs to.
+    pub practitioner_id: Option<PractitionerId>,
+}
+
+/// How far the caller's permission for one request reaches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// Everything.
+    Any,
+    /// Only what belongs to these records.
+    Own {
+        /// The caller's patient record.
+        patient: Option<PatientId>,
+        /// The caller's practitioner record.
+        practitioner: Option<PractitionerId>,
+    },
+}
+
+impl Principal {
+    /// How far a permission reaches for this caller; `None` when no role grants it.
+    #[must_use]
+    pub fn scope(&self, permission: Permission) -> Option<Scope> {
+        match self.roles.iter().filter_map(|role| role.grants(permission)).max()? {
+            Reach::Any => Some(Scope::Any),
+            Reach::Own => Some(Scope::Own { patient: self.patient_id, practitioner: self.practitioner_id }),
+        }
+    }
+
+    /// Whether a permission reaches everything.
+    #[must_use]
+    pub fn may(&self, permission: Permission) -> bool {
+        self.scope(permission) == Some(Scope::Any)
+    }
+}
+
+impl Scope {
+    /// Whether a patient's things are within reach.
+    #[must_use]
+    pub fn covers_patient(&self, id: PatientId) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Own { patient, .. } => *patient == Some(id),
+        }
+    }
+
+    /// Whether a practitioner's things are within reach.
+    #[must_use]
+    pub fn covers_practitioner(&self, id: PractitionerId) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Own { practitioner, .. } => *practitioner == Some(id),
+        }
+    }
+}

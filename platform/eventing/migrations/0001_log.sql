@@ -1,0 +1,1 @@
+-- The log, cursors, lanes, processes, timers.

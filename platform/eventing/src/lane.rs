@@ -1,0 +1,1 @@
+//! Lanes: retries and dead letters, in order per key.

@@ -1,0 +1,1 @@
+//! Retention: old events go, unless somebody has not read them.

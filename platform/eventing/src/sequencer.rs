@@ -1,0 +1,1 @@
+//! The sequencer: turns commit visibility into dense offsets.

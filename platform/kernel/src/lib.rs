@@ -1,0 +1,23 @@
+//! The words every crate of Galen shares: typed ids, time, money, problems, pages.
+//!
+//! Architecture invariant: this crate does no I/O, and only [`clock`] reads the
+//! time or draws randomness.
+
+pub mod clock;
+pub mod id;
+pub mod money;
+pub mod page;
+pub mod pii;
+pub mod problem;
+pub mod trace;
+
+pub use clock::Clock;
+pub use id::Id;
+pub use money::{Currency, Money};
+pub use page::{Cursor, Page};
+pub use pii::Pii;
+pub use problem::{FieldError, Problem, Violations};
+pub use trace::TraceContext;
+
+/// An instant in UTC. Civil time and zones are spelled out where they matter.
+pub use jiff::Timestamp;

@@ -1,0 +1,251 @@
+//! Runs services: in one process all of them, or some.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use futures::future::BoxFuture;
+use galen_access::KeySet;
+use galen_eventing::{Projection, TimerSubscription, subscription};
+use galen_kernel::Clock;
+use galen_storage::{Databases, Db, SchemaSpec};
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::{Check, Config, ConfigError, Job, Peers};
+
+/// What the host gives a service.
+#[derive(Clone)]
+pub struct Platform {
+    /// The service's own schema.
+    pub db: Db,
+    /// Time and ids.
+    pub clock: Clock,
+    /// Other services.
+    pub peers: Peers,
+    /// Settings.
+    pub config: Config,
+    /// The keys that access tokens are checked with; identity replaces them.
+    pub keys: KeySet,
+    /// The hospital's time zone, for shifts, days and texts.
+    pub zone: jiff::tz::TimeZone,
+    /// Where files that are not in the database go (`<data-dir>/<service>`).
+    pub data_dir: PathBuf,
+}
+
+/// Why a service does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A setting is missing or wrong.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// Its database failed.
+    #[error(transparent)]
+    Storage(#[from] galen_storage::Error),
+    /// Anything else, named.
+    #[error("{what}")]
+    Other {
+        /// What was being done.
+        what: String,
+        /// Why.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+/// A bounded context.
+pub trait Service: Sized + Send + Sync + 'static {
+    /// Its name: schema, topic, and first segment of metrics.
+    const NAME: &'static str;
+    /// Its schema's history, and the topics it reads.
+    const SCHEMA: SchemaSpec;
+
+    /// Builds it. No requests and no events arrive before this returns.
+    fn start(platform: Platform) -> impl Future<Output = Result<Self, StartError>> + Send;
+
+    /// REST routes below `/api/v1`, documented.
+    fn rest(self: &Arc<Self>) -> OpenApiRouter {
+        OpenApiRouter::new()
+    }
+
+    /// gRPC services, for other services only.
+    fn rpc(self: &Arc<Self>) -> Option<tonic::service::Routes> {
+        None
+    }
+
+    /// What it hears.
+    fn subscriptions(self: &Arc<Self>) -> Vec<subscription::Definition> {
+        Vec::new()
+    }
+
+    /// Its read models.
+    fn projections(self: &Arc<Self>) -> Vec<Projection> {
+        Vec::new()
+    }
+
+    /// Its durable timers.
+    fn timers(self: &Arc<Self>) -> Vec<TimerSubscription> {
+        Vec::new()
+    }
+
+    /// Its recurring work.
+    fn jobs(self: &Arc<Self>) -> Vec<Job> {
+        Vec::new()
+    }
+
+    /// Its invariants.
+    fn checks() -> &'static [Check] {
+        &[]
+    }
+}
+
+/// What the operator chose.
+#[derive(Debug, Clone)]
+pub struct HostOptions {
+    /// Public REST listener; port 0 picks one.
+    pub listen: SocketAddr,
+    /// Private listener: health, metrics.
+    pub ops_listen: SocketAddr,
+    /// gRPC listener for other processes; `None` in one process.
+    pub grpc_listen: Option<SocketAddr>,
+    /// Addresses of services that run elsewhere.
+    pub peers: BTreeMap<String, String>,
+    /// Hospital zone, IANA name.
+    pub zone: String,
+    /// Data directory.
+    pub data_dir: PathBuf,
+    /// How long shutdown waits for requests under way.
+    pub drain: std::time::Duration,
+    /// Connections per service's pool.
+    pub pool: u32,
+}
+
+/// Why the host does not run.
+#[derive(Debug, thiserror::Error)]
+pub enum HostError {
+    /// A service does not start.
+    #[error("{service} does not start")]
+    Start {
+        /// Which.
+        service: &'static str,
+        /// Why.
+        #[source]
+        source: StartError,
+    },
+    /// An address cannot be listened on.
+    #[error("cannot listen on {address}")]
+    Listen {
+        /// Which.
+        address: SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The database failed.
+    #[error(transparent)]
+    Storage(#[from] galen_storage::Error),
+    /// A setting is wrong.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+}
+
+type Starter = Box<dyn FnOnce(Platform) -> BoxFuture<'static, Result<Started, StartError>> + Send>;
+
+/// A started service, its type forgotten.
+pub(crate) struct Started {
+    pub(crate) name: &'static str,
+    pub(crate) rest: OpenApiRouter,
+    pub(crate) rpc: Option<tonic::service::Routes>,
+    pub(crate) subscriptions: Vec<subscription::Definition>,
+    pub(crate) projections: Vec<Projection>,
+    pub(crate) timers: Vec<TimerSubscription>,
+    pub(crate) jobs: Vec<Job>,
+}
+
+/// Collects services, then runs them.
+#[derive(Default)]
+pub struct Host {
+    schemas: Vec<SchemaSpec>,
+    checks: Vec<(&'static str, &'static [Check])>,
+    starters: Vec<(&'static str, Starter)>,
+    edge: Option<Edge>,
+}
+
+/// Wraps the public router: limits, CORS, security headers. The gateway's.
+type Edge = Box<dyn FnOnce(axum::Router, &Config) -> Result<axum::Router, ConfigError> + Send>;
+
+impl Host {
+    /// No services yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a service.
+    #[must_use]
+    pub fn with<S: Service>(mut self) -> Self {
+        self.schemas.push(S::SCHEMA);
+        self.checks.push((S::NAME, S::checks()));
+        self.starters.push((
+            S::NAME,
+            Box::new(|platform| {
+                Box::pin(async move {
+                    let service = Arc::new(S::start(platform).await?);
+                    Ok(Started {
+                        name: S::NAME,
+                        rest: service.rest(),
+                        rpc: service.rpc(),
+                        subscriptions: service.subscriptions(),
+                        projections: service.projections(),
+                        timers: service.timers(),
+                        jobs: service.jobs(),
+                    })
+                })
+            }),
+        ));
+        self
+    }
+
+    /// Wraps the public router in an edge.
+    #[must_use]
+    pub fn with_edge(mut self, edge: impl FnOnce(axum::Router, &Config) -> Result<axum::Router, ConfigError> + Send + 'static) -> Self {
+        self.edge = Some(Box::new(edge));
+        self
+    }
+
+    /// The schemas of all added services, for provisioning.
+    #[must_use]
+    pub fn schemas(&self) -> &[SchemaSpec] {
+        &self.schemas
+    }
+
+    /// The invariants of all added services.
+    #[must_use]
+    pub fn checks(&self) -> &[(&'static str, &'static [Check])] {
+        &self.checks
+    }
+
+    /// Starts everything and serves.
+    ///
+    /// # Errors
+    /// [`HostError`]; what was started is stopped again.
+    pub async fn run(self, databases: &Databases, options: HostOptions, config: Config, clock: Clock) -> Result<RunningHost, HostError> {
+        let _ = (databases, options, config, clock, self.starters, self.edge);
+        todo!()
+    }
+}
+
+/// A serving host.
+pub struct RunningHost {
+    /// Where the REST API is.
+    pub address: SocketAddr,
+    /// Where health and metrics are.
+    pub ops_address: SocketAddr,
+    /// The backbone, for `/ops` and tests.
+    pub backbone: Arc<galen_eventing::Running>,
+}
+
+impl RunningHost {
+    /// Stops listening, lets requests and handlers finish, stops everything.
+    pub async fn shutdown(self) {
+        todo!()
+    }
+}

@@ -1,0 +1,27 @@
+//! What a service offers, and the host that runs services.
+//!
+//! A service is a crate with one type that implements [`Service`]. The host gives
+//! it a database, a clock, its peers and its configuration, and runs what it
+//! offers: REST routes, gRPC, subscriptions, timers, jobs, checks.
+
+pub mod check;
+pub mod command;
+pub mod config;
+pub mod extract;
+pub mod host;
+pub mod job;
+pub mod outcome;
+pub mod peers;
+pub mod rpc;
+
+pub use check::Check;
+pub use command::Command;
+pub use config::{Config, ConfigError};
+pub use extract::{Body, Cx, Needs, Params, PathIds, Requires};
+pub use host::{Host, HostError, HostOptions, Platform, RunningHost, Service, StartError};
+pub use job::Job;
+pub use outcome::{Answer, Halt, Outcome};
+pub use peers::{PeerError, Peers};
+
+/// Migrations that every service's schema starts with.
+pub const SHARED_MIGRATIONS: &[galen_storage::Migration] = &[command::IDEMPOTENCY];

@@ -1,0 +1,66 @@
+//! What can go wrong between Galen and PostgreSQL.
+
+use galen_kernel::Problem;
+
+/// A failed storage operation.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The database refused, or could not be reached.
+    #[error("the database failed")]
+    Database(#[from] sqlx::Error),
+    /// An UPDATE or DELETE touched another number of rows than the rule says.
+    #[error("{operation}: {actual} rows instead of {expected}")]
+    RowsAffected {
+        /// What was being done.
+        operation: &'static str,
+        /// Rows the rule demands.
+        expected: u64,
+        /// Rows there were.
+        actual: u64,
+    },
+    /// A stored value is not what its column promises.
+    #[error("{column} holds a value that it cannot hold")]
+    Inconsistent {
+        /// `schema.table.column`.
+        column: &'static str,
+    },
+}
+
+impl Error {
+    /// Name of the violated constraint, to map onto a domain error.
+    #[must_use]
+    pub fn constraint(&self) -> Option<&str> {
+        match self {
+            Self::Database(sqlx::Error::Database(e)) => e.constraint(),
+            _ => None,
+        }
+    }
+
+    /// SQLSTATE, when the database answered.
+    #[must_use]
+    pub fn sqlstate(&self) -> Option<String> {
+        match self {
+            Self::Database(sqlx::Error::Database(e)) => e.code().map(std::borrow::Cow::into_owned),
+            _ => None,
+        }
+    }
+
+    /// Whether trying again may help: lost connections, full pools, restarts,
+    /// deadlocks, serialisation failures, lock time-outs, a full disk.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Database(sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed | sqlx::Error::Protocol(_) | sqlx::Error::Tls(_)) => true,
+            Self::Database(sqlx::Error::Database(e)) => e.code().is_some_and(|code| {
+                matches!(&code[..2], "08" | "40" | "53" | "57") || code == "55P03"
+            }),
+            _ => false,
+        }
+    }
+}
+
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        if error.is_transient() { Self::unavailable(error) } else { Self::internal(error) }
+    }
+}

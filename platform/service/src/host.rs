@@ -67,6 +67,11 @@ pub trait Service: Sized + Send + Sync + 'static {
         OpenApiRouter::new()
     }
 
+    /// Routes at the root beside `/api/v1`, for well-known URIs (RFC 8615).
+    fn well_known(self: &Arc<Self>) -> axum::Router {
+        axum::Router::new()
+    }
+
     /// gRPC services, for other services only.
     fn rpc(self: &Arc<Self>) -> Option<tonic::service::Routes> {
         None
@@ -153,6 +158,7 @@ type Starter = Box<dyn FnOnce(Platform) -> BoxFuture<'static, Result<Started, St
 pub(crate) struct Started {
     pub(crate) name: &'static str,
     pub(crate) rest: OpenApiRouter,
+    pub(crate) well_known: axum::Router,
     pub(crate) rpc: Option<tonic::service::Routes>,
     pub(crate) subscriptions: Vec<subscription::Definition>,
     pub(crate) projections: Vec<Projection>,
@@ -192,6 +198,7 @@ impl Host {
                     Ok(Started {
                         name: S::NAME,
                         rest: service.rest(),
+                        well_known: service.well_known(),
                         rpc: service.rpc(),
                         subscriptions: service.subscriptions(),
                         projections: service.projections(),

@@ -54,10 +54,28 @@ pub enum Permission {
 impl Permission {
     /// Every permission, for tables and tests.
     pub const ALL: &[Self] = &[
-        Self::UserRead, Self::UserManage, Self::PatientRead, Self::PatientWrite, Self::PatientMerge,
-        Self::RecordRead, Self::RecordWrite, Self::StaffRead, Self::StaffManage, Self::LeaveRead,
-        Self::LeaveRequest, Self::LeaveDecide, Self::SlotRead, Self::AppointmentRead, Self::AppointmentBook,
-        Self::AppointmentAttend, Self::AppointmentTreat, Self::NotificationRead, Self::NotificationManage,
-        Self::PreferenceManage, Self::OpsRead, Self::OpsManage, Self::StreamRead,
+        Self::UserRead,
+        Self::UserManage,
+        Self::PatientRead,
+        Self::PatientWrite,
+        Self::PatientMerge,
+        Self::RecordRead,
+        Self::RecordWrite,
+        Self::StaffRead,
+        Self::StaffManage,
+        Self::LeaveRead,
+        Self::LeaveRequest,
+        Self::LeaveDecide,
+        Self::SlotRead,
+        Self::AppointmentRead,
+        Self::AppointmentBook,
+        Self::AppointmentAttend,
+        Self::AppointmentTreat,
+        Self::NotificationRead,
+        Self::NotificationManage,
+        Self::PreferenceManage,
+        Self::OpsRead,
+        Self::OpsManage,
+        Self::StreamRead,
     ];
 }

@@ -38,9 +38,17 @@ impl Principal {
     /// How far a permission reaches for this caller; `None` when no role grants it.
     #[must_use]
     pub fn scope(&self, permission: Permission) -> Option<Scope> {
-        match self.roles.iter().filter_map(|role| role.grants(permission)).max()? {
+        match self
+            .roles
+            .iter()
+            .filter_map(|role| role.grants(permission))
+            .max()?
+        {
             Reach::Any => Some(Scope::Any),
-            Reach::Own => Some(Scope::Own { patient: self.patient_id, practitioner: self.practitioner_id }),
+            Reach::Own => Some(Scope::Own {
+                patient: self.patient_id,
+                practitioner: self.practitioner_id,
+            }),
         }
     }
 

@@ -45,8 +45,16 @@ pub enum Reach {
 impl Role {
     /// Every role.
     pub const ALL: &[Self] = &[
-        Self::Admin, Self::Receptionist, Self::Doctor, Self::Nurse, Self::LabTechnician, Self::Pharmacist,
-        Self::Billing, Self::Operator, Self::Auditor, Self::Patient,
+        Self::Admin,
+        Self::Receptionist,
+        Self::Doctor,
+        Self::Nurse,
+        Self::LabTechnician,
+        Self::Pharmacist,
+        Self::Billing,
+        Self::Operator,
+        Self::Auditor,
+        Self::Patient,
     ];
 
     /// The name on the wire.
@@ -76,30 +84,79 @@ impl Role {
             (Self::Admin, _) => Some(Any),
             (
                 Self::Receptionist,
-                P::PatientRead | P::PatientWrite | P::PatientMerge | P::StaffRead | P::SlotRead | P::AppointmentRead
-                | P::AppointmentBook | P::AppointmentAttend | P::NotificationRead | P::PreferenceManage | P::StreamRead,
+                P::PatientRead
+                | P::PatientWrite
+                | P::PatientMerge
+                | P::StaffRead
+                | P::SlotRead
+                | P::AppointmentRead
+                | P::AppointmentBook
+                | P::AppointmentAttend
+                | P::NotificationRead
+                | P::PreferenceManage
+                | P::StreamRead,
             ) => Some(Any),
             (
                 Self::Doctor,
-                P::PatientRead | P::RecordRead | P::RecordWrite | P::StaffRead | P::SlotRead | P::AppointmentRead
-                | P::AppointmentBook | P::AppointmentAttend | P::AppointmentTreat | P::StreamRead,
+                P::PatientRead
+                | P::RecordRead
+                | P::RecordWrite
+                | P::StaffRead
+                | P::SlotRead
+                | P::AppointmentRead
+                | P::AppointmentBook
+                | P::AppointmentAttend
+                | P::AppointmentTreat
+                | P::StreamRead,
             ) => Some(Any),
             (Self::Doctor, P::LeaveRead | P::LeaveRequest) => Some(Own),
             (
                 Self::Nurse,
-                P::PatientRead | P::RecordRead | P::RecordWrite | P::StaffRead | P::SlotRead | P::AppointmentRead
-                | P::AppointmentAttend | P::StreamRead,
+                P::PatientRead
+                | P::RecordRead
+                | P::RecordWrite
+                | P::StaffRead
+                | P::SlotRead
+                | P::AppointmentRead
+                | P::AppointmentAttend
+                | P::StreamRead,
             ) => Some(Any),
             (Self::Nurse, P::LeaveRead | P::LeaveRequest) => Some(Own),
             (Self::LabTechnician | Self::Pharmacist, P::PatientRead | P::StaffRead) => Some(Any),
-            (Self::Billing, P::PatientRead | P::StaffRead | P::AppointmentRead | P::NotificationRead) => Some(Any),
-            (Self::Operator, P::OpsRead | P::OpsManage | P::NotificationRead | P::NotificationManage | P::UserRead | P::StreamRead) => Some(Any),
-            (Self::Auditor, P::UserRead | P::PatientRead | P::StaffRead | P::LeaveRead | P::AppointmentRead | P::NotificationRead | P::OpsRead) => Some(Any),
+            (
+                Self::Billing,
+                P::PatientRead | P::StaffRead | P::AppointmentRead | P::NotificationRead,
+            ) => Some(Any),
+            (
+                Self::Operator,
+                P::OpsRead
+                | P::OpsManage
+                | P::NotificationRead
+                | P::NotificationManage
+                | P::UserRead
+                | P::StreamRead,
+            ) => Some(Any),
+            (
+                Self::Auditor,
+                P::UserRead
+                | P::PatientRead
+                | P::StaffRead
+                | P::LeaveRead
+                | P::AppointmentRead
+                | P::NotificationRead
+                | P::OpsRead,
+            ) => Some(Any),
             (Self::Patient, P::SlotRead) => Some(Any),
             (
                 Self::Patient,
-                P::PatientRead | P::PatientWrite | P::RecordRead | P::AppointmentRead | P::AppointmentBook | P::PreferenceManage
-                | P::NotificationRead | P::StreamRead,
+                P::PatientRead
+                | P::PatientWrite
+                | P::RecordRead
+                | P::AppointmentRead
+                | P::AppointmentBook
+                | P::PreferenceManage
+                | P::NotificationRead
+                | P::StreamRead,
             ) => Some(Own),
             _ => None,
         }
@@ -116,7 +173,11 @@ impl FromStr for Role {
     type Err = UnknownRole;
 
     fn from_str(s: &str) -> Result<Self, Self::Err> {
-        Self::ALL.iter().copied().find(|role| role.name() == s).ok_or(UnknownRole)
+        Self::ALL
+            .iter()
+            .copied()
+            .find(|role| role.name() == s)
+            .ok_or(UnknownRole)
     }
 }
 

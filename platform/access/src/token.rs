@@ -1,15 +1,30 @@
 //! Access tokens: short-lived JWTs signed with a rotating asymmetric key (ES256).
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock, PoisonError, RwLock};
 
+use aws_lc_rs::digest;
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use galen_contracts::ids::{PatientId, PractitionerId, SessionId, UserId};
 use galen_kernel::Timestamp;
+use jsonwebtoken::errors::ErrorKind;
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use serde::{Deserialize, Serialize};
 
-use crate::Principal;
+use crate::{Principal, Role};
 
 /// How long an access token lives.
 pub const ACCESS_TOKEN_SECONDS: i64 = 15 * 60;
 /// Clock skew that is forgiven.
 pub const LEEWAY_SECONDS: u64 = 30;
+/// Whom the tokens are for.
+pub const AUDIENCE: &str = "galen";
+
+/// Ours are about 700 bytes; what is far longer is not looked at.
+const LONGEST_TOKEN: usize = 4096;
 
 /// Why a token is not accepted. The client only hears "401".
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -20,75 +35,186 @@ pub enum TokenError {
     /// Too old.
     #[error("expired")]
     Expired,
+    /// Begins later, or was issued in the future.
+    #[error("not yet valid")]
+    NotYetValid,
     /// The issuer, the audience or the algorithm is another.
     #[error("not for here")]
     NotForHere,
 }
 
+/// What a token says. Every claim but the two records must be there.
+#[derive(Serialize, Deserialize)]
+struct Claims {
+    iss: String,
+    aud: String,
+    sub: UserId,
+    sid: SessionId,
+    roles: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pid: Option<PatientId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    prid: Option<PractitionerId>,
+    iat: i64,
+    nbf: i64,
+    exp: i64,
+    jti: String,
+}
+
 /// A private key that signs tokens, with its key id.
 #[derive(Clone)]
 pub struct SigningKey {
-    _private: (),
+    kid: Arc<str>,
+    pkcs8: Arc<[u8]>,
+    encoding: EncodingKey,
+    jwk: serde_json::Value,
 }
 
 impl SigningKey {
-    /// Makes a new P-256 key.
+    /// Makes a new P-256 key. Its id is the key's thumbprint (RFC 7638).
     ///
     /// # Errors
     /// When the system has no randomness.
     pub fn generate() -> Result<Self, TokenError> {
-        todo!()
+        let algorithm = &ECDSA_P256_SHA256_FIXED_SIGNING;
+        let document = EcdsaKeyPair::generate_pkcs8(algorithm, &SystemRandom::new())
+            .map_err(|_| TokenError::Invalid)?;
+        let pair = EcdsaKeyPair::from_pkcs8(algorithm, document.as_ref())
+            .map_err(|_| TokenError::Invalid)?;
+        Self::of(None, &pair, document.as_ref())
     }
 
-    /// Reads a PKCS#8 document.
+    /// Reads a PKCS#8 document (version 1 or 2) of a P-256 key.
     ///
     /// # Errors
     /// When it is not one.
     pub fn from_pkcs8(kid: &str, der: &[u8]) -> Result<Self, TokenError> {
-        let _ = (kid, der);
-        todo!()
+        let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, der)
+            .map_err(|_| TokenError::Invalid)?;
+        Self::of(Some(kid), &pair, der)
+    }
+
+    fn of(kid: Option<&str>, pair: &EcdsaKeyPair, der: &[u8]) -> Result<Self, TokenError> {
+        // An uncompressed point: 0x04, then x and y of 32 bytes each (SEC 1, 2.3.3).
+        let point = pair.public_key().as_ref();
+        let (Some(x), Some(y)) = (point.get(1..33), point.get(33..65)) else {
+            return Err(TokenError::Invalid);
+        };
+        let (x, y) = (URL_SAFE_NO_PAD.encode(x), URL_SAFE_NO_PAD.encode(y));
+        let kid = kid.map_or_else(|| thumbprint(&x, &y), str::to_owned);
+        let jwk = serde_json::json!({ "kty": "EC", "crv": "P-256", "alg": "ES256", "use": "sig", "kid": kid, "x": x, "y": y });
+        Ok(Self {
+            kid: kid.into(),
+            pkcs8: der.into(),
+            encoding: EncodingKey::from_ec_der(der),
+            jwk,
+        })
     }
 
     /// The PKCS#8 document, to be stored sealed or guarded.
     #[must_use]
     pub fn pkcs8(&self) -> &[u8] {
-        todo!()
+        &self.pkcs8
     }
 
     /// Key id.
     #[must_use]
     pub fn kid(&self) -> &str {
-        todo!()
+        &self.kid
     }
 
     /// The public key as a JWK (RFC 7517).
     #[must_use]
     pub fn jwk(&self) -> serde_json::Value {
-        todo!()
+        self.jwk.clone()
     }
 
     /// Signs an access token for a principal.
     ///
     /// # Errors
     /// When signing fails.
-    pub fn sign(&self, principal: &Principal, issuer: &str, now: Timestamp) -> Result<String, TokenError> {
-        let _ = (principal, issuer, now);
-        todo!()
+    pub fn sign(
+        &self,
+        principal: &Principal,
+        issuer: &str,
+        now: Timestamp,
+    ) -> Result<String, TokenError> {
+        let iat = now.as_second();
+        let mut jti = [0; 16];
+        aws_lc_rs::rand::fill(&mut jti).map_err(|_| TokenError::Invalid)?;
+        self.encode(&Claims {
+            iss: issuer.to_owned(),
+            aud: AUDIENCE.to_owned(),
+            sub: principal.user_id,
+            sid: principal.session_id,
+            roles: principal.roles.iter().map(ToString::to_string).collect(),
+            pid: principal.patient_id,
+            prid: principal.practitioner_id,
+            iat,
+            nbf: iat,
+            exp: iat + ACCESS_TOKEN_SECONDS,
+            jti: URL_SAFE_NO_PAD.encode(jti),
+        })
     }
+
+    fn encode<C: Serialize>(&self, claims: &C) -> Result<String, TokenError> {
+        let header = Header {
+            kid: Some(self.kid.as_ref().to_owned()),
+            ..Header::new(Algorithm::ES256)
+        };
+        jsonwebtoken::encode(&header, claims, &self.encoding).map_err(|_| TokenError::Invalid)
+    }
+}
+
+/// The JWK's SHA-256 over its required members in lexical order (RFC 7638, 3.2).
+fn thumbprint(x: &str, y: &str) -> String {
+    let canonical = format!(r#"{{"crv":"P-256","kty":"EC","x":"{x}","y":"{y}"}}"#);
+    URL_SAFE_NO_PAD.encode(digest::digest(&digest::SHA256, canonical.as_bytes()))
 }
 
 /// The public keys that are accepted now; shared, and replaced on rotation.
 #[derive(Clone)]
 pub struct KeySet {
-    inner: Arc<std::sync::RwLock<serde_json::Value>>,
+    inner: Arc<RwLock<Arc<Keys>>>,
     issuer: Arc<str>,
+}
+
+/// A JWKS document, and its keys made ready once.
+struct Keys {
+    document: serde_json::Value,
+    by_id: HashMap<String, DecodingKey>,
+}
+
+/// The parts of a JWK (RFC 7517, 4; RFC 7518, 6.2.1) that are looked at.
+#[derive(Deserialize)]
+struct Jwk {
+    kty: String,
+    kid: Option<String>,
+    crv: Option<String>,
+    alg: Option<String>,
+    #[serde(rename = "use")]
+    purpose: Option<String>,
+    x: Option<String>,
+    y: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Jwks {
+    keys: Vec<Jwk>,
 }
 
 impl KeySet {
     /// No keys yet: nobody gets in.
     #[must_use]
     pub fn new(issuer: &str) -> Self {
-        Self { inner: Arc::default(), issuer: issuer.into() }
+        let none = Keys {
+            document: serde_json::json!({ "keys": [] }),
+            by_id: HashMap::new(),
+        };
+        Self {
+            inner: Arc::new(RwLock::new(Arc::new(none))),
+            issuer: issuer.into(),
+        }
     }
 
     /// Who signs.
@@ -97,28 +223,394 @@ impl KeySet {
         &self.issuer
     }
 
-    /// Replaces the keys by a JWKS document (RFC 7517).
+    /// Replaces the keys by a JWKS document (RFC 7517). Keys of other kinds or for
+    /// other uses are passed over, as the standard demands.
     ///
     /// # Errors
-    /// When it is not one.
+    /// When it is not one, or one of its P-256 keys is broken; the former keys stay.
     pub fn replace(&self, jwks: serde_json::Value) -> Result<(), TokenError> {
-        let _ = (jwks, &self.inner);
-        todo!()
+        let parsed = Jwks::deserialize(&jwks).map_err(|_| TokenError::Invalid)?;
+        let mut by_id = HashMap::new();
+        for key in parsed.keys {
+            let ours = key.kty == "EC"
+                && key.crv.as_deref() == Some("P-256")
+                && key.alg.as_deref().is_none_or(|alg| alg == "ES256")
+                && key
+                    .purpose
+                    .as_deref()
+                    .is_none_or(|purpose| purpose == "sig");
+            if !ours {
+                continue;
+            }
+            let (Some(kid), Some(x), Some(y)) = (key.kid, key.x, key.y) else {
+                return Err(TokenError::Invalid);
+            };
+            let decoding =
+                DecodingKey::from_ec_components(&x, &y).map_err(|_| TokenError::Invalid)?;
+            by_id.insert(kid, decoding);
+        }
+        *self.inner.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(Keys {
+            document: jwks,
+            by_id,
+        });
+        Ok(())
     }
 
     /// The JWKS document.
     #[must_use]
     pub fn jwks(&self) -> serde_json::Value {
-        todo!()
+        self.keys().document.clone()
     }
 
     /// Checks a token and names its principal. ES256 only; `iss`, `aud`, `exp`,
-    /// `nbf` and `iat` must be there and right.
+    /// `nbf` and `iat` must be there and right. Roles that this version does not
+    /// know grant nothing.
     ///
     /// # Errors
     /// [`TokenError`].
     pub fn verify(&self, token: &str, now: Timestamp) -> Result<Principal, TokenError> {
-        let _ = (token, now);
-        todo!()
+        if token.len() > LONGEST_TOKEN {
+            return Err(TokenError::Invalid);
+        }
+        let header = jsonwebtoken::decode_header(token).map_err(|e| refusal(&e))?;
+        if header.alg != Algorithm::ES256 {
+            return Err(TokenError::NotForHere);
+        }
+        let keys = self.keys();
+        let key = header
+            .kid
+            .as_deref()
+            .and_then(|kid| keys.by_id.get(kid))
+            .ok_or(TokenError::Invalid)?;
+        let claims = jsonwebtoken::decode::<Claims>(token, key, &SIGNATURE_ONLY)
+            .map_err(|e| refusal(&e))?
+            .claims;
+
+        if claims.iss != *self.issuer || claims.aud != AUDIENCE {
+            return Err(TokenError::NotForHere);
+        }
+        let (now, leeway) = (now.as_second(), LEEWAY_SECONDS.cast_signed());
+        if claims.exp.saturating_add(leeway) <= now {
+            return Err(TokenError::Expired);
+        }
+        if claims.nbf.max(claims.iat).saturating_sub(leeway) > now {
+            return Err(TokenError::NotYetValid);
+        }
+        Ok(Principal {
+            user_id: claims.sub,
+            session_id: claims.sid,
+            roles: claims
+                .roles
+                .iter()
+                .filter_map(|name| name.parse::<Role>().ok())
+                .collect(),
+            patient_id: claims.pid,
+            practitioner_id: claims.prid,
+        })
+    }
+
+    fn keys(&self) -> Arc<Keys> {
+        Arc::clone(&self.inner.read().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// The library checks the algorithm and the signature; the claims are checked here,
+/// because their "now" is the clock's and not the machine's.
+static SIGNATURE_ONLY: LazyLock<Validation> = LazyLock::new(|| {
+    let mut validation = Validation::new(Algorithm::ES256);
+    validation.required_spec_claims.clear();
+    validation.validate_exp = false;
+    validation.validate_nbf = false;
+    validation.validate_aud = false;
+    validation
+});
+
+fn refusal(error: &jsonwebtoken::errors::Error) -> TokenError {
+    match error.kind() {
+        ErrorKind::InvalidAlgorithm | ErrorKind::UnsupportedAlgorithm => TokenError::NotForHere,
+        _ => TokenError::Invalid,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use galen_kernel::Clock;
+    use jiff::SignedDuration;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    const ISSUER: &str = "https://hospital.test";
+
+    struct Desk {
+        key: SigningKey,
+        keys: KeySet,
+        principal: Principal,
+        clock: Clock,
+    }
+
+    fn desk() -> Desk {
+        let clock = Clock::manual("2026-11-02T08:00:00Z".parse().unwrap());
+        let key = SigningKey::generate().unwrap();
+        let keys = KeySet::new(ISSUER);
+        keys.replace(json!({ "keys": [key.jwk()] })).unwrap();
+        let principal = Principal {
+            user_id: clock.id(),
+            session_id: clock.id(),
+            roles: vec![Role::Doctor, Role::Patient],
+            patient_id: Some(clock.id()),
+            practitioner_id: Some(clock.id()),
+        };
+        Desk {
+            key,
+            keys,
+            principal,
+            clock,
+        }
+    }
+
+    impl Desk {
+        fn token(&self) -> String {
+            self.key
+                .sign(&self.principal, ISSUER, self.clock.now())
+                .unwrap()
+        }
+
+        fn verify(&self, token: &str) -> Result<Principal, TokenError> {
+            self.keys.verify(token, self.clock.now())
+        }
+
+        /// A well-signed token with other claims than `sign` would write.
+        fn token_with(&self, change: impl FnOnce(&mut Value)) -> String {
+            let mut claims = claims_of(&self.token());
+            change(&mut claims);
+            self.key.encode(&claims).unwrap()
+        }
+    }
+
+    fn claims_of(token: &str) -> Value {
+        let payload = token.split('.').nth(1).unwrap();
+        serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).unwrap()).unwrap()
+    }
+
+    fn with_header(token: &str, header: &Value) -> String {
+        let rest = token.split_once('.').unwrap().1;
+        format!("{}.{rest}", URL_SAFE_NO_PAD.encode(header.to_string()))
+    }
+
+    #[test]
+    fn a_token_names_its_principal() {
+        let desk = desk();
+        assert_eq!(desk.verify(&desk.token()), Ok(desk.principal.clone()));
+    }
+
+    #[test]
+    fn a_token_is_not_accepted_after_its_end_and_leeway() {
+        let desk = desk();
+        let token = desk.token();
+        desk.clock
+            .advance(SignedDuration::from_secs(ACCESS_TOKEN_SECONDS + 29));
+        assert!(desk.verify(&token).is_ok());
+        desk.clock.advance(SignedDuration::from_secs(1));
+        assert_eq!(desk.verify(&token), Err(TokenError::Expired));
+    }
+
+    #[test]
+    fn a_token_from_the_future_is_not_accepted_beyond_leeway() {
+        let desk = desk();
+        let now = desk.clock.now();
+        let token = desk.token();
+        assert!(
+            desk.keys
+                .verify(&token, now - SignedDuration::from_secs(30))
+                .is_ok()
+        );
+        assert_eq!(
+            desk.keys
+                .verify(&token, now - SignedDuration::from_secs(31)),
+            Err(TokenError::NotYetValid)
+        );
+    }
+
+    #[test]
+    fn an_unsigned_token_is_refused() {
+        let desk = desk();
+        let token = desk.token();
+        let kid = desk.key.kid();
+        for alg in ["none", "None", "NONE"] {
+            let unsigned = with_header(&token, &json!({ "alg": alg, "typ": "JWT", "kid": kid }));
+            let unsigned = format!("{}.", unsigned.rsplit_once('.').unwrap().0);
+            assert!(desk.verify(&unsigned).is_err(), "{alg}");
+        }
+    }
+
+    #[test]
+    fn the_public_key_is_not_a_shared_secret() {
+        let desk = desk();
+        let jwk = desk.key.jwk();
+        let public = [b"\x04".to_vec(), decode(&jwk["x"]), decode(&jwk["y"])].concat();
+        for secret in [public, jwk.to_string().into_bytes()] {
+            let header = Header {
+                kid: Some(desk.key.kid().to_owned()),
+                ..Header::new(Algorithm::HS256)
+            };
+            let forged = jsonwebtoken::encode(
+                &header,
+                &claims_of(&desk.token()),
+                &EncodingKey::from_secret(&secret),
+            )
+            .unwrap();
+            assert_eq!(desk.verify(&forged), Err(TokenError::NotForHere));
+        }
+    }
+
+    fn decode(part: &Value) -> Vec<u8> {
+        URL_SAFE_NO_PAD.decode(part.as_str().unwrap()).unwrap()
+    }
+
+    #[test]
+    fn another_issuer_or_audience_is_refused() {
+        let desk = desk();
+        let elsewhere = desk
+            .key
+            .sign(&desk.principal, "https://elsewhere.test", desk.clock.now())
+            .unwrap();
+        assert_eq!(desk.verify(&elsewhere), Err(TokenError::NotForHere));
+        let other_audience = desk.token_with(|claims| claims["aud"] = json!("someone"));
+        assert_eq!(desk.verify(&other_audience), Err(TokenError::NotForHere));
+    }
+
+    #[test]
+    fn a_token_without_one_of_its_claims_is_refused() {
+        let desk = desk();
+        assert!(
+            desk.verify(&desk.token_with(|_| ())).is_ok(),
+            "the re-signed token itself is fine"
+        );
+        for claim in [
+            "iss", "aud", "sub", "sid", "roles", "iat", "nbf", "exp", "jti",
+        ] {
+            let token = desk.token_with(|claims| {
+                claims.as_object_mut().unwrap().remove(claim);
+            });
+            assert_eq!(desk.verify(&token), Err(TokenError::Invalid), "{claim}");
+        }
+    }
+
+    #[test]
+    fn a_key_that_is_not_in_the_set_signs_nothing() {
+        let desk = desk();
+        let stranger = SigningKey::generate().unwrap();
+        let token = stranger
+            .sign(&desk.principal, ISSUER, desk.clock.now())
+            .unwrap();
+        assert_eq!(
+            desk.verify(&token),
+            Err(TokenError::Invalid),
+            "unknown key id"
+        );
+        let impostor = SigningKey::from_pkcs8(desk.key.kid(), stranger.pkcs8()).unwrap();
+        let token = impostor
+            .sign(&desk.principal, ISSUER, desk.clock.now())
+            .unwrap();
+        assert_eq!(
+            desk.verify(&token),
+            Err(TokenError::Invalid),
+            "known key id, other key"
+        );
+    }
+
+    #[test]
+    fn a_token_lives_on_while_its_key_is_in_the_set() {
+        let desk = desk();
+        let token = desk.token();
+        let next = SigningKey::generate().unwrap();
+        desk.keys
+            .replace(json!({ "keys": [next.jwk(), desk.key.jwk()] }))
+            .unwrap();
+        assert!(desk.verify(&token).is_ok());
+        desk.keys.replace(json!({ "keys": [next.jwk()] })).unwrap();
+        assert_eq!(desk.verify(&token), Err(TokenError::Invalid));
+    }
+
+    #[test]
+    fn an_altered_token_is_refused() {
+        let desk = desk();
+        let token = desk.token();
+        let mut claims = claims_of(&token);
+        claims["roles"] = json!(["ADMIN"]);
+        let parts: Vec<&str> = token.split('.').collect();
+        let altered = format!(
+            "{}.{}.{}",
+            parts[0],
+            URL_SAFE_NO_PAD.encode(claims.to_string()),
+            parts[2]
+        );
+        assert_eq!(desk.verify(&altered), Err(TokenError::Invalid));
+    }
+
+    #[test]
+    fn what_is_not_a_token_is_refused() {
+        let desk = desk();
+        for text in ["", ".", "..", "a.b.c", "é.é.é", &"x".repeat(100_000)] {
+            assert!(desk.verify(text).is_err());
+        }
+    }
+
+    #[test]
+    fn a_broken_key_set_changes_nothing() {
+        let desk = desk();
+        let token = desk.token();
+        for broken in [
+            json!([]),
+            json!({}),
+            json!({ "keys": [{ "kty": "EC", "crv": "P-256", "kid": "a", "x": "!", "y": "!" }] }),
+        ] {
+            assert!(desk.keys.replace(broken).is_err());
+        }
+        assert!(desk.verify(&token).is_ok());
+    }
+
+    #[test]
+    fn keys_of_other_kinds_are_passed_over() {
+        let desk = desk();
+        desk.keys
+            .replace(
+                json!({ "keys": [{ "kty": "RSA", "n": "AQAB", "e": "AQAB" }, desk.key.jwk()] }),
+            )
+            .unwrap();
+        assert!(desk.verify(&desk.token()).is_ok());
+    }
+
+    #[test]
+    fn roles_of_a_later_version_grant_nothing() {
+        let desk = desk();
+        let token = desk.token_with(|claims| claims["roles"] = json!(["ASTRONAUT", "NURSE"]));
+        assert_eq!(desk.verify(&token).unwrap().roles, [Role::Nurse]);
+    }
+
+    #[test]
+    fn a_key_survives_its_document() {
+        let key = SigningKey::generate().unwrap();
+        let again = SigningKey::from_pkcs8(key.kid(), key.pkcs8()).unwrap();
+        assert_eq!(again.jwk(), key.jwk());
+        assert!(SigningKey::from_pkcs8("x", b"not a key").is_err());
+    }
+
+    /// The way of every request leads through here, so a slow check is a slow system.
+    #[test]
+    fn checking_takes_far_less_than_a_millisecond() {
+        let desk = desk();
+        let token = desk.token();
+        let fastest = (0..50)
+            .map(|_| {
+                let start = Instant::now();
+                assert!(desk.verify(&token).is_ok());
+                start.elapsed()
+            })
+            .min();
+        assert!(fastest < Some(Duration::from_millis(1)), "{fastest:?}");
     }
 }

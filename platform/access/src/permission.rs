@@ -78,4 +78,34 @@ impl Permission {
         Self::OpsManage,
         Self::StreamRead,
     ];
+
+    /// The name on the wire.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::UserRead => "USER_READ",
+            Self::UserManage => "USER_MANAGE",
+            Self::PatientRead => "PATIENT_READ",
+            Self::PatientWrite => "PATIENT_WRITE",
+            Self::PatientMerge => "PATIENT_MERGE",
+            Self::RecordRead => "RECORD_READ",
+            Self::RecordWrite => "RECORD_WRITE",
+            Self::StaffRead => "STAFF_READ",
+            Self::StaffManage => "STAFF_MANAGE",
+            Self::LeaveRead => "LEAVE_READ",
+            Self::LeaveRequest => "LEAVE_REQUEST",
+            Self::LeaveDecide => "LEAVE_DECIDE",
+            Self::SlotRead => "SLOT_READ",
+            Self::AppointmentRead => "APPOINTMENT_READ",
+            Self::AppointmentBook => "APPOINTMENT_BOOK",
+            Self::AppointmentAttend => "APPOINTMENT_ATTEND",
+            Self::AppointmentTreat => "APPOINTMENT_TREAT",
+            Self::NotificationRead => "NOTIFICATION_READ",
+            Self::NotificationManage => "NOTIFICATION_MANAGE",
+            Self::PreferenceManage => "PREFERENCE_MANAGE",
+            Self::OpsRead => "OPS_READ",
+            Self::OpsManage => "OPS_MANAGE",
+            Self::StreamRead => "STREAM_READ",
+        }
+    }
 }

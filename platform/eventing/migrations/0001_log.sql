@@ -1,1 +1,323 @@
--- The log, cursors, lanes, processes, timers.
+-- The log: who may use which topic, the events themselves (which are the outbox),
+-- and the tick chain that gives each of them a dense offset.
+--
+-- Services have no rights on these tables. They call functions that run as the
+-- owner of this schema and look at `session_user`, which a function cannot change.
+
+-- Who calls: the service whose login role (`galen_<service>`) the session has.
+create function caller() returns text
+language sql stable
+as $$ select case when starts_with(session_user::text, 'galen_') then substr(session_user::text, 7) end $$;
+
+-- ---------------------------------------------------------------- topics, rights
+
+create table topic (
+    id    int2 generated always as identity primary key,
+    name  text not null unique check (name ~ '^[a-z][a-z0-9_.]*$'),
+    -- Fixed for the life of a topic: changing it would move keys between partitions.
+    parts int2 not null check (parts between 1 and 256)
+);
+
+create table topic_right (
+    service   text    not null,
+    topic     int2    not null references topic,
+    publishes boolean not null,
+    primary key (service, topic)
+);
+
+-- The end of each partition of a topic. `tick` is the tick that moved it last.
+create table head (
+    topic int2   not null references topic,
+    part  int2   not null,
+    off   bigint not null default 0 check (off >= 0),
+    tick  bigint not null default 0,
+    primary key (topic, part)
+) with (fillfactor = 20);
+
+-- Says what a service may publish and read; what it published it may read as well.
+-- Called by provisioning, as the owner.
+create function allow(service text, publishes text[], subscribes text[]) returns void
+language plpgsql set search_path = events, pg_temp
+as $$
+#variable_conflict use_column
+begin
+    insert into topic (name, parts)
+    select t, 8 from (select unnest(publishes) union select unnest(subscribes)) as named (t) order by t
+    on conflict (name) do nothing;
+
+    insert into head (topic, part)
+    select id, p from topic, generate_series(0, parts - 1) as p
+    on conflict (topic, part) do nothing;
+
+    insert into topic_right (service, topic, publishes)
+    select allow.service, id, name = any (allow.publishes)
+    from topic where name = any (allow.publishes || allow.subscribes)
+    order by id
+    on conflict (service, topic) do update set publishes = excluded.publishes;
+
+    delete from topic_right r using topic t
+    where r.service = allow.service and t.id = r.topic and not t.name = any (allow.publishes || allow.subscribes);
+end $$;
+
+-- ---------------------------------------------------------------- events
+
+-- Inserted by `publish` only, never updated; whole partitions are dropped by age.
+create table event (
+    -- Drawn while the key's lock is held, one at a time (CACHE 1): along a key it
+    -- rises in the order of commits.
+    seq     bigint generated always as identity (cache 1),
+    xid     xid8        not null default pg_current_xact_id(),
+    id      uuid        not null,
+    topic   int2        not null,
+    part    int2        not null,
+    key     text        not null,
+    type    text        not null,
+    at      timestamptz not null default clock_timestamp(),
+    headers jsonb       not null,
+    data    bytea       not null,
+    primary key (seq)
+) partition by range (seq);
+
+create index event_xid on event (xid);
+
+-- The partitions of `event`. One is sealed when everything in it has its offset,
+-- and nothing can be added: the sequencer no longer looks at it.
+create table event_part (
+    n        int     primary key,
+    lo       bigint  not null unique,
+    hi       bigint  not null unique check (hi > lo),
+    -- Every transaction that drew a number below `hi` is older than this one.
+    full_xid xid8,
+    sealed   boolean not null default false
+);
+
+-- Creates partitions until `ahead` empty ones follow the current one.
+create function extend_events(ahead int, size bigint) returns int
+language plpgsql set search_path = events, pg_temp
+as $$
+declare
+    drawn   bigint;
+    newest  event_part;
+    created int := 0;
+begin
+    perform pg_advisory_xact_lock(hashtextextended('events.extend_events', 0));
+    loop
+        select case when is_called then last_value else 0 end into drawn from event_seq_seq;
+        select * into newest from event_part order by n desc limit 1;
+        exit when newest.n is not null and (select count(*) from event_part where lo > drawn) >= ahead;
+        execute format('create table %I partition of event for values from (%s) to (%s)',
+            'event_p' || lpad((coalesce(newest.n, -1) + 1)::text, 6, '0'),
+            coalesce(newest.hi, 0), coalesce(newest.hi, 0) + size);
+        insert into event_part (n, lo, hi) values (coalesce(newest.n, -1) + 1, coalesce(newest.hi, 0), coalesce(newest.hi, 0) + size);
+        created := created + 1;
+    end loop;
+    return created;
+end $$;
+
+select extend_events(2, 4000000);
+
+-- Adds events to the caller's transaction.
+--
+-- The key locks come first, in one order for everybody, and are held until the
+-- commit: whoever publishes for a key next draws a higher `seq`. The transaction
+-- gets its xid before it draws, which sealing relies on.
+create function publish(ids uuid[], topics text[], keys text[], types text[], headers jsonb[], data bytea[]) returns void
+language plpgsql security definer set search_path = events, pg_temp
+as $$
+declare
+    refused text;
+begin
+    select t into refused from unnest(topics) as t
+    where not exists (
+        select from topic_right r join topic on topic.id = r.topic
+        where r.service = caller() and r.publishes and topic.name = t)
+    limit 1;
+    if found then
+        raise insufficient_privilege using message = format('service %s may not publish to topic %s', caller(), refused);
+    end if;
+
+    perform pg_current_xact_id();
+    perform pg_advisory_xact_lock(lock)
+    from (select distinct hashtextextended(t || '/' || k, 0) as lock from unnest(topics, keys) as u (t, k) order by 1) as locks;
+
+    insert into event (id, topic, part, key, type, headers, data)
+    select u.id, topic.id, (hashtextextended(u.key, 0) & 9223372036854775807) % topic.parts, u.key, u.type, u.headers, u.data
+    from unnest(ids, topics, keys, types, headers, data) with ordinality as u (id, topic, key, type, headers, data, n)
+    join topic on topic.name = u.topic
+    order by u.n;
+end $$;
+
+-- ---------------------------------------------------------------- offsets
+
+-- Dense offsets 1..head per topic and partition.
+create table log (
+    topic int2   not null,
+    part  int2   not null,
+    off   bigint not null,
+    seq   bigint not null,
+    primary key (topic, part, off)
+);
+
+-- Appended nearly in order of `seq`, so that a BRIN index finds what retention drops.
+create index log_seq on log using brin (seq) with (pages_per_range = 32, autosummarize = on);
+
+-- The chain: each tick sequenced exactly what its snapshot saw and its
+-- predecessor's did not. Only written when there was something.
+create table tick (
+    id     bigint      primary key,
+    -- Transaction ids mean nothing in another cluster.
+    system bigint      not null,
+    snap   pg_snapshot not null,
+    -- Everything below was sequenced, whatever its xid says.
+    floor  bigint      not null,
+    at     timestamptz not null default clock_timestamp(),
+    n      int         not null
+);
+
+insert into tick (id, system, snap, floor, n)
+select 0, system_identifier, pg_current_snapshot(), 0, 0 from pg_control_system();
+
+-- Gives offsets to what was committed since the last tick, and returns the heads
+-- that moved after tick `known`, whoever moved them.
+--
+-- Why nothing is lost, doubled or reordered: tick k+1 reads tick k and then takes
+-- its snapshot, so snapshots grow along the chain and every transaction becomes
+-- visible between exactly two of them; the primary key of `tick` admits one
+-- successor. Offsets are head + row number under the heads' locks, so they are
+-- always 1..head. Along a key, the later transaction drew a higher `seq`, and every
+-- snapshot that sees it sees the earlier one too.
+create function tick(known bigint) returns table (topic int2, part int2, off bigint, tick bigint)
+language plpgsql
+set search_path = events, pg_temp
+set enable_seqscan = off
+set enable_bitmapscan = off
+set plan_cache_mode = force_custom_plan
+as $$
+#variable_conflict use_column
+declare
+    former tick;
+    seen   pg_snapshot;
+    open   bigint;
+    here   bigint;
+    moved  int;
+begin
+    -- Politeness only; the fence is the primary key of `tick`.
+    if pg_try_advisory_xact_lock(hashtextextended('events.tick', 0)) then
+        select * into former from tick t order by t.id desc limit 1;
+        seen := pg_current_snapshot();
+        select system_identifier into here from pg_control_system();
+        if here <> former.system or pg_snapshot_xmax(seen) < pg_snapshot_xmax(former.snap) then
+            raise exception 'the transaction ids of the log are not of this cluster, as after a restore: run events.reanchor()'
+                using errcode = 'object_not_in_prerequisite_state';
+        end if;
+        select greatest(former.floor, max(p.hi)) into open from event_part p where p.sealed;
+
+        with fresh as materialized (
+            select e.seq, e.topic, e.part from event e
+            where e.seq >= open and e.xid >= pg_snapshot_xmax(former.snap) and e.xid < pg_snapshot_xmax(seen)
+              and pg_visible_in_snapshot(e.xid, seen)
+            union all
+            select e.seq, e.topic, e.part from event e
+            where e.seq >= open and e.xid = any (array(select pg_snapshot_xip(former.snap) except select pg_snapshot_xip(seen)))
+        ), ranked as (
+            select f.*, row_number() over w as rank, count(*) over (partition by f.topic, f.part) as n
+            from fresh f window w as (partition by f.topic, f.part order by f.seq)
+        ), heads as (
+            update head h set off = h.off + r.n, tick = former.id + 1
+            from (select distinct topic, part, n from ranked) r
+            where h.topic = r.topic and h.part = r.part
+            returning h.topic, h.part, h.off
+        ), logged as (
+            insert into log (topic, part, off, seq)
+            select r.topic, r.part, h.off - r.n + r.rank, r.seq
+            from ranked r join heads h on h.topic = r.topic and h.part = r.part
+            returning 1
+        )
+        select count(*) into moved from logged;
+
+        if moved > 0 then
+            insert into tick (id, system, snap, floor, n) values (former.id + 1, here, seen, open, moved);
+        end if;
+    end if;
+
+    return query select h.topic, h.part, h.off, h.tick from head h where h.tick > known;
+end $$;
+
+-- After a restore into another cluster, whose transaction ids start elsewhere:
+-- sequences what has no offset yet and restarts the chain. Returns how many.
+create function reanchor() returns bigint
+language plpgsql set search_path = events, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    next  bigint;
+    moved bigint;
+begin
+    -- Nobody publishes or ticks meanwhile.
+    lock table event, tick in exclusive mode;
+    select max(id) + 1 into next from tick;
+    update event_part set full_xid = null where not sealed;
+
+    with fresh as materialized (
+        select e.seq, e.topic, e.part from event e where not exists (select from log l where l.seq = e.seq)
+    ), ranked as (
+        select f.*, row_number() over w as rank, count(*) over (partition by f.topic, f.part) as n
+        from fresh f window w as (partition by f.topic, f.part order by f.seq)
+    ), heads as (
+        update head h set off = h.off + r.n, tick = next
+        from (select distinct topic, part, n from ranked) r
+        where h.topic = r.topic and h.part = r.part
+        returning h.topic, h.part, h.off
+    ), logged as (
+        insert into log (topic, part, off, seq)
+        select r.topic, r.part, h.off - r.n + r.rank, r.seq
+        from ranked r join heads h on h.topic = r.topic and h.part = r.part
+        returning 1
+    )
+    select count(*) into moved from logged;
+
+    insert into tick (id, system, snap, floor, n)
+    select next, system_identifier, pg_current_snapshot(), (select coalesce(max(seq), 0) + 1 from event), moved
+    from pg_control_system();
+    return moved;
+end $$;
+
+-- ---------------------------------------------------------------- leases
+
+create table lease (
+    service    text        not null,
+    name       text        not null,
+    holder     uuid,
+    epoch      bigint      not null,
+    held_until timestamptz not null,
+    primary key (service, name)
+) with (fillfactor = 50);
+
+-- Takes or renews a lease of the caller's own; null when somebody else holds it.
+-- The epoch rises when the holder changes.
+create function take_lease(name text, holder uuid, seconds double precision) returns bigint
+language sql security definer set search_path = events, pg_temp
+as $$
+    insert into lease as l (service, name, holder, epoch, held_until)
+    values (caller(), take_lease.name, take_lease.holder, 1, clock_timestamp() + make_interval(secs => seconds))
+    on conflict (service, name) do update
+        set epoch = l.epoch + case when l.holder is not distinct from excluded.holder then 0 else 1 end,
+            holder = excluded.holder, held_until = excluded.held_until
+        where l.holder is null or l.holder = excluded.holder or l.held_until < clock_timestamp()
+    returning l.epoch
+$$;
+
+create function release_lease(name text, holder uuid) returns void
+language sql security definer set search_path = events, pg_temp
+as $$
+    update lease set holder = null
+    where service = caller() and lease.name = release_lease.name and lease.holder = release_lease.holder
+$$;
+
+-- ---------------------------------------------------------------- rights
+
+revoke all on all functions in schema events from public;
+grant usage on schema events to galen_service;
+grant execute on function publish(uuid[], text[], text[], text[], jsonb[], bytea[]) to galen_service;
+grant execute on function take_lease(text, uuid, double precision) to galen_service;
+grant execute on function release_lease(text, uuid) to galen_service;

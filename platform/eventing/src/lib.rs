@@ -6,6 +6,7 @@
 //! [`timer`], [`process`], [`projection`], [`retention`], [`operations`].
 
 pub mod backbone;
+mod cause;
 pub mod lane;
 pub mod operations;
 pub mod process;

@@ -126,7 +126,12 @@ impl Operations {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn dead_letters(&self, filter: &DeadLetterFilter, after: i64, limit: u16) -> Result<Vec<DeadLetter>, Error> {
+    pub async fn dead_letters(
+        &self,
+        filter: &DeadLetterFilter,
+        after: i64,
+        limit: u16,
+    ) -> Result<Vec<DeadLetter>, Error> {
         let _ = (filter, after, limit);
         todo!()
     }
@@ -144,7 +149,12 @@ impl Operations {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn redrive(&self, filter: &DeadLetterFilter, ids: Option<&[i64]>, actor: &str) -> Result<u64, Error> {
+    pub async fn redrive(
+        &self,
+        filter: &DeadLetterFilter,
+        ids: Option<&[i64]>,
+        actor: &str,
+    ) -> Result<u64, Error> {
         let _ = (filter, ids, actor);
         todo!()
     }
@@ -163,7 +173,12 @@ impl Operations {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn processes(&self, status: Option<&str>, before: Option<uuid::Uuid>, limit: u16) -> Result<Vec<ProcessView>, Error> {
+    pub async fn processes(
+        &self,
+        status: Option<&str>,
+        before: Option<uuid::Uuid>,
+        limit: u16,
+    ) -> Result<Vec<ProcessView>, Error> {
         let _ = (status, before, limit);
         todo!()
     }

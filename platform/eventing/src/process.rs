@@ -113,11 +113,20 @@ pub trait Process: Send + Sync + 'static {
 
     /// Decides. Pure: no clock (`now` is given), no I/O. A trigger that does not
     /// matter in this state returns the state unchanged.
-    fn decide(state: Self::State, trigger: Trigger<Self::Input>, now: Timestamp) -> Decision<Self::State, Self::Action>;
+    fn decide(
+        state: Self::State,
+        trigger: Trigger<Self::Input>,
+        now: Timestamp,
+    ) -> Decision<Self::State, Self::Action>;
 
     /// Performs one action in the instance's transaction: SQL on the service's own
     /// tables, or publishing a command.
-    fn perform(&self, tx: &mut Tx, instance: &Instance, action: Self::Action) -> impl Future<Output = Result<(), Failure>> + Send;
+    fn perform(
+        &self,
+        tx: &mut Tx,
+        instance: &Instance,
+        action: Self::Action,
+    ) -> impl Future<Output = Result<(), Failure>> + Send;
 }
 
 /// The engine of one kind of process.
@@ -127,7 +136,9 @@ pub struct Processes<P> {
 
 impl<P> Clone for Processes<P> {
     fn clone(&self) -> Self {
-        Self { process: Arc::clone(&self.process) }
+        Self {
+            process: Arc::clone(&self.process),
+        }
     }
 }
 
@@ -144,7 +155,13 @@ impl<P: Process> Processes<P> {
     ///
     /// # Errors
     /// [`Failure`], with nothing done.
-    pub async fn start(&self, tx: &mut Tx, business_key: &str, state: P::State, deadline: Timestamp) -> Result<Uuid, Failure> {
+    pub async fn start(
+        &self,
+        tx: &mut Tx,
+        business_key: &str,
+        state: P::State,
+        deadline: Timestamp,
+    ) -> Result<Uuid, Failure> {
         let _ = (tx, business_key, state, deadline, &self.process);
         todo!()
     }
@@ -155,7 +172,12 @@ impl<P: Process> Processes<P> {
     ///
     /// # Errors
     /// [`Failure`], with nothing done.
-    pub async fn advance(&self, tx: &mut Tx, id: Uuid, trigger: Trigger<P::Input>) -> Result<(), Failure> {
+    pub async fn advance(
+        &self,
+        tx: &mut Tx,
+        id: Uuid,
+        trigger: Trigger<P::Input>,
+    ) -> Result<(), Failure> {
         let _ = (tx, id, trigger);
         todo!()
     }
@@ -164,7 +186,12 @@ impl<P: Process> Processes<P> {
     ///
     /// # Errors
     /// [`Failure`], with nothing done.
-    pub async fn advance_by_key(&self, tx: &mut Tx, business_key: &str, trigger: Trigger<P::Input>) -> Result<(), Failure> {
+    pub async fn advance_by_key(
+        &self,
+        tx: &mut Tx,
+        business_key: &str,
+        trigger: Trigger<P::Input>,
+    ) -> Result<(), Failure> {
         let _ = (tx, business_key, trigger);
         todo!()
     }

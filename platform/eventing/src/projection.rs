@@ -30,6 +30,9 @@ impl Projection {
     /// A projection made of these tables; the subscription's group is its name.
     #[must_use]
     pub fn new(subscription: Definition, tables: &'static [&'static str]) -> Self {
-        Self { subscription, reset: Arc::new(Truncate(tables)) }
+        Self {
+            subscription,
+            reset: Arc::new(Truncate(tables)),
+        }
     }
 }

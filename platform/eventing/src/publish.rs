@@ -3,11 +3,14 @@
 use galen_contracts::Event;
 use galen_storage::{Outgoing, Tx};
 
+use crate::cause;
+
 /// Puts typed events into a transaction's outbox.
 pub trait Publish {
     /// Publishes with the commit. The trace of the current task, the correlation
     /// and (inside a handler) the causing event travel in the headers. Order per
-    /// key is the order of commits that hold the key.
+    /// key is the order of commits that hold the key. While a projection is
+    /// rebuilt nothing is published: it was, the first time.
     ///
     /// # Panics
     /// In debug builds, when the topic is not the service's own; the database
@@ -17,8 +20,15 @@ pub trait Publish {
 
 impl Publish for Tx {
     fn publish<E: Event>(&mut self, event: &E) {
-        debug_assert_eq!(E::TYPE.topic, self.service(), "a service publishes its own topic only");
-        let headers = headers();
+        debug_assert_eq!(
+            E::TYPE.topic,
+            self.service(),
+            "a service publishes its own topic only"
+        );
+        if cause::current().replay {
+            return;
+        }
+        let headers = cause::headers();
         let id = self.clock().uuid();
         self.enqueue(Outgoing {
             id,
@@ -29,8 +39,4 @@ impl Publish for Tx {
             data: event.encode_to_vec(),
         });
     }
-}
-
-fn headers() -> serde_json::Value {
-    todo!()
 }

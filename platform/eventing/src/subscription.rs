@@ -79,7 +79,10 @@ impl From<galen_storage::Error> for Failure {
         if error.is_transient() {
             Self::Infrastructure(Box::new(error))
         } else {
-            Self::Retryable { code: "STORAGE", source: Box::new(error) }
+            Self::Retryable {
+                code: "STORAGE",
+                source: Box::new(error),
+            }
         }
     }
 }
@@ -92,7 +95,10 @@ impl From<sqlx::Error> for Failure {
 
 impl From<galen_contracts::convert::WireError> for Failure {
     fn from(error: galen_contracts::convert::WireError) -> Self {
-        Self::Permanent { code: "MALFORMED", source: Box::new(error) }
+        Self::Permanent {
+            code: "MALFORMED",
+            source: Box::new(error),
+        }
     }
 }
 
@@ -100,14 +106,22 @@ impl From<galen_contracts::convert::WireError> for Failure {
 /// commit together, so the effect happens exactly once.
 pub trait Handle<E: Event>: Send + Sync + 'static {
     /// Applies the event in the given transaction of the service's own database.
-    fn handle(&self, tx: &mut Tx, delivery: Delivery<E>) -> impl Future<Output = Result<(), Failure>> + Send;
+    fn handle(
+        &self,
+        tx: &mut Tx,
+        delivery: Delivery<E>,
+    ) -> impl Future<Output = Result<(), Failure>> + Send;
 }
 
 /// Applies many events at once, for set-based projections. All events of the
 /// subscribed types, in offset order of one partition.
 pub trait HandleBatch: Send + Sync + 'static {
     /// Applies the batch in the given transaction; an error is retried event by event.
-    fn handle_batch(&self, tx: &mut Tx, batch: &[Received]) -> impl Future<Output = Result<(), Failure>> + Send;
+    fn handle_batch(
+        &self,
+        tx: &mut Tx,
+        batch: &[Received],
+    ) -> impl Future<Output = Result<(), Failure>> + Send;
 }
 
 /// How failed events are retried before they become dead letters.
@@ -124,12 +138,20 @@ pub struct RetryPolicy {
 impl Default for RetryPolicy {
     /// Twelve tries over about six hours.
     fn default() -> Self {
-        Self { attempts: 12, base: Duration::from_secs(1), cap: Duration::from_secs(3600) }
+        Self {
+            attempts: 12,
+            base: Duration::from_secs(1),
+            cap: Duration::from_secs(3600),
+        }
     }
 }
 
 pub(crate) trait ErasedHandler: Send + Sync {
-    fn handle<'a>(&'a self, tx: &'a mut Tx, received: &'a Arc<Received>) -> BoxFuture<'a, Result<(), Failure>>;
+    fn handle<'a>(
+        &'a self,
+        tx: &'a mut Tx,
+        received: &'a Arc<Received>,
+    ) -> BoxFuture<'a, Result<(), Failure>>;
 }
 
 struct Typed<H, E> {
@@ -138,20 +160,43 @@ struct Typed<H, E> {
 }
 
 impl<H: Handle<E>, E: Event> ErasedHandler for Typed<H, E> {
-    fn handle<'a>(&'a self, tx: &'a mut Tx, received: &'a Arc<Received>) -> BoxFuture<'a, Result<(), Failure>> {
+    fn handle<'a>(
+        &'a self,
+        tx: &'a mut Tx,
+        received: &'a Arc<Received>,
+    ) -> BoxFuture<'a, Result<(), Failure>> {
         Box::pin(async move {
-            let event = E::decode(received.data.as_slice()).map_err(|e| Failure::Permanent { code: "UNDECODABLE", source: Box::new(e) })?;
-            self.handler.handle(tx, Delivery { event, meta: Arc::clone(received) }).await
+            let event = E::decode(received.data.as_slice()).map_err(|e| Failure::Permanent {
+                code: "UNDECODABLE",
+                source: Box::new(e),
+            })?;
+            self.handler
+                .handle(
+                    tx,
+                    Delivery {
+                        event,
+                        meta: Arc::clone(received),
+                    },
+                )
+                .await
         })
     }
 }
 
 pub(crate) trait ErasedBatch: Send + Sync {
-    fn handle<'a>(&'a self, tx: &'a mut Tx, batch: &'a [Received]) -> BoxFuture<'a, Result<(), Failure>>;
+    fn handle<'a>(
+        &'a self,
+        tx: &'a mut Tx,
+        batch: &'a [Received],
+    ) -> BoxFuture<'a, Result<(), Failure>>;
 }
 
 impl<H: HandleBatch> ErasedBatch for H {
-    fn handle<'a>(&'a self, tx: &'a mut Tx, batch: &'a [Received]) -> BoxFuture<'a, Result<(), Failure>> {
+    fn handle<'a>(
+        &'a self,
+        tx: &'a mut Tx,
+        batch: &'a [Received],
+    ) -> BoxFuture<'a, Result<(), Failure>> {
         Box::pin(self.handle_batch(tx, batch))
     }
 }
@@ -180,7 +225,15 @@ impl<H: Send + Sync + 'static> Subscription<H> {
     /// A group named `<service>.<purpose>`; starts at the beginning of the log.
     #[must_use]
     pub fn new(group: &'static str, handler: Arc<H>) -> Self {
-        Self { inner: Definition { group, handlers: Vec::new(), batch: None, retry: RetryPolicy::default() }, handler }
+        Self {
+            inner: Definition {
+                group,
+                handlers: Vec::new(),
+                batch: None,
+                retry: RetryPolicy::default(),
+            },
+            handler,
+        }
     }
 
     /// Handles one more type of event; other types of the topic are passed over.
@@ -189,7 +242,10 @@ impl<H: Send + Sync + 'static> Subscription<H> {
     where
         H: Handle<E>,
     {
-        let handler = Typed::<H, E> { handler: Arc::clone(&self.handler), _event: std::marker::PhantomData };
+        let handler = Typed::<H, E> {
+            handler: Arc::clone(&self.handler),
+            _event: std::marker::PhantomData,
+        };
         self.inner.handlers.push((E::TYPE, Arc::new(handler)));
         self
     }
@@ -200,7 +256,10 @@ impl<H: Send + Sync + 'static> Subscription<H> {
     where
         H: HandleBatch,
     {
-        self.inner.batch = Some((types.to_vec(), Arc::clone(&self.handler) as Arc<dyn ErasedBatch>));
+        self.inner.batch = Some((
+            types.to_vec(),
+            Arc::clone(&self.handler) as Arc<dyn ErasedBatch>,
+        ));
         self
     }
 

@@ -13,14 +13,30 @@ pub trait Timers {
     /// Fires `kind` for `key` at the instant, or as soon as possible after it.
     /// One timer per (service, kind, key): setting it again moves it. `payload`
     /// must hold no personal data.
-    fn set_timer(&mut self, kind: &str, key: &str, fire_at: Timestamp, payload: serde_json::Value) -> impl Future<Output = Result<(), Error>> + Send;
+    fn set_timer(
+        &mut self,
+        kind: &str,
+        key: &str,
+        fire_at: Timestamp,
+        payload: serde_json::Value,
+    ) -> impl Future<Output = Result<(), Error>> + Send;
 
     /// Removes a timer; nothing happens when there is none.
-    fn cancel_timer(&mut self, kind: &str, key: &str) -> impl Future<Output = Result<(), Error>> + Send;
+    fn cancel_timer(
+        &mut self,
+        kind: &str,
+        key: &str,
+    ) -> impl Future<Output = Result<(), Error>> + Send;
 }
 
 impl Timers for Tx {
-    async fn set_timer(&mut self, kind: &str, key: &str, fire_at: Timestamp, payload: serde_json::Value) -> Result<(), Error> {
+    async fn set_timer(
+        &mut self,
+        kind: &str,
+        key: &str,
+        fire_at: Timestamp,
+        payload: serde_json::Value,
+    ) -> Result<(), Error> {
         let _ = (kind, key, fire_at, payload);
         todo!()
     }

@@ -57,7 +57,12 @@ impl Db {
     /// `search_path` set to its schema.
     #[must_use]
     pub const fn new(pool: PgPool, service: &'static str, clock: Clock, wake: Wake) -> Self {
-        Self { pool, service, clock, wake }
+        Self {
+            pool,
+            service,
+            clock,
+            wake,
+        }
     }
 
     /// For reads outside a transaction: `sqlx::query(..).fetch_all(db.pool())`.
@@ -83,7 +88,13 @@ impl Db {
     /// # Errors
     /// When the database cannot be reached.
     pub async fn begin(&self) -> Result<Tx, Error> {
-        Ok(Tx { inner: self.pool.begin().await?, outbox: Vec::new(), service: self.service, clock: self.clock.clone(), wake: self.wake.clone() })
+        Ok(Tx {
+            inner: self.pool.begin().await?,
+            outbox: Vec::new(),
+            service: self.service,
+            clock: self.clock.clone(),
+            wake: self.wake.clone(),
+        })
     }
 }
 

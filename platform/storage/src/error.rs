@@ -50,7 +50,14 @@ impl Error {
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::Database(sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed | sqlx::Error::Protocol(_) | sqlx::Error::Tls(_)) => true,
+            Self::Database(
+                sqlx::Error::Io(_)
+                | sqlx::Error::PoolTimedOut
+                | sqlx::Error::PoolClosed
+                | sqlx::Error::WorkerCrashed
+                | sqlx::Error::Protocol(_)
+                | sqlx::Error::Tls(_),
+            ) => true,
             Self::Database(sqlx::Error::Database(e)) => e.code().is_some_and(|code| {
                 matches!(&code[..2], "08" | "40" | "53" | "57") || code == "55P03"
             }),
@@ -61,6 +68,10 @@ impl Error {
 
 impl From<Error> for Problem {
     fn from(error: Error) -> Self {
-        if error.is_transient() { Self::unavailable(error) } else { Self::internal(error) }
+        if error.is_transient() {
+            Self::unavailable(error)
+        } else {
+            Self::internal(error)
+        }
     }
 }

@@ -20,9 +20,22 @@ pub struct Lease {
 ///
 /// # Errors
 /// When the database cannot be reached.
-pub async fn take(db: &Db, name: &str, holder: Uuid, lasting: Duration) -> Result<Option<Lease>, Error> {
-    let _ = (db, name, holder, lasting);
-    todo!()
+pub async fn take(
+    db: &Db,
+    name: &str,
+    holder: Uuid,
+    lasting: Duration,
+) -> Result<Option<Lease>, Error> {
+    let epoch: Option<i64> = sqlx::query_scalar("select events.take_lease($1, $2, $3)")
+        .bind(name)
+        .bind(holder)
+        .bind(lasting.as_secs_f64())
+        .fetch_one(db.pool())
+        .await?;
+    Ok(epoch.map(|epoch| Lease {
+        name: name.to_owned(),
+        epoch,
+    }))
 }
 
 /// Gives a lease back, so that the next leader need not wait.
@@ -30,6 +43,10 @@ pub async fn take(db: &Db, name: &str, holder: Uuid, lasting: Duration) -> Resul
 /// # Errors
 /// When the database cannot be reached.
 pub async fn release(db: &Db, name: &str, holder: Uuid) -> Result<(), Error> {
-    let _ = (db, name, holder);
-    todo!()
+    sqlx::query("select events.release_lease($1, $2)")
+        .bind(name)
+        .bind(holder)
+        .execute(db.pool())
+        .await?;
+    Ok(())
 }

@@ -6,17 +6,20 @@
 //! knows what a hospital is.
 
 pub mod cluster;
+pub mod column;
 pub mod db;
 pub mod error;
 pub mod lease;
 pub mod migrate;
 pub mod provision;
+mod secret;
 
-pub use cluster::Cluster;
+pub use cluster::{Cluster, ClusterOptions};
+pub use column::{Columns, date, ts};
 pub use db::{Db, Outgoing, Tx, Wake};
 pub use error::Error;
 pub use migrate::Migration;
 pub use provision::{Access, Databases, SchemaSpec};
 
-/// jiff types as PostgreSQL columns: `.bind(ts(at))`, and `row.get::<Ts, _>("at").to_jiff()`.
+/// jiff types as PostgreSQL columns: `.bind(ts(at))`, and `row.instant("at")?` with [`Columns`].
 pub use jiff_sqlx::{Date as SqlDate, Timestamp as Ts};

@@ -1,13 +1,28 @@
 //! One schema and one login role per service: created, granted, migrated.
+//!
+//! Roles: `galen_service` groups the services and may enter the database and the
+//! `events` schema; `galen_<service>` logs in and owns its schema, nothing else;
+//! `galen_events` owns the `events` schema, whose functions decide which service
+//! publishes and reads what.
 
 use std::path::Path;
+use std::time::Duration;
 
 use galen_kernel::Clock;
-use secrecy::SecretString;
-use sqlx::postgres::PgConnectOptions;
+use hmac::{Hmac, KeyInit, Mac};
+use secrecy::{ExposeSecret, SecretString};
+use sha2::Sha256;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection};
 
-use crate::migrate::MigrateError;
-use crate::{Db, Error, Migration, Wake};
+use crate::migrate::{MigrateError, migrate, quoted, role_of};
+use crate::{Db, Error, Migration, Wake, secret};
+
+/// The schema that the eventing crate owns.
+const EVENTS: &str = "events";
+
+/// The role that every service's role is a member of.
+const GROUP: &str = "galen_service";
 
 /// What a service needs of the database.
 #[derive(Debug, Clone, Copy)]
@@ -60,8 +75,27 @@ impl Access {
     /// # Errors
     /// When the file cannot be used or others can read it.
     pub fn from_file(admin: PgConnectOptions, path: &Path) -> Result<Self, ProvisionError> {
-        let _ = (admin, path);
-        todo!()
+        let secret = secret::read_or_create(path).map_err(|source| ProvisionError::Secret {
+            path: path.display().to_string(),
+            source,
+        })?;
+        Ok(Self { admin, secret })
+    }
+
+    /// The password of a role, in hex: it needs no quoting.
+    fn password(&self, role: &str) -> String {
+        let mut mac = Hmac::<Sha256>::new_from_slice(self.secret.expose_secret().as_bytes())
+            .expect("HMAC takes keys of any length");
+        mac.update(role.as_bytes());
+        hex::encode(mac.finalize().into_bytes())
+    }
+
+    /// Logs in as a role.
+    fn login(&self, role: &str) -> PgConnectOptions {
+        self.admin
+            .clone()
+            .username(role)
+            .password(&self.password(role))
     }
 }
 
@@ -80,11 +114,42 @@ impl Databases {
     ///
     /// # Errors
     /// [`ProvisionError`].
-    pub async fn provision(access: Access, events: &'static [Migration], shared: &'static [Migration], services: &[SchemaSpec], clock: Clock) -> Result<Self, ProvisionError> {
-        let _ = (events, shared, services);
-        let databases = Self { access, clock, wake: Wake::default() };
-        let _ = (&databases.access, &databases.clock);
-        todo!()
+    pub async fn provision(
+        access: Access,
+        events: &'static [Migration],
+        shared: &'static [Migration],
+        services: &[SchemaSpec],
+        clock: Clock,
+    ) -> Result<Self, ProvisionError> {
+        // Its statements hold passwords, so they are not logged.
+        let options = access.admin.clone().disable_statement_logging();
+        let mut connection = PgConnection::connect_with(&options)
+            .await
+            .map_err(Error::from)?;
+        // Until the connection ends, however it ends.
+        sqlx::query("select pg_advisory_lock(hashtextextended('galen.provision', 0))")
+            .execute(&mut connection)
+            .await
+            .map_err(Error::from)?;
+        create(&mut connection, &access, services).await?;
+        migrate(&mut connection, EVENTS, events).await?;
+        for spec in services {
+            let history: Vec<Migration> = shared.iter().chain(spec.migrations).copied().collect();
+            migrate(&mut connection, spec.service, &history).await?;
+        }
+        allow(&mut connection, services).await?;
+        connection.close().await.map_err(Error::from)?;
+        Ok(Self::provisioned(access, clock))
+    }
+
+    /// A database that is known to be provisioned, by another process for example.
+    #[must_use]
+    pub fn provisioned(access: Access, clock: Clock) -> Self {
+        Self {
+            access,
+            clock,
+            wake: Wake::default(),
+        }
     }
 
     /// The database of one service, logged in as its role (`galen_<service>`), pool
@@ -93,8 +158,37 @@ impl Databases {
     /// # Errors
     /// When the role cannot log in.
     pub async fn open(&self, service: &'static str, connections: u32) -> Result<Db, Error> {
-        let _ = (service, connections);
-        todo!()
+        let options = self
+            .access
+            .login(&role_of(service))
+            .application_name(&format!("galen-{service}"))
+            // A service has some hundred statements, each prepared once per connection.
+            .statement_cache_capacity(512);
+        let pool = PgPoolOptions::new()
+            .max_connections(connections)
+            .min_connections(0)
+            .acquire_timeout(Duration::from_secs(5))
+            .idle_timeout(Duration::from_secs(60))
+            .max_lifetime(Duration::from_secs(30 * 60))
+            // A round trip before every use would cost more than it finds; a
+            // connection that rested is asked, since the server may have restarted.
+            .test_before_acquire(false)
+            .before_acquire(|connection, meta| {
+                Box::pin(async move {
+                    if meta.idle_for >= Duration::from_secs(1) {
+                        connection.ping().await?;
+                    }
+                    Ok(true)
+                })
+            })
+            .connect_with(options)
+            .await?;
+        Ok(Db::new(
+            pool,
+            service,
+            self.clock.clone(),
+            self.wake.clone(),
+        ))
     }
 
     /// The `events` schema as its owner `galen_events`: sequencer, retention, operations.
@@ -102,8 +196,7 @@ impl Databases {
     /// # Errors
     /// When the role cannot log in.
     pub async fn open_events(&self, connections: u32) -> Result<Db, Error> {
-        let _ = connections;
-        todo!()
+        self.open(EVENTS, connections).await
     }
 
     /// What the sequencer waits on; every [`Db`] opened here notifies it.
@@ -111,4 +204,104 @@ impl Databases {
     pub fn wake(&self) -> Wake {
         self.wake.clone()
     }
+}
+
+/// Roles, schemas, extensions and grants, in one transaction.
+async fn create(
+    connection: &mut PgConnection,
+    access: &Access,
+    services: &[SchemaSpec],
+) -> Result<(), Error> {
+    let (database, superuser): (String, bool) = sqlx::query_as(
+        "select current_database()::text, rolsuper from pg_roles where rolname = current_user",
+    )
+    .fetch_one(&mut *connection)
+    .await?;
+    let mut sql = String::from("begin;\n");
+    sql += &create_role(GROUP, "nologin");
+    sql += &own_schema(access, EVENTS, superuser);
+    for spec in services {
+        sql += &own_schema(access, spec.service, superuser);
+        sql += &format!("grant {GROUP} to {};\n", quoted(&role_of(spec.service)));
+    }
+    sql += &format!(
+        "revoke all on database {database} from public;
+         grant connect on database {database} to {GROUP}, galen_events;
+         revoke all on schema public from public;
+         grant usage on schema public to {GROUP}, galen_events;
+         create extension if not exists btree_gist schema public;
+         create extension if not exists pg_trgm schema public;
+         create extension if not exists unaccent schema public;
+         grant usage on schema {EVENTS} to {GROUP};
+         commit;",
+        database = quoted(&database),
+    );
+    sqlx::raw_sql(AssertSqlSafe(sql))
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// A role's login, limits and schema. What the role creates is nobody else's,
+/// functions included, which are everybody's by default.
+fn own_schema(access: &Access, schema: &str, superuser: bool) -> String {
+    let name = role_of(schema);
+    let (role, schema) = (quoted(&name), quoted(schema));
+    let mut sql = create_role(&name, "login");
+    sql += &format!(
+        "alter role {role} with login inherit password '{password}';
+         alter role {role} set search_path = {schema}, public;
+         alter role {role} set statement_timeout = '30s';
+         alter role {role} set lock_timeout = '10s';
+         alter role {role} set idle_in_transaction_session_timeout = '60s';\n",
+        password = access.password(&name),
+    );
+    if !superuser {
+        // An administrator with CREATEROLE may act for a role only as its member.
+        sql += &format!("grant {role} to current_user;\n");
+    }
+    sql += &format!(
+        "create schema if not exists {schema} authorization {role};
+         revoke all on schema {schema} from public;
+         alter default privileges for role {role} revoke execute on functions from public;\n",
+    );
+    sql
+}
+
+fn create_role(name: &str, login: &str) -> String {
+    let role = quoted(name);
+    format!(
+        "do $$ begin if not exists (select from pg_roles where rolname = '{name}') then create role {role} {login}; end if; end $$;\n"
+    )
+}
+
+/// Tells the `events` schema who publishes and reads which topics.
+async fn allow(connection: &mut PgConnection, services: &[SchemaSpec]) -> Result<(), Error> {
+    let mut tx = connection.begin().await?;
+    let guarded: bool = sqlx::query_scalar(
+        "select to_regprocedure('events.allow(text, text[], text[])') is not null",
+    )
+    .fetch_one(&mut *tx)
+    .await?;
+    if guarded {
+        sqlx::query("set local role galen_events")
+            .execute(&mut *tx)
+            .await?;
+        for spec in services {
+            let reads: Vec<&str> = spec
+                .subscribes
+                .iter()
+                .copied()
+                .chain([spec.service])
+                .collect();
+            sqlx::query("select events.allow($1, $2, $3)")
+                .bind(spec.service)
+                .bind(vec![spec.service])
+                .bind(reads)
+                .execute(&mut *tx)
+                .await?;
+        }
+    }
+    tx.commit().await?;
+    Ok(())
 }

@@ -1,42 +1,76 @@
 //! A database for tests: one throw-away cluster per test process, one database per test.
+//!
+//! The cluster is real PostgreSQL without durability, in the temporary directory. It
+//! ends with the test process, however that ends. Each set of schemas is provisioned
+//! once, as a template that every test's database is copied from.
+
+mod cluster;
+mod template;
 
 use galen_kernel::Clock;
-use galen_storage::{Db, Migration, SchemaSpec};
+use galen_storage::{Access, Databases, Db, Migration, SchemaSpec};
+use sqlx::postgres::PgConnectOptions;
+
+/// Connections of each pool: more than any test needs at once, few enough for tests
+/// that run side by side.
+const CONNECTIONS: u32 = 16;
 
 /// A database of its own for one test, provisioned like a hospital's.
 pub struct TestDatabase {
-    _private: (),
+    databases: Databases,
+    admin: PgConnectOptions,
 }
 
 impl TestDatabase {
     /// Creates a database in this process's throw-away cluster and provisions the
     /// given schemas; `shared` is `galen_service::SHARED_MIGRATIONS` where handlers
     /// are tested. Panics when it cannot.
-    pub async fn new(events: &'static [Migration], shared: &'static [Migration], services: &[SchemaSpec], clock: Clock) -> Self {
-        let _ = (events, shared, services, clock);
-        todo!()
+    pub async fn new(
+        events: &'static [Migration],
+        shared: &'static [Migration],
+        services: &[SchemaSpec],
+        clock: Clock,
+    ) -> Self {
+        let cluster = cluster::of_this_process();
+        let admin = template::copy(cluster, events, shared, services).await;
+        let access = Access::new(admin.clone(), cluster.secret());
+        Self {
+            databases: Databases::provisioned(access, clock),
+            admin,
+        }
     }
 
     /// A service's own view of it.
     pub async fn open(&self, service: &'static str) -> Db {
-        let _ = service;
-        todo!()
+        self.databases
+            .open(service, CONNECTIONS)
+            .await
+            .unwrap_or_else(|error| panic!("cannot log in as {service}: {error:?}"))
     }
 
     /// The owner of the `events` schema.
     pub async fn open_events(&self) -> Db {
-        todo!()
+        self.databases
+            .open_events(CONNECTIONS)
+            .await
+            .unwrap_or_else(|error| panic!("cannot log in as the owner of events: {error:?}"))
+    }
+
+    /// What the host of services takes.
+    #[must_use]
+    pub const fn databases(&self) -> &Databases {
+        &self.databases
     }
 
     /// The sequencer's wake-up of this database.
     #[must_use]
     pub fn wake(&self) -> galen_storage::Wake {
-        todo!()
+        self.databases.wake()
     }
 
     /// The superuser, to look behind every curtain.
     #[must_use]
-    pub fn admin(&self) -> sqlx::postgres::PgConnectOptions {
-        todo!()
+    pub fn admin(&self) -> PgConnectOptions {
+        self.admin.clone()
     }
 }

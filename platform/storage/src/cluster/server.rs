@@ -1,0 +1,269 @@
+//! The server process: its settings, its start and its stop.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{Read, Seek, SeekFrom};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::account::Account;
+use super::layout::Layout;
+use super::probe::{Answer, probe};
+use super::{ClusterError, io};
+
+/// How long a clean stop may take: what is running is cancelled, and at most
+/// `shared_buffers` are written.
+const STOP_LIMIT: Duration = Duration::from_secs(60);
+
+/// The log is set aside at a start when it is larger.
+const LOG_LIMIT: u64 = 8 << 20;
+
+/// For a hospital on one machine: little memory when idle, no network, nothing of a
+/// patient in the log. The text of failed statements, their parameters and the
+/// DETAIL lines that hold values of rows stay out of it, and so do the messages of
+/// errors themselves (`log_min_messages = log` ranks above them), which may quote
+/// input; whoever caused an error is told and logs what it may.
+const SETTINGS: [(&str, &str); 26] = [
+    ("listen_addresses", ""),
+    ("unix_socket_permissions", "0700"),
+    ("port", "5432"),
+    ("max_connections", "200"),
+    ("shared_buffers", "64MB"),
+    ("huge_pages", "off"),
+    ("jit", "off"),
+    ("wal_level", "replica"),
+    ("max_wal_senders", "2"),
+    ("max_wal_size", "1GB"),
+    ("wal_compression", "on"),
+    ("max_worker_processes", "4"),
+    ("max_parallel_workers_per_gather", "0"),
+    ("autovacuum_max_workers", "2"),
+    ("autovacuum_naptime", "30s"),
+    ("random_page_cost", "1.1"),
+    ("idle_in_transaction_session_timeout", "60s"),
+    ("timezone", "UTC"),
+    ("log_timezone", "UTC"),
+    ("lc_messages", "C"),
+    ("log_min_messages", "log"),
+    ("log_min_error_statement", "panic"),
+    ("log_error_verbosity", "terse"),
+    ("log_parameter_max_length", "0"),
+    ("log_parameter_max_length_on_error", "0"),
+    ("log_checkpoints", "off"),
+];
+
+/// For a cluster that is thrown away.
+const VOLATILE: [(&str, &str); 3] = [
+    ("fsync", "off"),
+    ("full_page_writes", "off"),
+    ("synchronous_commit", "off"),
+];
+
+/// What is needed to run the server of one directory.
+#[derive(Debug)]
+pub(super) struct Server {
+    pub(super) binaries: PathBuf,
+    pub(super) layout: Layout,
+    pub(super) account: Option<Account>,
+    pub(super) fsync: bool,
+}
+
+/// A server that answers.
+#[derive(Debug)]
+pub(super) enum Running {
+    /// Started by us.
+    Child(Child),
+    /// Left by a Galen that was killed.
+    Adopted,
+}
+
+impl Server {
+    /// A PostgreSQL tool under the server's account.
+    pub(super) fn command(&self, tool: &str) -> Command {
+        let mut command = Command::new(self.binaries.join(tool));
+        for (name, _) in std::env::vars_os() {
+            if name.to_str().is_none_or(|name| {
+                name.starts_with("PG") || name.starts_with("LC_") || name == "LANG"
+            }) {
+                command.env_remove(name);
+            }
+        }
+        command
+            .env("LC_ALL", "C")
+            .current_dir(&self.layout.root)
+            .stdin(Stdio::null());
+        if let Some(account) = &self.account {
+            account.apply(&mut command);
+        }
+        command
+    }
+
+    /// Starts the server and waits until it answers. One that runs already is
+    /// adopted; one that is still stopping is waited for, and so are the orphans of
+    /// one that was killed, which hold its shared memory for a moment.
+    pub(super) fn start(&self, limit: Duration) -> Result<Running, ClusterError> {
+        let deadline = Instant::now() + limit;
+        let mut pause = Duration::from_millis(5);
+        let mut child: Option<Child> = None;
+        let mut log_from = 0;
+        loop {
+            let exited = match &mut child {
+                Some(child) => child
+                    .try_wait()
+                    .map_err(io("cannot wait for postgres"))?
+                    .is_some(),
+                None => false,
+            };
+            if exited {
+                child = None;
+                let said = self.log_since(log_from);
+                if !waits_for_predecessor(&said) {
+                    return Err(ClusterError::NotReady(said));
+                }
+                self.forget_foreign_pid(&said)?;
+            }
+            match probe(&self.layout.socket) {
+                Answer::Ready => return Ok(child.map_or(Running::Adopted, Running::Child)),
+                Answer::Busy => {}
+                Answer::Absent if child.is_none() => {
+                    log_from = self.rotate_log();
+                    child = Some(self.spawn()?);
+                }
+                Answer::Absent => {}
+            }
+            if Instant::now() >= deadline {
+                if let Some(mut child) = child {
+                    // Do not leave a server behind that nobody supervises.
+                    self.stop_process(STOP_LIMIT)?;
+                    child.wait().map_err(io("cannot wait for postgres"))?;
+                }
+                return Err(ClusterError::NotReady(format!(
+                    "no answer within {} s. {}",
+                    limit.as_secs(),
+                    self.log_since(log_from)
+                )));
+            }
+            thread::sleep(pause);
+            pause = (pause * 2).min(Duration::from_millis(100));
+        }
+    }
+
+    /// Fast shutdown: running statements are cancelled, and everything is written.
+    pub(super) fn stop(&self) -> Result<(), ClusterError> {
+        self.stop_process(STOP_LIMIT)
+    }
+
+    fn stop_process(&self, limit: Duration) -> Result<(), ClusterError> {
+        if self.layout.server_pid().is_none() {
+            return Ok(());
+        }
+        let mut command = self.command("pg_ctl");
+        command
+            .args(["stop", "--mode=fast", "--wait", "--silent"])
+            .arg(format!("--timeout={}", limit.as_secs()))
+            .arg("-D")
+            .arg(&self.layout.data);
+        match run("pg_ctl", command) {
+            // It stopped by itself in the meantime.
+            Err(_) if self.layout.server_pid().is_none() => Ok(()),
+            result => result,
+        }
+    }
+
+    fn spawn(&self) -> Result<Child, ClusterError> {
+        let what = || format!("cannot open {}", self.layout.log.display());
+        let log = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(&self.layout.log)
+            .map_err(io(what()))?;
+        let errors = log.try_clone().map_err(io(what()))?;
+        let mut command = self.command("postgres");
+        command.arg("-D").arg(&self.layout.data);
+        let volatile = if self.fsync { &[] } else { &VOLATILE[..] };
+        for (name, value) in SETTINGS.iter().chain(volatile) {
+            command.arg("-c").arg(format!("{name}={value}"));
+        }
+        command.arg("-c").arg(format!(
+            "unix_socket_directories=\"{}\"",
+            self.layout.socket.display()
+        ));
+        // A group of its own: Ctrl-C is for Galen, which then stops the server in order.
+        command.stdout(log).stderr(errors).process_group(0);
+        command.spawn().map_err(io("cannot run postgres"))
+    }
+
+    /// Sets a large log aside and returns where the next start begins to write.
+    fn rotate_log(&self) -> u64 {
+        let length = fs::metadata(&self.layout.log).map_or(0, |metadata| metadata.len());
+        if length <= LOG_LIMIT {
+            return length;
+        }
+        match fs::rename(&self.layout.log, self.layout.log.with_extension("log.1")) {
+            Ok(()) => 0,
+            Err(error) => {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "the log of PostgreSQL cannot be set aside"
+                );
+                length
+            }
+        }
+    }
+
+    fn log_since(&self, position: u64) -> String {
+        let read = || -> std::io::Result<String> {
+            let mut file = File::open(&self.layout.log)?;
+            file.seek(SeekFrom::Start(position))?;
+            let mut bytes = Vec::new();
+            file.take(64 << 10).read_to_end(&mut bytes)?;
+            Ok(String::from_utf8_lossy(&bytes).trim().to_owned())
+        };
+        read().unwrap_or_else(|error| format!("its log cannot be read: {error}"))
+    }
+
+    /// After a crash the lock file may name a process that is somebody else by now,
+    /// and PostgreSQL would wait for it for ever. We hold the directory's lock and
+    /// nobody answers on the socket; if that process is not this directory's server,
+    /// the file is stale. What else is left of the server is still found: PostgreSQL
+    /// looks at the shared memory of the directory as well.
+    fn forget_foreign_pid(&self, said: &str) -> Result<(), ClusterError> {
+        if !said.contains("lock file \"postmaster.pid\" already exists") {
+            return Ok(());
+        }
+        let Some(pid) = self.layout.server_pid() else {
+            return Ok(());
+        };
+        if !Path::new("/proc/self/stat").exists() || self.is_server(pid) {
+            return Ok(());
+        }
+        let path = self.layout.data.join("postmaster.pid");
+        fs::remove_file(&path).map_err(io(format!("cannot remove {}", path.display())))
+    }
+
+    /// Whether a process works in our data directory, as a server does. A dead one
+    /// that nobody has waited for works nowhere.
+    fn is_server(&self, pid: u32) -> bool {
+        fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|dir| dir == self.layout.data)
+    }
+}
+
+/// Whether a failed start will succeed once what is left of the last server is gone.
+fn waits_for_predecessor(said: &str) -> bool {
+    said.contains("shared memory block") || said.contains("lock file")
+}
+
+/// Runs a tool to its end.
+pub(super) fn run(tool: &'static str, mut command: Command) -> Result<(), ClusterError> {
+    let output = command.output().map_err(io(format!("cannot run {tool}")))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let said = [output.stderr, output.stdout].concat();
+    Err(ClusterError::Tool {
+        tool,
+        output: String::from_utf8_lossy(&said).trim().to_owned(),
+    })
+}

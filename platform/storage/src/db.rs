@@ -1,9 +1,9 @@
 //! A service's own database: its pool, and the transactions that carry its events.
 
 use std::ops::{Deref, DerefMut};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use galen_kernel::Clock;
+use galen_kernel::{Clock, Timestamp};
 use sqlx::{PgConnection, PgPool, Postgres};
 use uuid::Uuid;
 
@@ -27,19 +27,54 @@ pub struct Outgoing {
     pub data: Vec<u8>,
 }
 
-/// Told after every commit that published something; the sequencer listens.
+/// Told after every commit that published something or set a timer; the sequencer
+/// and the timers listen.
 #[derive(Clone, Default)]
-pub struct Wake(Arc<tokio::sync::Notify>);
+pub struct Wake(Arc<Signals>);
+
+#[derive(Default)]
+struct Signals {
+    published: tokio::sync::Notify,
+    timer_set: tokio::sync::Notify,
+    soonest: Mutex<Option<Timestamp>>,
+}
 
 impl Wake {
     /// Something was committed.
     pub fn notify(&self) {
-        self.0.notify_one();
+        self.0.published.notify_one();
     }
 
     /// Waits until something was committed since the last wait.
     pub async fn wait(&self) {
-        self.0.notified().await;
+        self.0.published.notified().await;
+    }
+
+    /// A timer for this instant was committed.
+    pub fn notify_timer(&self, at: Timestamp) {
+        let mut soonest = self
+            .0
+            .soonest
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        *soonest = Some(soonest.map_or(at, |known| known.min(at)));
+        drop(soonest);
+        self.0.timer_set.notify_one();
+    }
+
+    /// Waits until a timer was committed since the last wait: the soonest of them.
+    pub async fn wait_timer(&self) -> Timestamp {
+        loop {
+            self.0.timer_set.notified().await;
+            let mut soonest = self
+                .0
+                .soonest
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            if let Some(at) = soonest.take() {
+                return at;
+            }
+        }
     }
 }
 
@@ -91,6 +126,7 @@ impl Db {
         Ok(Tx {
             inner: self.pool.begin().await?,
             outbox: Vec::new(),
+            timer: None,
             service: self.service,
             clock: self.clock.clone(),
             wake: self.wake.clone(),
@@ -104,6 +140,7 @@ impl Db {
 pub struct Tx {
     inner: sqlx::Transaction<'static, Postgres>,
     outbox: Vec<Outgoing>,
+    timer: Option<Timestamp>,
     service: &'static str,
     clock: Clock,
     wake: Wake,
@@ -145,6 +182,12 @@ impl Tx {
         self.outbox.truncate(len);
     }
 
+    /// A timer for this instant was set; whoever fires timers hears of it after the
+    /// commit. Use `galen_eventing::Timers::set_timer`.
+    pub fn timer_set(&mut self, at: Timestamp) {
+        self.timer = Some(self.timer.map_or(at, |known| known.min(at)));
+    }
+
     /// Writes the outbox in one statement (`events.publish`, which takes the key
     /// locks in order and refuses other services' topics), commits, and wakes the
     /// sequencer.
@@ -180,6 +223,9 @@ impl Tx {
         self.inner.commit().await?;
         if published {
             self.wake.notify();
+        }
+        if let Some(at) = self.timer {
+            self.wake.notify_timer(at);
         }
         Ok(())
     }

@@ -2,9 +2,20 @@
 
 use std::ops::{Deref, DerefMut};
 
-use galen_storage::{Migration, Tx};
+use bytes::Bytes;
+use galen_kernel::{Problem, Timestamp};
+use galen_storage::{Db, Error, Migration, Ts, Tx};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use sqlx::Row as _;
+use sqlx::postgres::PgRow;
 
-use crate::outcome::{Answer, Outcome};
+use crate::outcome::{Answer, Halt, Outcome};
+
+/// How long a key is remembered.
+pub const KEY_LIFETIME: jiff::SignedDuration = jiff::SignedDuration::from_hours(24);
+
+/// SQLSTATE of a wait for a lock that took too long.
+const LOCK_NOT_AVAILABLE: &str = "55P03";
 
 /// An `Idempotency-Key` of a caller, with the fingerprint of the request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,11 +24,16 @@ pub struct IdempotencyKey {
     pub caller: String,
     /// As given.
     pub key: String,
-    /// SHA-256 over method, path, query and body.
+    /// SHA-256 over method, path, query, content type and body.
     pub fingerprint: [u8; 32],
 }
 
 /// The table behind the keys; the host adds it to every service's schema.
+///
+/// A key is claimed by an advisory lock that lives as long as the transaction, so
+/// that a second request with the same key waits for the first and then sees its
+/// answer. Both happen in one function, which in READ COMMITTED reads with a fresh
+/// snapshot after the lock, in one round trip.
 pub const IDEMPOTENCY: Migration = Migration {
     name: "0000_idempotency",
     sql: "
@@ -32,6 +48,19 @@ create table idempotency (
     primary key (caller, key)
 );
 create index on idempotency (created_at);
+
+create function idempotency_lock_id(caller text, key text) returns bigint
+language sql stable as $$
+    select hashtextextended(current_schema() || '/' || caller || '/' || key, 0)
+$$;
+
+create function claim_idempotency_key(wanted_caller text, wanted_key text) returns setof idempotency
+language plpgsql volatile set lock_timeout = '5s' as $$
+begin
+    perform pg_advisory_xact_lock(idempotency_lock_id(wanted_caller, wanted_key));
+    return query select * from idempotency i where i.caller = wanted_caller and i.key = wanted_key;
+end
+$$;
 ",
 };
 
@@ -43,8 +72,27 @@ pub struct Command {
 }
 
 impl Command {
-    pub(crate) const fn new(tx: Tx, claim: Option<IdempotencyKey>) -> Self {
-        Self { tx, claim }
+    /// Starts a transaction and claims the key in it.
+    pub(crate) async fn begin(db: &Db, claim: Option<IdempotencyKey>) -> Result<Self, Halt> {
+        let mut tx = db.begin().await?;
+        if let Some(claim) = &claim {
+            let stored = sqlx::query(
+                "select fingerprint, status, headers, body from claim_idempotency_key($1, $2)",
+            )
+            .bind(&claim.caller)
+            .bind(&claim.key)
+            .fetch_optional(tx.conn())
+            .await
+            .map_err(Error::from)
+            .map_err(|error| match error.sqlstate() {
+                Some(state) if state == LOCK_NOT_AVAILABLE => in_progress(),
+                _ => error.into(),
+            })?;
+            if let Some(row) = stored {
+                return Err(claim.settled_by(&row)?);
+            }
+        }
+        Ok(Self { tx, claim })
     }
 
     /// Stores the answer under the key, commits, and gives the answer back.
@@ -52,10 +100,139 @@ impl Command {
     /// # Errors
     /// When the commit fails; the outcome of a lost connection is unknown, and the
     /// same key finds it out.
-    pub async fn commit(self, answer: Answer) -> Outcome {
-        let _ = (&self.claim, answer);
-        todo!()
+    pub async fn commit(mut self, answer: Answer) -> Outcome {
+        if let Some(claim) = &self.claim {
+            let now = self.tx.clock().now();
+            sqlx::query(
+                "insert into idempotency (caller, key, fingerprint, status, headers, body, created_at)
+                 values ($1, $2, $3, $4, $5, $6, $7)",
+            )
+            .bind(&claim.caller)
+            .bind(&claim.key)
+            .bind(&claim.fingerprint[..])
+            .bind(answer.status.as_u16().cast_signed())
+            .bind(stored_headers(&answer.headers))
+            .bind(&answer.body[..])
+            .bind(Ts::from(now))
+            .execute(self.tx.conn())
+            .await
+            .map_err(Error::from)?;
+        }
+        self.tx.commit().await?;
+        Ok(answer)
     }
+}
+
+/// Says what is known of a key, without claiming it.
+pub(crate) async fn look_up(db: &Db, claim: &IdempotencyKey) -> Result<(), Halt> {
+    // The shared lock is had unless the first request still runs; it is given back
+    // at the end of the statement.
+    let row = sqlx::query(
+        "select pg_try_advisory_xact_lock_shared(idempotency_lock_id($1, $2)) as free,
+                i.fingerprint, i.status, i.headers, i.body
+         from (select) as once
+         left join idempotency i on i.caller = $1 and i.key = $2",
+    )
+    .bind(&claim.caller)
+    .bind(&claim.key)
+    .fetch_one(db.pool())
+    .await
+    .map_err(Error::from)?;
+    let stored: Option<&[u8]> = row.try_get("fingerprint").map_err(Error::from)?;
+    if stored.is_some() {
+        return Err(claim.settled_by(&row)?);
+    }
+    let free: bool = row.try_get("free").map_err(Error::from)?;
+    if free {
+        Ok(())
+    } else {
+        Err(in_progress().into())
+    }
+}
+
+/// Forgets the keys of answers given before an instant; returns how many.
+///
+/// # Errors
+/// When the database fails.
+pub async fn forget_keys(db: &Db, before: Timestamp) -> Result<u64, Error> {
+    const BATCH: u64 = 5_000;
+    let mut forgotten = 0;
+    loop {
+        let batch = sqlx::query(
+            "delete from idempotency where (caller, key) in
+                (select caller, key from idempotency where created_at < $1 order by created_at limit $2)",
+        )
+        .bind(Ts::from(before))
+        .bind(BATCH.cast_signed())
+        .execute(db.pool())
+        .await?
+        .rows_affected();
+        forgotten += batch;
+        if batch < BATCH {
+            return Ok(forgotten);
+        }
+    }
+}
+
+impl IdempotencyKey {
+    /// What the stored answer means for this request: a replay, or a refusal when
+    /// the request is another one.
+    fn settled_by(&self, row: &PgRow) -> Result<Halt, Problem> {
+        let fingerprint: &[u8] = row.try_get("fingerprint").map_err(Error::from)?;
+        if fingerprint != self.fingerprint {
+            return Ok(Problem::new(
+                422,
+                "IDEMPOTENCY_KEY_REUSED",
+                "The idempotency key was used for another request.",
+            )
+            .into());
+        }
+        let status: i16 = row.try_get("status").map_err(Error::from)?;
+        let headers: serde_json::Value = row.try_get("headers").map_err(Error::from)?;
+        let body: Vec<u8> = row.try_get("body").map_err(Error::from)?;
+        let answer = Answer {
+            status: u16::try_from(status)
+                .ok()
+                .and_then(|status| StatusCode::from_u16(status).ok())
+                .ok_or(Error::Inconsistent {
+                    column: "idempotency.status",
+                })?,
+            headers: read_headers(headers).ok_or(Error::Inconsistent {
+                column: "idempotency.headers",
+            })?,
+            body: Bytes::from(body),
+        };
+        Ok(Halt::Replay(Box::new(answer)))
+    }
+}
+
+fn in_progress() -> Problem {
+    Problem::conflict(
+        "REQUEST_IN_PROGRESS",
+        "The first request with this idempotency key is still running.",
+    )
+    .retry_after(1)
+}
+
+/// Headers as pairs of text; what a handler answers with is visible ASCII.
+fn stored_headers(headers: &HeaderMap) -> serde_json::Value {
+    headers
+        .iter()
+        .filter_map(|(name, value)| Some(serde_json::json!([name.as_str(), value.to_str().ok()?])))
+        .collect()
+}
+
+fn read_headers(stored: serde_json::Value) -> Option<HeaderMap> {
+    let pairs: Vec<(String, String)> = serde_json::from_value(stored).ok()?;
+    pairs
+        .iter()
+        .map(|(name, value)| {
+            Some((
+                HeaderName::try_from(name).ok()?,
+                HeaderValue::try_from(value).ok()?,
+            ))
+        })
+        .collect()
 }
 
 impl Deref for Command {

@@ -36,7 +36,9 @@ impl Config {
     /// Settings as given, for tests and the command line.
     #[must_use]
     pub fn from_values(values: BTreeMap<String, String>) -> Self {
-        Self { values: Arc::new(values) }
+        Self {
+            values: Arc::new(values),
+        }
     }
 
     /// A setting, or `None`.
@@ -49,7 +51,12 @@ impl Config {
     {
         self.values
             .get(key)
-            .map(|text| text.parse().map_err(|e: T::Err| ConfigError::Invalid { key: key.to_owned(), reason: e.to_string() }))
+            .map(|text| {
+                text.parse().map_err(|e: T::Err| ConfigError::Invalid {
+                    key: key.to_owned(),
+                    reason: e.to_string(),
+                })
+            })
             .transpose()
     }
 

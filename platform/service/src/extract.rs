@@ -2,17 +2,25 @@
 //! [`Params`] and [`PathIds`], all of which refuse precisely.
 
 use std::marker::PhantomData;
+use std::net::SocketAddr;
 
-use axum::extract::{FromRequest, FromRequestParts, Request};
-use galen_access::{Permission, Principal, Scope};
+use axum::extract::{ConnectInfo, FromRequest, FromRequestParts, RawPathParams, Request};
+use bytes::Bytes;
+use galen_access::{KeySet, Permission, Principal, Scope};
 use galen_contracts::ids::{PatientId, PractitionerId};
 use galen_kernel::{Clock, Problem, Timestamp};
 use galen_storage::Db;
 use http::request::Parts;
+use http::{HeaderMap, HeaderName, header};
+use http_body_util::{BodyExt as _, LengthLimitError};
 use serde::de::DeserializeOwned;
 
-use crate::command::{Command, IdempotencyKey};
+use crate::command::{self, Command, IdempotencyKey};
+use crate::input;
 use crate::outcome::Halt;
+
+/// Names the request, so that a repetition is recognised.
+pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// What a request needs before its handler runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,7 +45,7 @@ pub trait Requires: Send + Sync + 'static {
 pub struct Cx<R> {
     principal: Option<Principal>,
     scope: Scope,
-    if_match: Option<i64>,
+    if_match: Option<Vec<i64>>,
     idempotency: Option<IdempotencyKey>,
     clock: Clock,
     _request: PhantomData<fn(R)>,
@@ -63,7 +71,11 @@ impl<R: Requires> Cx<R> {
     /// # Errors
     /// 404: the caller may not even know.
     pub fn reach_patient(&self, id: PatientId) -> Result<(), Problem> {
-        if self.scope.covers_patient(id) { Ok(()) } else { Err(Problem::not_found()) }
+        if self.scope.covers_patient(id) {
+            Ok(())
+        } else {
+            Err(Problem::not_found())
+        }
     }
 
     /// 404 unless the practitioner's things are within reach.
@@ -71,7 +83,11 @@ impl<R: Requires> Cx<R> {
     /// # Errors
     /// 404: the caller may not even know.
     pub fn reach_practitioner(&self, id: PractitionerId) -> Result<(), Problem> {
-        if self.scope.covers_practitioner(id) { Ok(()) } else { Err(Problem::not_found()) }
+        if self.scope.covers_practitioner(id) {
+            Ok(())
+        } else {
+            Err(Problem::not_found())
+        }
     }
 
     /// Now.
@@ -91,8 +107,8 @@ impl<R: Requires> Cx<R> {
     /// # Errors
     /// 412 when it names another version.
     pub fn expect_version(&self, actual: i64) -> Result<(), Problem> {
-        match self.if_match {
-            Some(expected) if expected != actual => Err(Problem::stale()),
+        match &self.if_match {
+            Some(expected) if !expected.contains(&actual) => Err(Problem::stale()),
             _ => Ok(()),
         }
     }
@@ -103,8 +119,10 @@ impl<R: Requires> Cx<R> {
     /// # Errors
     /// [`Halt::Replay`], 422 on another body, 409 while the first still runs.
     pub async fn replayed(&self, db: &Db) -> Result<(), Halt> {
-        let _ = (db, &self.idempotency);
-        todo!()
+        match &self.idempotency {
+            Some(claim) => command::look_up(db, claim).await,
+            None => Ok(()),
+        }
     }
 
     /// Starts the transaction of a command and claims its idempotency key in it.
@@ -112,18 +130,155 @@ impl<R: Requires> Cx<R> {
     /// # Errors
     /// As [`Cx::replayed`], and when the database cannot be reached.
     pub async fn begin(&self, db: &Db) -> Result<Command, Halt> {
-        let _ = db;
-        todo!()
+        Command::begin(db, self.idempotency.clone()).await
     }
 }
 
 impl<S: Send + Sync, R: Requires> FromRequestParts<S> for Cx<R> {
     type Rejection = Halt;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
-        let _ = (parts, state);
-        todo!()
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Halt> {
+        let gate = parts
+            .extensions
+            .get::<Gate>()
+            .ok_or_else(|| Problem::internal("a route is served without its gate"))?;
+        let (principal, scope) = gate.admit(&parts.headers, R::NEEDS)?;
+        Ok(Self {
+            if_match: if_match(&parts.headers)?,
+            idempotency: idempotency_key(parts, principal.as_ref())?,
+            principal,
+            scope,
+            clock: gate.clock.clone(),
+            _request: PhantomData,
+        })
     }
+}
+
+/// What every request is checked with; the host puts it into the extensions.
+#[derive(Clone)]
+pub(crate) struct Gate {
+    pub(crate) keys: KeySet,
+    pub(crate) clock: Clock,
+}
+
+impl Gate {
+    /// Who asks, and how far they may reach.
+    fn admit(
+        &self,
+        headers: &HeaderMap,
+        needs: Needs,
+    ) -> Result<(Option<Principal>, Scope), Problem> {
+        let principal =
+            bearer(headers).and_then(|token| self.keys.verify(token, self.clock.now()).ok());
+        match (needs, principal) {
+            // An expired token must not keep anybody from logging in.
+            (Needs::Nobody, principal) => Ok((
+                principal,
+                Scope::Own {
+                    patient: None,
+                    practitioner: None,
+                },
+            )),
+            (_, None) => Err(Problem::unauthenticated()),
+            (Needs::Anybody, Some(principal)) => {
+                let scope = Scope::Own {
+                    patient: principal.patient_id,
+                    practitioner: principal.practitioner_id,
+                };
+                Ok((Some(principal), scope))
+            }
+            (Needs::Permission(permission), Some(principal)) => {
+                let scope = principal.scope(permission).ok_or_else(Problem::forbidden)?;
+                Ok((Some(principal), scope))
+            }
+        }
+    }
+}
+
+/// The token of RFC 6750, 2.1; the scheme's name is case-insensitive.
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, token) = headers
+        .get(header::AUTHORIZATION)?
+        .to_str()
+        .ok()?
+        .split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+/// The versions that `If-Match` names (RFC 9110, 13.1.1). `None` when any will do;
+/// tags that no version of ours can have, weak ones included, match nothing.
+fn if_match(headers: &HeaderMap) -> Result<Option<Vec<i64>>, Problem> {
+    let malformed = || {
+        Problem::new(
+            400,
+            "INVALID_IF_MATCH",
+            "If-Match must be * or entity tags such as \"3\".",
+        )
+    };
+    let mut versions = None;
+    for value in headers.get_all(header::IF_MATCH) {
+        let value = value.to_str().map_err(|_| malformed())?.trim();
+        if value == "*" {
+            return Ok(None);
+        }
+        for tag in value.split(',') {
+            let tag = tag.trim();
+            let (weak, tag) = tag
+                .strip_prefix("W/")
+                .map_or((false, tag), |tag| (true, tag));
+            let opaque = tag
+                .strip_prefix('"')
+                .and_then(|tag| tag.strip_suffix('"'))
+                .ok_or_else(malformed)?;
+            let versions = versions.get_or_insert_with(Vec::new);
+            versions.extend(opaque.parse::<i64>().ok().filter(|_| !weak));
+        }
+    }
+    Ok(versions)
+}
+
+/// SHA-256 of the whole request; the middleware made it, because it had the body.
+#[derive(Clone, Copy)]
+pub(crate) struct Fingerprint(pub(crate) [u8; 32]);
+
+fn idempotency_key(
+    parts: &Parts,
+    principal: Option<&Principal>,
+) -> Result<Option<IdempotencyKey>, Problem> {
+    let mut given = parts.headers.get_all(IDEMPOTENCY_KEY).iter();
+    let (Some(key), Some(Fingerprint(fingerprint))) = (given.next(), parts.extensions.get()) else {
+        return Ok(None);
+    };
+    let invalid = || {
+        Problem::new(
+            400,
+            "INVALID_IDEMPOTENCY_KEY",
+            "Idempotency-Key must be 1 to 255 visible ASCII characters.",
+        )
+    };
+    let key = key.to_str().map_err(|_| invalid())?;
+    if given.next().is_some()
+        || key.is_empty()
+        || key.len() > 255
+        || !key.bytes().all(|b| b.is_ascii_graphic())
+    {
+        return Err(invalid());
+    }
+    let caller = match principal {
+        Some(principal) => principal.user_id.to_string(),
+        None => parts
+            .extensions
+            .get::<ConnectInfo<SocketAddr>>()
+            .map_or_else(
+                || "anonymous".to_owned(),
+                |ConnectInfo(address)| format!("anonymous@{}", address.ip().to_canonical()),
+            ),
+    };
+    Ok(Some(IdempotencyKey {
+        caller,
+        key: key.to_owned(),
+        fingerprint: *fingerprint,
+    }))
 }
 
 /// A JSON body of type `T`. Refuses other content types (415), bad UTF-8 or JSON,
@@ -134,10 +289,67 @@ pub struct Body<T>(pub T);
 impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
     type Rejection = Halt;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, Self::Rejection> {
-        let _ = (request, state);
-        todo!()
+    async fn from_request(request: Request, _: &S) -> Result<Self, Halt> {
+        let (parts, body) = request.into_parts();
+        if !is_json(&parts.headers) {
+            return Err(Problem::new(
+                415,
+                "UNSUPPORTED_MEDIA_TYPE",
+                "The body must be application/json.",
+            )
+            .into());
+        }
+        Ok(Self(input::body(&collect(body).await?)?))
     }
+}
+
+/// Reads a whole body; the middleware has bounded its size.
+pub(crate) async fn collect(body: axum::body::Body) -> Result<Bytes, Problem> {
+    match body.collect().await {
+        Ok(collected) => Ok(collected.to_bytes()),
+        Err(error) if is_too_large(&error) => Err(too_large()),
+        Err(_) => Err(Problem::new(
+            400,
+            "INCOMPLETE_BODY",
+            "The body ended before its announced end.",
+        )),
+    }
+}
+
+fn is_too_large(error: &axum::Error) -> bool {
+    let mut next: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(error) = next {
+        if error.is::<LengthLimitError>() {
+            return true;
+        }
+        next = error.source();
+    }
+    false
+}
+
+/// 413.
+pub(crate) const fn too_large() -> Problem {
+    Problem::new(413, "PAYLOAD_TOO_LARGE", "The body is too large.")
+}
+
+/// `application/json`, with no parameter but `charset=utf-8`.
+fn is_json(headers: &HeaderMap) -> bool {
+    let Some(content_type) = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+    else {
+        return false;
+    };
+    let mut parts = content_type.split(';').map(str::trim);
+    let essence = parts.next().unwrap_or_default();
+    essence.eq_ignore_ascii_case("application/json")
+        && parts.all(|parameter| {
+            let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+            let value = value.trim().trim_matches('"');
+            parameter.is_empty()
+                || (name.trim().eq_ignore_ascii_case("charset")
+                    && value.eq_ignore_ascii_case("utf-8"))
+        })
 }
 
 /// Query parameters of type `T`. Refuses unknown and malformed ones (400).
@@ -147,9 +359,8 @@ pub struct Params<T>(pub T);
 impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Params<T> {
     type Rejection = Halt;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
-        let _ = (parts, state);
-        todo!()
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Halt> {
+        Ok(Self(input::query(parts.uri.query().unwrap_or_default())?))
     }
 }
 
@@ -160,8 +371,70 @@ pub struct PathIds<T>(pub T);
 impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for PathIds<T> {
     type Rejection = Halt;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
-        let _ = (parts, state);
-        todo!()
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Halt> {
+        let segments = RawPathParams::from_request_parts(parts, state)
+            .await
+            .map_err(|_| Problem::not_found())?;
+        Ok(Self(input::path(segments.iter().map(|(_, value)| value))?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    fn headers(name: HeaderName, values: &[&'static str]) -> HeaderMap {
+        values
+            .iter()
+            .map(|value| (name.clone(), HeaderValue::from_static(value)))
+            .collect()
+    }
+
+    #[test]
+    fn entity_tags_are_read() {
+        let read = |values: &[&'static str]| {
+            if_match(&headers(header::IF_MATCH, values)).map_err(|p| p.status)
+        };
+        assert_eq!(read(&[]), Ok(None));
+        assert_eq!(read(&["*"]), Ok(None));
+        assert_eq!(read(&["\"3\""]), Ok(Some(vec![3])));
+        assert_eq!(read(&["\"3\", \"4\"", "\"5\""]), Ok(Some(vec![3, 4, 5])));
+        assert_eq!(read(&["W/\"3\""]), Ok(Some(vec![])));
+        assert_eq!(read(&["\"abc\""]), Ok(Some(vec![])));
+        for malformed in ["3", "", "\"3", "*, \"3\"", "\""] {
+            assert_eq!(read(&[malformed]), Err(400), "{malformed}");
+        }
+    }
+
+    #[test]
+    fn json_is_recognised() {
+        for (value, is) in [
+            ("application/json", true),
+            ("Application/JSON; charset=UTF-8", true),
+            ("application/json;charset=\"utf-8\"", true),
+            ("application/json; charset=latin1", false),
+            ("application/jsonp", false),
+            ("text/json", false),
+            ("application/x-www-form-urlencoded", false),
+            ("", false),
+        ] {
+            assert_eq!(
+                is_json(&headers(header::CONTENT_TYPE, &[value])),
+                is,
+                "{value}"
+            );
+        }
+        assert!(!is_json(&HeaderMap::new()));
+    }
+
+    #[test]
+    fn a_bearer_token_is_found() {
+        let find = |value| bearer(&headers(header::AUTHORIZATION, &[value])).map(str::to_owned);
+        assert_eq!(find("Bearer abc").as_deref(), Some("abc"));
+        assert_eq!(find("bearer  abc").as_deref(), Some("abc"));
+        assert_eq!(find("Basic abc"), None);
+        assert_eq!(find("Bearer"), None);
     }
 }

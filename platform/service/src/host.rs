@@ -213,7 +213,10 @@ impl Host {
 
     /// Wraps the public router in an edge.
     #[must_use]
-    pub fn with_edge(mut self, edge: impl FnOnce(axum::Router, &Config) -> Result<axum::Router, ConfigError> + Send + 'static) -> Self {
+    pub fn with_edge(
+        mut self,
+        edge: impl FnOnce(axum::Router, &Config) -> Result<axum::Router, ConfigError> + Send + 'static,
+    ) -> Self {
         self.edge = Some(Box::new(edge));
         self
     }
@@ -234,7 +237,13 @@ impl Host {
     ///
     /// # Errors
     /// [`HostError`]; what was started is stopped again.
-    pub async fn run(self, databases: &Databases, options: HostOptions, config: Config, clock: Clock) -> Result<RunningHost, HostError> {
+    pub async fn run(
+        self,
+        databases: &Databases,
+        options: HostOptions,
+        config: Config,
+        clock: Clock,
+    ) -> Result<RunningHost, HostError> {
         let _ = (databases, options, config, clock, self.starters, self.edge);
         todo!()
     }

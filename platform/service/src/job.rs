@@ -22,7 +22,12 @@ impl Job {
         F: Fn() -> W + Send + Sync + 'static,
         W: Future<Output = Result<u64, Problem>> + Send + 'static,
     {
-        Self { name, every, run: Arc::new(move || Box::pin(run())), wake: None }
+        Self {
+            name,
+            every,
+            run: Arc::new(move || Box::pin(run())),
+            wake: None,
+        }
     }
 
     /// Also runs at once whenever the handle is notified.

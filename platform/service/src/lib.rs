@@ -5,14 +5,20 @@
 //! offers: REST routes, gRPC, subscriptions, timers, jobs, checks.
 
 pub mod check;
+mod circuit;
 pub mod command;
 pub mod config;
 pub mod extract;
 pub mod host;
+mod input;
 pub mod job;
 pub mod outcome;
+pub mod page;
 pub mod peers;
+pub mod problems;
+mod rest;
 pub mod rpc;
+pub mod testing;
 
 pub use check::Check;
 pub use command::Command;
@@ -21,7 +27,9 @@ pub use extract::{Body, Cx, Needs, Params, PathIds, Requires};
 pub use host::{Host, HostError, HostOptions, Platform, RunningHost, Service, StartError};
 pub use job::Job;
 pub use outcome::{Answer, Halt, Outcome};
+pub use page::PageView;
 pub use peers::{PeerError, Peers};
+pub use problems::ProblemPage;
 
 /// Migrations that every service's schema starts with.
 pub const SHARED_MIGRATIONS: &[galen_storage::Migration] = &[command::IDEMPOTENCY];

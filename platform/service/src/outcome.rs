@@ -1,9 +1,12 @@
 //! What a handler answers.
 
+use std::error::Error;
+
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use galen_kernel::Problem;
-use http::{HeaderMap, StatusCode};
+use galen_kernel::{FieldError, Problem};
+use http::header::HeaderName;
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde::Serialize;
 
 /// A successful answer, already serialised, so that it can be stored under an
@@ -55,13 +58,21 @@ impl Answer {
     /// 204.
     #[must_use]
     pub fn no_content() -> Self {
-        Self { status: StatusCode::NO_CONTENT, headers: HeaderMap::new(), body: Bytes::new() }
+        Self {
+            status: StatusCode::NO_CONTENT,
+            headers: HeaderMap::new(),
+            body: Bytes::new(),
+        }
     }
 
     /// Any status with a JSON body.
     pub fn json<T: Serialize>(status: StatusCode, body: &T) -> Self {
         let body = serde_json::to_vec(body).expect("views are plain data");
-        Self { status, headers: HeaderMap::new(), body: body.into() }
+        Self {
+            status,
+            headers: HeaderMap::new(),
+            body: body.into(),
+        }
     }
 
     /// Adds `ETag: "<version>"`.
@@ -85,12 +96,178 @@ impl Answer {
 
 impl IntoResponse for Answer {
     fn into_response(self) -> Response {
-        todo!()
+        let Self {
+            status,
+            headers,
+            body,
+        } = self;
+        let has_body = !body.is_empty();
+        let mut response = Response::new(axum::body::Body::from(body));
+        *response.status_mut() = status;
+        *response.headers_mut() = headers;
+        if has_body {
+            response
+                .headers_mut()
+                .entry(header::CONTENT_TYPE)
+                .or_insert(JSON);
+        }
+        response
     }
 }
 
 impl IntoResponse for Halt {
     fn into_response(self) -> Response {
-        todo!()
+        match self {
+            Self::Problem(problem) => problem_response(&problem),
+            Self::Replay(answer) => {
+                let mut response = answer.into_response();
+                response
+                    .headers_mut()
+                    .insert(IDEMPOTENCY_REPLAYED, HeaderValue::from_static("true"));
+                response
+            }
+        }
+    }
+}
+
+/// `Idempotency-Replayed: true` marks an answer that was stored earlier.
+pub const IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
+
+/// The document of RFC 9457, as the API promises it.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Document<'a> {
+    r#type: String,
+    title: &'a str,
+    status: u16,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<&'a str>,
+    code: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trace_id: Option<String>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    errors: &'a [FieldError],
+    #[serde(flatten)]
+    extra: Option<&'a serde_json::Map<String, serde_json::Value>>,
+}
+
+/// The path of a code's page below `/problems/`: `SLOT_TAKEN` is `slot-taken`.
+pub(crate) fn slug(code: &str) -> String {
+    code.to_ascii_lowercase().replace('_', "-")
+}
+
+/// Logs the cause of a failure on our side, once, and tells the client what it may know.
+fn problem_response(problem: &Problem) -> Response {
+    if problem.status >= 500 {
+        log_cause(problem);
+    }
+    let document = Document {
+        r#type: format!("/problems/{}", slug(problem.code)),
+        title: problem.title,
+        status: problem.status,
+        detail: problem.detail.as_deref(),
+        code: problem.code,
+        trace_id: galen_telemetry::current().map(|trace| trace.trace_id_hex()),
+        errors: &problem.errors,
+        extra: problem.extra.as_ref(),
+    };
+    let body = serde_json::to_vec(&document).expect("a problem is plain data");
+    let mut response = Response::new(axum::body::Body::from(body));
+    *response.status_mut() =
+        StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, PROBLEM_JSON);
+    if let Some(seconds) = problem.retry_after {
+        headers.insert(header::RETRY_AFTER, seconds.into());
+    }
+    if problem.status == 401 {
+        headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
+    response
+}
+
+/// One log line with the whole chain of causes.
+pub(crate) fn log_cause(problem: &Problem) {
+    let cause = problem
+        .cause
+        .as_deref()
+        .map(|cause| chain(cause))
+        .unwrap_or_default();
+    if problem.status == 500 {
+        tracing::error!(code = problem.code, cause, "a request failed");
+    } else {
+        tracing::warn!(
+            code = problem.code,
+            cause,
+            "a request could not be answered"
+        );
+    }
+}
+
+/// An error and what caused it, outermost first.
+pub(crate) fn chain(error: &(dyn Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        next = cause.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::BodyExt as _;
+
+    use super::*;
+
+    async fn read(halt: Halt) -> (StatusCode, HeaderMap, serde_json::Value) {
+        let (parts, body) = halt.into_response().into_parts();
+        let bytes = body.collect().await.unwrap().to_bytes();
+        (
+            parts.status,
+            parts.headers,
+            serde_json::from_slice(&bytes).unwrap(),
+        )
+    }
+
+    #[tokio::test]
+    async fn a_problem_is_told_as_the_standard_says() {
+        let problem = Problem::conflict("SLOT_TAKEN", "The slot is taken.")
+            .with_detail("Somebody was faster.")
+            .with("alternatives", serde_json::json!([1]));
+        let (status, headers, body) = read(problem.into()).await;
+        assert_eq!(status, StatusCode::CONFLICT);
+        assert_eq!(headers[header::CONTENT_TYPE], "application/problem+json");
+        let expected = serde_json::json!({
+            "type": "/problems/slot-taken", "title": "The slot is taken.", "status": 409,
+            "detail": "Somebody was faster.", "code": "SLOT_TAKEN", "alternatives": [1],
+        });
+        assert_eq!(body, expected);
+    }
+
+    #[tokio::test]
+    async fn a_cause_stays_inside() {
+        let cause: Box<dyn Error + Send + Sync> = "password=hunter2".into();
+        let (status, headers, body) = read(Problem::unavailable(cause).into()).await;
+        assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(headers[header::RETRY_AFTER], "1");
+        assert!(!body.to_string().contains("hunter2"));
+    }
+
+    #[tokio::test]
+    async fn an_unknown_caller_is_asked_for_a_token() {
+        let (_, headers, _) = read(Problem::unauthenticated().into()).await;
+        assert_eq!(headers[header::WWW_AUTHENTICATE], "Bearer");
+    }
+
+    #[test]
+    fn a_chain_names_every_cause() {
+        let inner: Box<dyn Error + Send + Sync> = "disk full".into();
+        assert_eq!(chain(&Problem::internal(inner)), "500 INTERNAL: disk full");
     }
 }

@@ -1,0 +1,227 @@
+//! The way of a request through the host, outermost first:
+//!
+//! 1. `observe`: request id, trace, log line, metrics. Outside of everything, so
+//!    that refusals of the inner layers are seen as well.
+//! 2. the edge (the gateway's limits, CORS and security headers), when there is one.
+//! 3. `guard`: body limit, time-out, panics become problems, the fingerprint for
+//!    idempotency. Inside the edge, so that refused requests cost nothing here.
+//! 4. the route, whose [`crate::Cx`] authenticates and authorises.
+
+use std::panic::AssertUnwindSafe;
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::extract::{MatchedPath, Request};
+use axum::middleware::{Next, from_fn};
+use axum::response::{IntoResponse as _, Response};
+use bytes::Bytes;
+use futures::FutureExt as _;
+use galen_kernel::{Problem, TraceContext};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use http_body_util::Limited;
+use sha2::{Digest as _, Sha256};
+use tracing::Instrument as _;
+
+use crate::extract::{Fingerprint, Gate, IDEMPOTENCY_KEY, collect, too_large};
+use crate::outcome::Halt;
+
+/// Largest body that is read.
+pub(crate) const BODY_LIMIT: usize = 1024 * 1024;
+/// Longest time to the head of an answer.
+const TIME_LIMIT: Duration = Duration::from_secs(30);
+
+/// Names a request in logs; a client may choose it.
+pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+const TRACERESPONSE: HeaderName = HeaderName::from_static("traceresponse");
+
+/// The route that answered, for whoever wraps it.
+#[derive(Clone)]
+struct Route(MatchedPath);
+
+/// Guards routes; also answers unknown paths and methods with problems.
+pub(crate) fn guarded(routes: Router, gate: Gate) -> Router {
+    routes
+        .fallback(|| async { Halt::from(Problem::not_found()) })
+        .method_not_allowed_fallback(|| async {
+            Halt::from(Problem::new(
+                405,
+                "METHOD_NOT_ALLOWED",
+                "The resource does not know this method.",
+            ))
+        })
+        .layer(from_fn(guard))
+        .layer(axum::Extension(gate))
+}
+
+/// Observes everything below.
+pub(crate) fn observed(router: Router) -> Router {
+    router.layer(from_fn(observe))
+}
+
+async fn guard(request: Request, next: Next) -> Response {
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let guarded = AssertUnwindSafe(bounded(request, next)).catch_unwind();
+    let mut response = match tokio::time::timeout(TIME_LIMIT, guarded).await {
+        Ok(Ok(Ok(response))) => response,
+        Ok(Ok(Err(problem))) => Halt::from(problem).into_response(),
+        Ok(Err(panic)) => Halt::from(Problem::internal(panic_message(&*panic))).into_response(),
+        Err(_) => {
+            let late =
+                Problem::new(503, "REQUEST_TIMED_OUT", "The request took too long.").retry_after(1);
+            Halt::from(late).into_response()
+        }
+    };
+    if let Some(route) = route {
+        response.extensions_mut().insert(Route(route));
+    }
+    response
+}
+
+/// Runs the route with a bounded body, which is read beforehand only when an
+/// idempotency key needs its fingerprint.
+async fn bounded(request: Request, next: Next) -> Result<Response, Problem> {
+    let announced = request
+        .headers()
+        .get(header::CONTENT_LENGTH)
+        .and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+    if announced.is_some_and(|length| length > BODY_LIMIT) {
+        return Err(too_large());
+    }
+    let mut request = request.map(|body| axum::body::Body::new(Limited::new(body, BODY_LIMIT)));
+    let writes = !matches!(
+        *request.method(),
+        Method::GET | Method::HEAD | Method::OPTIONS | Method::TRACE
+    );
+    if writes && request.headers().contains_key(IDEMPOTENCY_KEY) {
+        let (mut parts, body) = request.into_parts();
+        let body = collect(body).await?;
+        parts.extensions.insert(fingerprint(&parts, &body));
+        request = Request::from_parts(parts, body.into());
+    }
+    Ok(next.run(request).await)
+}
+
+/// Each part is preceded by its length, so that no two requests run together.
+fn fingerprint(parts: &http::request::Parts, body: &Bytes) -> Fingerprint {
+    let address = parts
+        .uri
+        .path_and_query()
+        .map(http::uri::PathAndQuery::as_str)
+        .unwrap_or_default();
+    let content_type = parts
+        .headers
+        .get(header::CONTENT_TYPE)
+        .map(HeaderValue::as_bytes)
+        .unwrap_or_default();
+    let mut hash = Sha256::new();
+    for part in [
+        parts.method.as_str().as_bytes(),
+        address.as_bytes(),
+        content_type,
+        body,
+    ] {
+        hash.update(part.len().to_be_bytes());
+        hash.update(part);
+    }
+    Fingerprint(hash.finalize().into())
+}
+
+/// What a panic says, for the log.
+pub(crate) fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {
+    let words = panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    format!("panicked: {}", words.unwrap_or("without words"))
+}
+
+async fn observe(request: Request, next: Next) -> Response {
+    let start = Instant::now();
+    let method = request.method().clone();
+    let trace = trace_of(request.headers());
+    let id = request_id(request.headers(), &trace);
+    let matched = request.extensions().get::<MatchedPath>().cloned();
+    let span = tracing::info_span!("http", http.request.method = %method, http.route = tracing::field::Empty);
+
+    let work = async {
+        let mut response = next.run(request).await;
+        let route = response
+            .extensions()
+            .get::<Route>()
+            .map(|Route(path)| path.clone())
+            .or(matched);
+        let route = route.as_ref().map_or("unmatched", MatchedPath::as_str);
+        tracing::Span::current().record("http.route", route);
+        report(&method, route, &response, start.elapsed(), id.as_ref());
+
+        let headers = response.headers_mut();
+        if let Some(id) = id {
+            headers.insert(REQUEST_ID, id);
+        }
+        if let Ok(value) = trace.to_string().parse() {
+            headers.insert(TRACERESPONSE, value);
+        }
+        response
+    };
+    galen_telemetry::in_trace(trace, work.instrument(span)).await
+}
+
+/// One log line and one measurement for each request. Without the query, which may
+/// hold names.
+fn report(
+    method: &Method,
+    route: &str,
+    response: &Response,
+    took: Duration,
+    id: Option<&HeaderValue>,
+) {
+    let status = response.status().as_u16();
+    let ms = took.as_secs_f64() * 1000.0;
+    let request_id = id.and_then(|id| id.to_str().ok());
+    if status >= 500 {
+        tracing::warn!(%method, route, status, ms, request_id, "request");
+    } else {
+        tracing::info!(%method, route, status, ms, request_id, "request");
+    }
+    let labels = [
+        ("method", method_label(method).to_owned()),
+        ("route", route.to_owned()),
+        ("status", status.to_string()),
+    ];
+    metrics::histogram!("galen_http_request_seconds", &labels).record(took.as_secs_f64());
+}
+
+/// Methods are the client's to invent; labels are not.
+const fn method_label(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        Method::HEAD => "HEAD",
+        Method::OPTIONS => "OPTIONS",
+        _ => "other",
+    }
+}
+
+/// The next step of the caller's trace, or the first of a new one.
+pub(crate) fn trace_of(headers: &HeaderMap) -> TraceContext {
+    let parent = headers
+        .get(TRACEPARENT)
+        .and_then(|value| TraceContext::parse(value.to_str().ok()?));
+    parent.map_or_else(TraceContext::root, |parent| parent.child())
+}
+
+/// The client's request id when it is harmless, or the trace id.
+fn request_id(headers: &HeaderMap, trace: &TraceContext) -> Option<HeaderValue> {
+    let given = headers.get(REQUEST_ID).filter(|value| {
+        let id = value.as_bytes();
+        (1..=128).contains(&id.len())
+            && id
+                .iter()
+                .all(|b| b.is_ascii_alphanumeric() || b"-_.:".contains(b))
+    });
+    given.cloned().or_else(|| trace.trace_id_hex().parse().ok())
+}

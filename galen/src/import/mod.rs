@@ -136,3 +136,14 @@ async fn register(client: &Client, path: &'static str, all: Vec<Registration>, l
     let present = created.iter().filter(|created| !**created).count() as u64;
     Ok(Tally { created: created.len() as u64 - present, present })
 }
+
+/// A line per kind.
+impl std::fmt::Display for Report {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let kinds = [("organisations", self.organizations), ("practitioners", self.practitioners), ("patients", self.patients)];
+        for (kind, tally) in kinds {
+            writeln!(f, "  {kind:<14} {:>6} registered, {:>6} known already", tally.created, tally.present)?;
+        }
+        writeln!(f, "  {:<14} {:>6} registered", "coverages", self.coverages)
+    }
+}

@@ -1,0 +1,242 @@
+//! The command line: `galen --help` is its manual.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use secrecy::SecretString;
+
+/// A hospital's operational core in one binary.
+#[derive(Debug, Parser)]
+#[command(name = "galen", version, about, after_help = EXIT_CODES, max_term_width = 100)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 done · 1 an invariant is broken, or the work failed · 2 wrong usage or configuration";
+
+/// What Galen can do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the whole hospital in this process, on a private PostgreSQL cluster
+    Up(Up),
+    /// Start a hospital, import synthetic people, play a day, verify, leave it running
+    Demo(Demo),
+    /// Bring data in through the public API
+    #[command(subcommand)]
+    Import(Import),
+    /// Check every invariant of a running or stopped hospital
+    Verify(Verify),
+    /// See and repair what the event backbone could not deliver
+    #[command(subcommand)]
+    Events(Events),
+    /// Print the OpenAPI 3.1 document of the whole hospital
+    Openapi,
+}
+
+/// Which database.
+#[derive(Debug, Clone, Args)]
+pub struct Database {
+    /// Where the hospital keeps its files, and its private PostgreSQL cluster
+    #[arg(long, env = "GALEN_DATA_DIR", default_value = "./galen-data", value_name = "DIR")]
+    pub data_dir: PathBuf,
+    /// An existing PostgreSQL instead of the private cluster; the user must be able to create roles and schemas
+    #[arg(long, env = "GALEN_DATABASE_URL", value_name = "URL", hide_env_values = true)]
+    pub database_url: Option<SecretString>,
+    /// Directory of PostgreSQL's server binaries, when it is not found by itself
+    #[arg(long, env = "GALEN_POSTGRES_BIN", value_name = "DIR")]
+    pub postgres_bin: Option<PathBuf>,
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For a terminal
+    Human,
+    /// One JSON object a line
+    Json,
+}
+
+/// A switch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Switch {
+    /// On
+    On,
+    /// Off
+    Off,
+}
+
+/// Options of `galen up`.
+#[derive(Debug, Args)]
+pub struct Up {
+    /// The database.
+    #[command(flatten)]
+    pub database: Database,
+    /// Public address: REST, OpenAPI, live stream
+    #[arg(long, env = "GALEN_LISTEN", default_value = "127.0.0.1:8080", value_name = "ADDRESS")]
+    pub listen: SocketAddr,
+    /// Private address: health, metrics
+    #[arg(long, env = "GALEN_OPS_LISTEN", default_value = "127.0.0.1:9090", value_name = "ADDRESS")]
+    pub ops_listen: SocketAddr,
+    /// Settings of the services, as TOML with a table per service; the environment (GALEN_<SERVICE>_<KEY>) wins
+    #[arg(long, env = "GALEN_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Rate limits of the public edge
+    #[arg(long, env = "GALEN_LIMITS", default_value = "on")]
+    pub limits: Switch,
+    /// The hospital's time zone: shifts, days and texts are in it
+    #[arg(long, env = "GALEN_ZONE", default_value = "UTC", value_name = "IANA")]
+    pub zone: String,
+    /// Connections per service's pool
+    #[arg(long, env = "GALEN_POOL", default_value_t = 16, value_name = "N")]
+    pub pool: u32,
+    /// Seconds that requests under way get to finish when stopping
+    #[arg(long, env = "GALEN_DRAIN_SECONDS", default_value_t = 10, value_name = "SECONDS")]
+    pub drain_seconds: u64,
+    /// Logs and traces.
+    #[command(flatten)]
+    pub telemetry: Telemetry,
+}
+
+/// Logs and traces.
+#[derive(Debug, Clone, Args)]
+pub struct Telemetry {
+    /// Look of log lines (standard error)
+    #[arg(long, env = "GALEN_LOG_FORMAT", default_value = "human")]
+    pub log_format: LogFormat,
+    /// What to log, as a tracing filter
+    #[arg(long, env = "GALEN_LOG", default_value = "info,sqlx=warn", value_name = "FILTER")]
+    pub log: String,
+    /// OTLP endpoint (gRPC) to export traces to; off without it
+    #[arg(long, env = "GALEN_OTLP_ENDPOINT", value_name = "URL")]
+    pub otlp_endpoint: Option<String>,
+}
+
+/// Options of `galen demo`.
+#[derive(Debug, Args)]
+pub struct Demo {
+    /// The hospital's files
+    #[arg(long, env = "GALEN_DATA_DIR", default_value = "./galen-data", value_name = "DIR")]
+    pub data_dir: PathBuf,
+    /// Where it listens
+    #[arg(long, env = "GALEN_LISTEN", default_value = "127.0.0.1:8080", value_name = "ADDRESS")]
+    pub listen: SocketAddr,
+    /// Health and metrics
+    #[arg(long, env = "GALEN_OPS_LISTEN", default_value = "127.0.0.1:9090", value_name = "ADDRESS")]
+    pub ops_listen: SocketAddr,
+    /// FHIR bundles to import
+    #[arg(long, default_value = "tests/data/synthea/bundles.ndjson.gz", value_name = "FILE")]
+    pub bundles: Vec<PathBuf>,
+    /// Days of journeys to play
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    pub days: u32,
+    /// Journeys a day
+    #[arg(long, default_value_t = 200, value_name = "N")]
+    pub journeys: u32,
+    /// Stop the hospital that an earlier demo left running
+    #[arg(long)]
+    pub stop: bool,
+}
+
+/// What can be imported.
+#[derive(Debug, Subcommand)]
+pub enum Import {
+    /// FHIR R4 bundles: a bundle, or NDJSON with one a line; plain or .gz. Repeating it finds what is there
+    Fhir(ImportFhir),
+}
+
+/// Options of `galen import fhir`.
+#[derive(Debug, Args)]
+pub struct ImportFhir {
+    /// Files
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Where the hospital is
+    #[arg(long, env = "GALEN_URL", default_value = "http://127.0.0.1:8080", value_name = "URL")]
+    pub url: String,
+    /// Who imports
+    #[arg(long, env = "GALEN_ADMIN_USERNAME", default_value = "admin", value_name = "NAME")]
+    pub username: String,
+    /// Their password
+    #[arg(long, env = "GALEN_ADMIN_PASSWORD", value_name = "PASSWORD", hide_env_values = true)]
+    pub password: SecretString,
+    /// No progress display
+    #[arg(long)]
+    pub quiet: bool,
+}
+
+/// Options of `galen verify`.
+#[derive(Debug, Args)]
+pub struct Verify {
+    /// The database.
+    #[command(flatten)]
+    pub database: Database,
+    /// Print the result as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Which database, and which dead letters.
+#[derive(Debug, Args)]
+pub struct Letters {
+    /// The database.
+    #[command(flatten)]
+    pub database: Database,
+    /// Only of this subscription
+    #[arg(long)]
+    pub group: Option<String>,
+    /// Only of this CloudEvents type
+    #[arg(long = "type")]
+    pub event_type: Option<String>,
+    /// Only of this error class
+    #[arg(long)]
+    pub class: Option<String>,
+    /// Only of this key
+    #[arg(long)]
+    pub key: Option<String>,
+}
+
+/// What can be done with events.
+#[derive(Debug, Subcommand)]
+pub enum Events {
+    /// How far every subscription is behind
+    Lag {
+        /// The database.
+        #[command(flatten)]
+        database: Database,
+    },
+    /// Dead letters and what waits behind them
+    DeadLetters(Letters),
+    /// One dead letter with its payload
+    Show {
+        /// The database.
+        #[command(flatten)]
+        database: Database,
+        /// As listed
+        id: i64,
+    },
+    /// Try dead letters again, in order
+    Redrive {
+        /// Which.
+        #[command(flatten)]
+        letters: Letters,
+        /// As listed; without it, all that match
+        id: Vec<i64>,
+        /// Say how many match and change nothing
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Give one dead letter up; what waits behind it goes on
+    Discard {
+        /// The database.
+        #[command(flatten)]
+        database: Database,
+        /// As listed
+        id: i64,
+        /// Why; kept for the audit
+        #[arg(long)]
+        reason: String,
+    },
+}

@@ -1,0 +1,119 @@
+//! What a hospital is made of, and its database.
+
+use std::error::Error;
+use std::path::Path;
+
+use galen_eventing::Operations;
+use galen_kernel::Clock;
+use galen_service::{Host, SHARED_MIGRATIONS};
+use galen_storage::cluster::ClusterOptions;
+use galen_storage::{Access, Cluster, Databases};
+use secrecy::{ExposeSecret as _, SecretString};
+use sqlx::postgres::PgConnectOptions;
+
+use crate::cli::Database;
+
+/// Every service of the hospital, behind its edge.
+#[must_use]
+pub fn host() -> Host {
+    Host::new()
+        .with::<galen_identity::Identity>()
+        .with::<galen_patients::Patients>()
+        .with::<galen_staff::Staff>()
+        .with::<galen_scheduling::Scheduling>()
+        .with::<galen_notifications::Notifications>()
+        .with::<galen_gateway::Gateway>()
+        .with_edge(galen_gateway::edge)
+}
+
+/// A hospital's provisioned database.
+pub struct Opened {
+    /// The private cluster, when this process started it.
+    cluster: Option<Cluster>,
+    databases: Databases,
+    operations: Operations,
+}
+
+impl Opened {
+    /// For `galen up`: takes the data directory for itself.
+    ///
+    /// # Errors
+    /// When the database does not start or cannot be provisioned.
+    pub async fn exclusively(options: &Database) -> Result<Self, Box<dyn Error>> {
+        std::fs::create_dir_all(&options.data_dir)?;
+        match &options.database_url {
+            Some(url) => Self::provision(None, existing(url)?, &options.data_dir).await,
+            None => {
+                let cluster = Cluster::start(cluster_options(options)).await?;
+                let admin = cluster.admin();
+                Self::provision(Some(cluster), admin, &options.data_dir).await
+            }
+        }
+    }
+
+    /// For tools: beside a running hospital, or on a stopped one.
+    ///
+    /// # Errors
+    /// As [`Opened::exclusively`], and when there is no hospital.
+    pub async fn open(options: &Database) -> Result<Self, Box<dyn Error>> {
+        if let Some(url) = &options.database_url {
+            return Self::provision(None, existing(url)?, &options.data_dir).await;
+        }
+        if !options.data_dir.is_dir() {
+            return Err(format!("{} holds no hospital", options.data_dir.display()).into());
+        }
+        match Cluster::running(&options.data_dir) {
+            Some(admin) => Self::provision(None, admin, &options.data_dir).await,
+            None => Self::exclusively(options).await,
+        }
+    }
+
+    async fn provision(cluster: Option<Cluster>, admin: PgConnectOptions, data_dir: &Path) -> Result<Self, Box<dyn Error>> {
+        let access = Access::from_file(admin, &data_dir.join("database-secret"))?;
+        let host = host();
+        let databases =
+            Databases::provision(access, galen_eventing::MIGRATIONS, SHARED_MIGRATIONS, host.schemas(), Clock::system()).await?;
+        let operations = Operations::new(databases.open_events(2).await?);
+        Ok(Self { cluster, databases, operations })
+    }
+
+    /// Opens services' databases.
+    #[must_use]
+    pub const fn databases(&self) -> &Databases {
+        &self.databases
+    }
+
+    /// The operator's view.
+    #[must_use]
+    pub const fn operations(&self) -> &Operations {
+        &self.operations
+    }
+
+    /// Stops what this process started.
+    ///
+    /// # Errors
+    /// When the cluster does not stop.
+    pub async fn close(self) -> Result<(), Box<dyn Error>> {
+        if let Some(cluster) = self.cluster {
+            cluster.stop().await?;
+        }
+        Ok(())
+    }
+}
+
+fn existing(url: &SecretString) -> Result<PgConnectOptions, Box<dyn Error>> {
+    // The error of a URL would repeat its password.
+    url.expose_secret().parse().map_err(|_| "GALEN_DATABASE_URL is not a PostgreSQL URL".into())
+}
+
+fn cluster_options(options: &Database) -> ClusterOptions {
+    ClusterOptions { dir: options.data_dir.clone(), fsync: true, bin: options.postgres_bin.clone() }
+}
+
+/// The OpenAPI document of the whole hospital.
+///
+/// # Errors
+/// When it cannot be written as JSON.
+pub fn openapi() -> Result<String, Box<dyn Error>> {
+    Err("see Host::openapi".into())
+}

@@ -1,0 +1,67 @@
+//! `galen`: a hospital's operational core in one binary.
+
+mod cli;
+mod demo;
+mod events;
+mod hospital;
+mod import;
+mod latency;
+mod progress;
+mod up;
+mod verify;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use cli::{Cli, Command, Import};
+use secrecy::ExposeSecret as _;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("galen: the runtime does not start: {error}");
+            return ExitCode::from(1);
+        }
+    };
+    match runtime.block_on(run(cli)) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("galen: {}", chain(error.as_ref()));
+            ExitCode::from(1)
+        }
+    }
+}
+
+async fn run(cli: Cli) -> Result<ExitCode, Box<dyn std::error::Error>> {
+    match cli.command {
+        Command::Up(options) => up::run(options).await,
+        Command::Demo(options) => demo::run(options).await,
+        Command::Import(Import::Fhir(options)) => {
+            let client = galen_client::Client::new(&options.url)?;
+            client.login(&options.username, options.password.expose_secret()).await?;
+            let latencies = latency::Latencies::default();
+            let report = import::run(&client, &options.files, &latencies, options.quiet).await?;
+            println!("{report}{latencies}");
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Verify(options) => verify::run(options).await,
+        Command::Events(command) => events::run(command).await,
+        Command::Openapi => {
+            println!("{}", hospital::openapi()?);
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+/// An error with its causes, on one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}

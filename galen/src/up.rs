@@ -1,0 +1,76 @@
+//! `galen up`: the whole hospital in this process.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use galen_kernel::Clock;
+use galen_service::{Config, HostOptions};
+use galen_telemetry::{LogFormat, Telemetry, TelemetryOptions};
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::cli::{self, Switch, Up};
+use crate::hospital::{self, Opened};
+
+/// Runs until a signal asks it to stop.
+///
+/// # Errors
+/// When anything it stands on does not start.
+pub async fn run(options: Up) -> Result<ExitCode, Box<dyn std::error::Error>> {
+    let telemetry = telemetry(&options.telemetry)?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let config = config(&options)?;
+    let opened = Opened::exclusively(&options.database).await?;
+    let host_options = HostOptions {
+        listen: options.listen,
+        ops_listen: options.ops_listen,
+        grpc_listen: None,
+        peers: std::collections::BTreeMap::new(),
+        zone: options.zone.clone(),
+        data_dir: options.database.data_dir.clone(),
+        drain: Duration::from_secs(options.drain_seconds),
+        pool: options.pool,
+    };
+    let running = match hospital::host().run(opened.databases(), host_options, config, Clock::system()).await {
+        Ok(running) => running,
+        Err(error) => {
+            opened.close().await?;
+            return Err(error.into());
+        }
+    };
+    println!("ready on http://{}", running.address);
+    tracing::info!(address = %running.address, ops = %running.ops_address, "ready");
+    let signal = tokio::select! {
+        _ = terminate.recv() => "SIGTERM",
+        _ = interrupt.recv() => "SIGINT",
+    };
+    tracing::info!(signal, "stopping");
+    running.shutdown().await;
+    opened.close().await?;
+    tracing::info!("stopped");
+    telemetry.shutdown();
+    Ok(ExitCode::SUCCESS)
+}
+
+fn telemetry(options: &cli::Telemetry) -> Result<Telemetry, galen_telemetry::TelemetryError> {
+    Telemetry::init(&TelemetryOptions {
+        format: match options.log_format {
+            cli::LogFormat::Human => LogFormat::Human,
+            cli::LogFormat::Json => LogFormat::Json,
+        },
+        filter: options.log.clone(),
+        otlp_endpoint: options.otlp_endpoint.clone(),
+        service_name: "galen".to_owned(),
+    })
+}
+
+/// Settings of the services. Three of them have short names in the environment
+/// because everybody needs them.
+fn config(options: &Up) -> Result<Config, Box<dyn std::error::Error>> {
+    let limits = match options.limits {
+        Switch::On => "on",
+        Switch::Off => "off",
+    };
+    let flags = [("gateway.limits".to_owned(), limits.to_owned())];
+    Ok(Config::load(options.config.as_deref(), std::env::vars(), flags)?)
+}

@@ -1,0 +1,174 @@
+//! A hospital under test: the real binary in a directory of its own.
+
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use galen_client::Client;
+
+/// The administrator's password in tests.
+pub const ADMIN_PASSWORD: &str = "correct horse battery staple";
+
+/// A running (or killed) `galen up`.
+pub struct Hospital {
+    dir: PathBuf,
+    child: Option<Child>,
+    base: String,
+    settings: Vec<(String, String)>,
+    _owner: Option<tempfile::TempDir>,
+}
+
+impl Hospital {
+    /// Starts a fresh hospital without rate limits.
+    pub fn fresh() -> Self {
+        Self::with(&[])
+    }
+
+    /// Starts a fresh hospital with settings from the environment.
+    pub fn with(settings: &[(&str, &str)]) -> Self {
+        let owner = tempfile::Builder::new().prefix("galen-outside-").tempdir().expect("a temporary directory");
+        // PostgreSQL runs as another user than root and must be able to get in.
+        open_to_others(owner.path());
+        let mut hospital = Self {
+            dir: owner.path().join("data"),
+            child: None,
+            base: String::new(),
+            settings: settings.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect(),
+            _owner: Some(owner),
+        };
+        hospital.start();
+        hospital
+    }
+
+    /// Starts the process on its directory and waits until it serves. Returns how long that took.
+    pub fn start(&mut self) -> Duration {
+        assert!(self.child.is_none(), "it runs already");
+        let began = Instant::now();
+        let mut child = galen()
+            .args(["up", "--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0", "--limits", "off", "--data-dir"])
+            .arg(&self.dir)
+            .env("GALEN_ADMIN_PASSWORD", ADMIN_PASSWORD)
+            .env("GALEN_LOG", std::env::var("GALEN_TEST_LOG").unwrap_or_else(|_| "warn".to_owned()))
+            .envs(self.settings.iter().map(|(k, v)| (k, v)))
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("galen starts");
+        let (sender, lines) = mpsc::channel();
+        let stdout = child.stdout.take().expect("stdout is piped");
+        std::thread::spawn(move || {
+            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+                let _ = sender.send(line);
+            }
+        });
+        self.child = Some(child);
+        let deadline = began + Duration::from_secs(60);
+        loop {
+            let line = lines
+                .recv_timeout(deadline.saturating_duration_since(Instant::now()))
+                .unwrap_or_else(|e| panic!("galen up says no `ready on` within a minute: {e}"));
+            if let Some(base) = line.strip_prefix("ready on ") {
+                self.base = base.trim().to_owned();
+                return began.elapsed();
+            }
+        }
+    }
+
+    /// Where it serves now.
+    pub fn base(&self) -> &str {
+        &self.base
+    }
+
+    /// Its data directory.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// A client that nobody is logged in to.
+    pub fn anonymous(&self) -> Client {
+        Client::new(&self.base).expect("a client")
+    }
+
+    /// The administrator.
+    pub async fn admin(&self) -> Client {
+        let client = self.anonymous();
+        client.login("admin", ADMIN_PASSWORD).await.expect("the administrator can log in");
+        client
+    }
+
+    /// `kill -9` of the Galen process. PostgreSQL stays.
+    pub fn kill(&mut self) {
+        let mut child = self.child.take().expect("it runs");
+        child.kill().expect("it can be killed");
+        child.wait().expect("it has ended");
+    }
+
+    /// `kill -9` of the PostgreSQL server; its children follow.
+    pub fn kill_database(&self) {
+        if let Some(pid) = self.database_pid() {
+            let _ = Command::new("kill").args(["-9", &pid]).status();
+        }
+    }
+
+    fn database_pid(&self) -> Option<String> {
+        let text = find_file(&self.dir, "postmaster.pid").and_then(|path| std::fs::read_to_string(path).ok())?;
+        text.lines().next().map(|pid| pid.trim().to_owned())
+    }
+
+    /// A clean stop (SIGTERM); returns whether it ended with 0.
+    pub fn stop(&mut self) -> bool {
+        let mut child = self.child.take().expect("it runs");
+        let _ = Command::new("kill").args(["-TERM", &child.id().to_string()]).status();
+        child.wait().expect("it has ended").success()
+    }
+
+    /// `galen verify` on the data directory: its exit status and what it printed.
+    pub fn verify(&self) -> (bool, String) {
+        let output = galen().args(["verify", "--data-dir"]).arg(&self.dir).output().expect("galen verify runs");
+        let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        (output.status.success(), text)
+    }
+
+    /// Process id of Galen.
+    pub fn pid(&self) -> u32 {
+        self.child.as_ref().map_or(0, Child::id)
+    }
+}
+
+impl Drop for Hospital {
+    fn drop(&mut self) {
+        if self.child.is_some() {
+            self.stop();
+        } else if let Some(pid) = self.database_pid() {
+            // Galen was killed: its server would outlive the test.
+            let _ = Command::new("kill").args(["-QUIT", &pid]).status();
+        }
+    }
+}
+
+/// The binary under test.
+pub fn galen() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_galen"));
+    // Settings of whoever runs the tests must not leak into them.
+    for (key, _) in std::env::vars().filter(|(key, _)| key.starts_with("GALEN_")) {
+        command.env_remove(key);
+    }
+    command
+}
+
+fn open_to_others(path: &Path) {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).expect("own directory");
+}
+
+/// Finds a file by name below a directory.
+pub fn find_file(dir: &Path, name: &str) -> Option<PathBuf> {
+    std::fs::read_dir(dir).ok()?.flatten().find_map(|entry| {
+        let path = entry.path();
+        if entry.file_name() == name {
+            return Some(path);
+        }
+        (path.is_dir() && !path.is_symlink()).then(|| find_file(&path, name)).flatten()
+    })
+}

@@ -1,0 +1,101 @@
+//! Galen from the outside: the real binary, its public API, its command line.
+//!
+//! One hospital is shared by the tests that do not hurt it; faults and start-up
+//! tests start their own.
+
+mod bad_input;
+mod faults;
+mod hospital;
+mod journeys;
+mod poison;
+mod races;
+mod start;
+mod world;
+
+use std::future::Future;
+use std::process::ExitCode;
+use std::sync::{Arc, OnceLock};
+
+use hospital::Hospital;
+use libtest_mimic::{Arguments, Trial};
+
+/// The hospital that harmless tests share; started by the first of them.
+type Shared = Arc<OnceLock<Hospital>>;
+
+fn main() -> ExitCode {
+    let mut arguments = Arguments::from_args();
+    // Two cores: more at once would measure only their waiting for each other.
+    arguments.test_threads.get_or_insert(2);
+    let shared = Shared::default();
+    macro_rules! shared {
+        ($($module:ident :: $name:ident),+ $(,)?) => {
+            [$({
+                let shared = Arc::clone(&shared);
+                Trial::test(concat!(stringify!($module), "::", stringify!($name)), move || {
+                    block_on($module::$name(shared.get_or_init(Hospital::fresh)))
+                })
+            }),+]
+        };
+    }
+    macro_rules! race {
+        ($($name:ident),+ $(,)?) => {
+            [$({
+                let shared = Arc::clone(&shared);
+                Trial::test(concat!("races::", stringify!($name)), move || {
+                    let hospital = shared.get_or_init(Hospital::fresh);
+                    block_on(async { races::$name(hospital.admin().await).await })
+                })
+            }),+]
+        };
+    }
+    macro_rules! alone {
+        ($($module:ident :: $name:ident),+ $(,)?) => {
+            [$(Trial::test(concat!(stringify!($module), "::", stringify!($name)), || block_on($module::$name()))),+]
+        };
+    }
+    let mut trials: Vec<Trial> = Vec::new();
+    trials.extend(shared![
+        journeys::a_patient_is_registered_books_and_is_seen,
+        journeys::a_booking_is_moved_and_cancelled,
+        journeys::a_stale_version_is_refused,
+        journeys::patients_see_only_their_own,
+        bad_input::a_wrong_field_is_pointed_at,
+        bad_input::a_body_that_is_none_is_refused,
+        bad_input::foreign_ids_name_nothing,
+        bad_input::queries_paths_and_methods_are_checked,
+        bad_input::problems_have_pages,
+        poison::a_poisoned_key_waits_and_others_flow,
+    ]);
+    trials.extend(race![
+        one_slot_is_booked_once,
+        overlapping_wishes_agree_with_a_model,
+        two_records_are_merged_once,
+        a_refresh_token_renews_once,
+        identical_posts_have_one_effect,
+    ]);
+    trials.extend(alone![
+        start::a_restart_keeps_everything,
+        start::a_second_start_on_a_directory_is_refused,
+        start::a_stopped_hospital_can_be_verified,
+        start::a_wrong_setting_is_named,
+        faults::kills_lose_nothing_and_repeat_nothing,
+    ]);
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    let mut green = !conclusion.has_failed();
+    if let Some(hospital) = shared.get() {
+        // After everything the tests did to it, no invariant may be broken.
+        let (holds, report) = hospital.verify();
+        if !holds {
+            eprintln!("{report}");
+        }
+        green &= holds;
+    }
+    drop(Arc::into_inner(shared));
+    if green { ExitCode::SUCCESS } else { ExitCode::from(101) }
+}
+
+fn block_on(test: impl Future<Output = ()>) -> Result<(), libtest_mimic::Failed> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    runtime.block_on(test);
+    Ok(())
+}

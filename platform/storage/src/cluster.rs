@@ -8,7 +8,6 @@
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
 
@@ -28,10 +27,6 @@ mod supervisor;
 /// Name of the superuser and of the database of a private cluster.
 const SUPERUSER: &str = "postgres";
 const DATABASE: &str = "galen";
-
-/// How long a server may take from its start to its first answer; crash recovery
-/// replays at most `max_wal_size`, which takes seconds.
-const START_LIMIT: Duration = Duration::from_secs(60);
 
 /// How to run the private cluster.
 #[derive(Debug, Clone)]
@@ -158,7 +153,7 @@ impl Cluster {
         initialise::initialise(&server)?;
         let password = server.layout.password()?;
         let server = Arc::new(server);
-        let supervisor = Supervisor::start(Arc::clone(&server), START_LIMIT)?;
+        let supervisor = Supervisor::start(Arc::clone(&server))?;
         Ok(Self {
             supervisor,
             server,
@@ -175,17 +170,16 @@ impl Cluster {
         connect_options(&self.server.layout.socket, &self.password)
     }
 
-    /// [`Cluster::admin`] of a hospital that another process runs; `None` when the
+    /// [`Cluster::admin`] of a cluster that another process runs; `None` when the
     /// directory holds no cluster or nothing answers there.
     ///
     /// # Errors
     /// When the directory may not be read.
-    pub fn admin_of(dir: &Path) -> Result<Option<PgConnectOptions>, ClusterError> {
+    pub fn running(dir: &Path) -> Result<Option<PgConnectOptions>, ClusterError> {
         let Some(layout) = Layout::existing(dir)? else {
             return Ok(None);
         };
-        let answer = probe::probe(&layout.socket);
-        if answer != probe::Answer::Ready {
+        if probe::probe(&layout.socket) != probe::Answer::Ready {
             return Ok(None);
         }
         Ok(Some(connect_options(&layout.socket, &layout.password()?)))

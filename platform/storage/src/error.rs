@@ -59,7 +59,9 @@ impl Error {
                 | sqlx::Error::Tls(_),
             ) => true,
             Self::Database(sqlx::Error::Database(e)) => e.code().is_some_and(|code| {
-                matches!(&code[..2], "08" | "40" | "53" | "57") || code == "55P03"
+                ["08", "40", "53", "57", "55P03", "25P03"]
+                    .iter()
+                    .any(|class| code.starts_with(class))
             }),
             _ => false,
         }

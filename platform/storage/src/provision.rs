@@ -206,7 +206,11 @@ impl Databases {
     }
 }
 
-/// Roles, schemas, extensions and grants, in one transaction.
+/// How often [`create`] is tried while others change the same roles.
+const ATTEMPTS: u32 = 20;
+
+/// Roles, schemas, extensions and grants. Roles belong to the whole server, which the
+/// lock on this database does not guard: whoever loses a race begins anew.
 async fn create(
     connection: &mut PgConnection,
     access: &Access,
@@ -217,8 +221,43 @@ async fn create(
     )
     .fetch_one(&mut *connection)
     .await?;
-    let mut sql = String::from("begin;\n");
-    sql += &create_role(GROUP, "nologin");
+    let sql = definitions(access, services, &database, superuser);
+    for attempt in 1.. {
+        let mut tx = connection.begin().await?;
+        let outcome = match sqlx::raw_sql(AssertSqlSafe(sql.as_str()))
+            .execute(&mut *tx)
+            .await
+        {
+            Ok(_) => tx.commit().await,
+            Err(error) => tx.rollback().await.and(Err(error)),
+        };
+        match outcome.map_err(Error::from) {
+            Err(error) if lost_race(&error) && attempt < ATTEMPTS => {
+                tokio::time::sleep(Duration::from_millis(rand::random_range(5..50))).await;
+            }
+            outcome => return outcome,
+        }
+    }
+    unreachable!("the last attempt returns")
+}
+
+/// Whether another session changed the same catalog row at the same time: "tuple
+/// concurrently updated" is an internal error to PostgreSQL, a role that appeared in
+/// between a duplicate key, and the third possibility a deadlock.
+fn lost_race(error: &Error) -> bool {
+    matches!(
+        error.sqlstate().as_deref(),
+        Some("XX000" | "23505" | "42710" | "40P01")
+    )
+}
+
+fn definitions(
+    access: &Access,
+    services: &[SchemaSpec],
+    database: &str,
+    superuser: bool,
+) -> String {
+    let mut sql = create_role(GROUP, "nologin");
     sql += &own_schema(access, EVENTS, superuser);
     for spec in services {
         sql += &own_schema(access, spec.service, superuser);
@@ -226,20 +265,18 @@ async fn create(
     }
     sql += &format!(
         "revoke all on database {database} from public;
-         grant connect on database {database} to {GROUP}, galen_events;
+         -- Temporary tables: a projection is rebuilt in them.
+         grant connect, temporary on database {database} to {GROUP};
+         grant connect on database {database} to galen_events;
          revoke all on schema public from public;
          grant usage on schema public to {GROUP}, galen_events;
          create extension if not exists btree_gist schema public;
          create extension if not exists pg_trgm schema public;
          create extension if not exists unaccent schema public;
-         grant usage on schema {EVENTS} to {GROUP};
-         commit;",
-        database = quoted(&database),
+         grant usage on schema {EVENTS} to {GROUP};",
+        database = quoted(database),
     );
-    sqlx::raw_sql(AssertSqlSafe(sql))
-        .execute(connection)
-        .await?;
-    Ok(())
+    sql
 }
 
 /// A role's login, limits and schema. What the role creates is nobody else's,

@@ -3,12 +3,11 @@
 use std::fs;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{ChildStdin, Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, SystemTime};
 
 use galen_storage::{Cluster, ClusterOptions};
-use secrecy::SecretString;
 use sqlx::postgres::PgConnectOptions;
 
 /// Directories of test clusters begin with this.
@@ -31,19 +30,14 @@ rm -rf "$1"
 /// A cluster that ends with the process.
 pub(crate) struct TestCluster {
     cluster: Cluster,
-    /// Never written to; its end is the signal.
-    _reaper: ChildStdin,
+    /// Its input is never written to; the end of it is the signal.
+    _reaper: Child,
 }
 
 impl TestCluster {
     /// The superuser, in a database of this name.
     pub(crate) fn admin(&self, database: &str) -> PgConnectOptions {
         self.cluster.admin().database(database)
-    }
-
-    /// Role passwords protect nothing here, but must be derived all the same.
-    pub(crate) fn secret(&self) -> SecretString {
-        SecretString::from("the secret of a cluster that is thrown away")
     }
 }
 
@@ -75,8 +69,8 @@ fn start() -> TestCluster {
     }
 }
 
-fn spawn_reaper(dir: &Path) -> ChildStdin {
-    let mut child = Command::new("sh")
+fn spawn_reaper(dir: &Path) -> Child {
+    Command::new("sh")
         .args(["-c", REAPER, "galen-test-reaper"])
         .arg(dir)
         .stdin(Stdio::piped())
@@ -85,8 +79,7 @@ fn spawn_reaper(dir: &Path) -> ChildStdin {
         // Ctrl-C in the terminal ends the tests, and then there is work to do.
         .process_group(0)
         .spawn()
-        .expect("a shell");
-    child.stdin.take().expect("stdin is piped")
+        .expect("a shell")
 }
 
 /// Removes what runs left behind whose reaper was killed too, at a reboot for

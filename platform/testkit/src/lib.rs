@@ -9,15 +9,21 @@ mod template;
 
 use galen_kernel::Clock;
 use galen_storage::{Access, Databases, Db, Migration, SchemaSpec};
+use secrecy::SecretString;
 use sqlx::postgres::PgConnectOptions;
 
 /// Connections of each pool: more than any test needs at once, few enough for tests
 /// that run side by side.
 const CONNECTIONS: u32 = 16;
 
+/// What the roles' passwords are derived from. They protect nothing here, but log in
+/// as in a hospital.
+pub const SECRET: &str = "the secret of a cluster that is thrown away";
+
 /// A database of its own for one test, provisioned like a hospital's.
 pub struct TestDatabase {
     databases: Databases,
+    access: Access,
     admin: PgConnectOptions,
 }
 
@@ -33,9 +39,10 @@ impl TestDatabase {
     ) -> Self {
         let cluster = cluster::of_this_process();
         let admin = template::copy(cluster, events, shared, services).await;
-        let access = Access::new(admin.clone(), cluster.secret());
+        let access = Access::new(admin.clone(), SecretString::from(SECRET));
         Self {
-            databases: Databases::provisioned(access, clock),
+            databases: Databases::provisioned(access.clone(), clock),
+            access,
             admin,
         }
     }
@@ -66,6 +73,12 @@ impl TestDatabase {
     #[must_use]
     pub fn wake(&self) -> galen_storage::Wake {
         self.databases.wake()
+    }
+
+    /// Access to it, to provision it again.
+    #[must_use]
+    pub fn access(&self) -> Access {
+        self.access.clone()
     }
 
     /// The superuser, to look behind every curtain.

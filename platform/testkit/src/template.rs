@@ -7,10 +7,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use galen_kernel::Clock;
 use galen_storage::{Access, Databases, Migration, SchemaSpec};
+use secrecy::SecretString;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
 use tokio::sync::Mutex;
 
+use crate::SECRET;
 use crate::cluster::TestCluster;
 
 /// Templates that are complete. Held while one is made, since its roles are the
@@ -65,7 +67,7 @@ async fn make(
         ],
     )
     .await;
-    let access = Access::new(cluster.admin(template), cluster.secret());
+    let access = Access::new(cluster.admin(template), SecretString::from(SECRET));
     if let Err(error) =
         Databases::provision(access, events, shared, services, Clock::system()).await
     {

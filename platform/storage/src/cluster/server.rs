@@ -1,17 +1,27 @@
 //! The server process: its settings, its start and its stop.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{ErrorKind, Read, Seek, SeekFrom};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, test_kill_process};
+
 use super::account::Account;
 use super::layout::Layout;
 use super::probe::{Answer, probe};
+use super::supervisor::Intent;
 use super::{ClusterError, io};
+
+/// How long a server may be silent after its start.
+const START_LIMIT: Duration = Duration::from_secs(60);
+
+/// How long it may say that it is starting or stopping: recovery after a crash reads
+/// up to `max_wal_size`, and would begin anew if it were interrupted.
+const RECOVERY_LIMIT: Duration = Duration::from_secs(600);
 
 /// How long a clean stop may take: what is running is cancelled, and at most
 /// `shared_buffers` are written.
@@ -102,9 +112,10 @@ impl Server {
 
     /// Starts the server and waits until it answers. One that runs already is
     /// adopted; one that is still stopping is waited for, and so are the orphans of
-    /// one that was killed, which hold its shared memory for a moment.
-    pub(super) fn start(&self, limit: Duration) -> Result<Running, ClusterError> {
-        let deadline = Instant::now() + limit;
+    /// one that was killed, which hold its shared memory for a moment. Returns early
+    /// when it is time to stop.
+    pub(super) fn start(&self, intent: &Intent) -> Result<Running, ClusterError> {
+        let started = Instant::now();
         let mut pause = Duration::from_millis(5);
         let mut child: Option<Child> = None;
         let mut log_from = 0;
@@ -124,50 +135,68 @@ impl Server {
                 }
                 self.forget_foreign_pid(&said)?;
             }
-            match probe(&self.layout.socket) {
+            let answer = probe(&self.layout.socket);
+            match answer {
                 Answer::Ready => return Ok(child.map_or(Running::Adopted, Running::Child)),
-                Answer::Busy => {}
                 Answer::Absent if child.is_none() => {
                     log_from = self.rotate_log();
                     child = Some(self.spawn()?);
                 }
-                Answer::Absent => {}
+                Answer::Absent | Answer::Busy => {}
             }
-            if Instant::now() >= deadline {
-                if let Some(mut child) = child {
-                    // Do not leave a server behind that nobody supervises.
-                    self.stop_process(STOP_LIMIT)?;
-                    child.wait().map_err(io("cannot wait for postgres"))?;
+            let limit = if answer == Answer::Busy {
+                RECOVERY_LIMIT
+            } else {
+                START_LIMIT
+            };
+            if started.elapsed() >= limit {
+                if let Some(child) = child {
+                    self.give_up(child)?;
                 }
                 return Err(ClusterError::NotReady(format!(
-                    "no answer within {} s. {}",
+                    "no answer within {} s; {}",
                     limit.as_secs(),
                     self.log_since(log_from)
                 )));
             }
-            thread::sleep(pause);
+            if intent.pause(pause) {
+                match child {
+                    // From here on it can be told to stop.
+                    Some(child) if self.layout.server_pid() == Some(child.id()) => {
+                        return Ok(Running::Child(child));
+                    }
+                    Some(_) => thread::sleep(pause),
+                    None => return Err(ClusterError::NotReady("it is time to stop".to_owned())),
+                }
+            }
             pause = (pause * 2).min(Duration::from_millis(100));
         }
     }
 
-    /// Fast shutdown: running statements are cancelled, and everything is written.
-    pub(super) fn stop(&self) -> Result<(), ClusterError> {
-        self.stop_process(STOP_LIMIT)
+    /// Does not leave a server behind that nobody supervises.
+    fn give_up(&self, mut child: Child) -> Result<(), ClusterError> {
+        let stopped = self.stop();
+        if stopped.is_err() || !self.is_alive() {
+            child.kill().map_err(io("cannot kill postgres"))?;
+        }
+        child.wait().map_err(io("cannot wait for postgres"))?;
+        Ok(())
     }
 
-    fn stop_process(&self, limit: Duration) -> Result<(), ClusterError> {
-        if self.layout.server_pid().is_none() {
+    /// Fast shutdown: running statements are cancelled, and everything is written.
+    pub(super) fn stop(&self) -> Result<(), ClusterError> {
+        if !self.is_alive() {
             return Ok(());
         }
         let mut command = self.command("pg_ctl");
         command
             .args(["stop", "--mode=fast", "--wait", "--silent"])
-            .arg(format!("--timeout={}", limit.as_secs()))
+            .arg(format!("--timeout={}", STOP_LIMIT.as_secs()))
             .arg("-D")
             .arg(&self.layout.data);
         match run("pg_ctl", command) {
             // It stopped by itself in the meantime.
-            Err(_) if self.layout.server_pid().is_none() => Ok(()),
+            Err(_) if !self.is_alive() => Ok(()),
             result => result,
         }
     }
@@ -233,20 +262,32 @@ impl Server {
         if !said.contains("lock file \"postmaster.pid\" already exists") {
             return Ok(());
         }
-        let Some(pid) = self.layout.server_pid() else {
-            return Ok(());
-        };
-        if !Path::new("/proc/self/stat").exists() || self.is_server(pid) {
+        if self.is_alive() {
             return Ok(());
         }
         let path = self.layout.data.join("postmaster.pid");
-        fs::remove_file(&path).map_err(io(format!("cannot remove {}", path.display())))
+        match fs::remove_file(&path) {
+            Err(source) if source.kind() != ErrorKind::NotFound => Err(ClusterError::Io {
+                what: format!("cannot remove {}", path.display()),
+                source,
+            }),
+            _ => Ok(()),
+        }
     }
 
-    /// Whether a process works in our data directory, as a server does. A dead one
-    /// that nobody has waited for works nowhere.
-    fn is_server(&self, pid: u32) -> bool {
-        fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|dir| dir == self.layout.data)
+    /// Whether the process that the lock file names is this directory's server: it
+    /// works in the data directory. A dead one that nobody has waited for works
+    /// nowhere. Systems that do not show this show only whether there is a process.
+    fn is_alive(&self) -> bool {
+        let Some(pid) = self.layout.server_pid() else {
+            return false;
+        };
+        if Path::new("/proc/self/cwd").exists() {
+            return fs::read_link(format!("/proc/{pid}/cwd"))
+                .is_ok_and(|dir| dir == self.layout.data);
+        }
+        let process = i32::try_from(pid).ok().and_then(Pid::from_raw);
+        process.is_some_and(|process| test_kill_process(process).is_ok())
     }
 }
 

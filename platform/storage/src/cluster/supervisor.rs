@@ -1,6 +1,6 @@
 //! Keeps the server running until it is told to stop.
 
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -22,21 +22,24 @@ pub(super) struct Supervisor {
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
-/// Held during a restart, so that a stop comes before it or after it.
+/// Whether the server should run.
 #[derive(Debug, Default)]
-struct Intent {
+pub(super) struct Intent {
     stopping: Mutex<bool>,
     changed: Condvar,
+    /// Held during a start, so that a stop does not fall into it.
+    starting: Mutex<()>,
 }
 
 impl Intent {
-    fn lock(&self) -> MutexGuard<'_, bool> {
-        self.stopping.lock().unwrap_or_else(PoisonError::into_inner)
+    fn stop(&self) {
+        *self.stopping.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.changed.notify_all();
     }
 
     /// Waits; true when it is time to stop.
-    fn pause(&self, for_at_most: Duration) -> bool {
-        let guard = self.lock();
+    pub(super) fn pause(&self, for_at_most: Duration) -> bool {
+        let guard = self.stopping.lock().unwrap_or_else(PoisonError::into_inner);
         let (stopping, _) = self
             .changed
             .wait_timeout_while(guard, for_at_most, |stopping| !*stopping)
@@ -47,14 +50,14 @@ impl Intent {
 
 impl Supervisor {
     /// Starts or adopts the server, and keeps it running from then on.
-    pub(super) fn start(server: Arc<Server>, limit: Duration) -> Result<Self, ClusterError> {
-        let running = server.start(limit)?;
+    pub(super) fn start(server: Arc<Server>) -> Result<Self, ClusterError> {
         let intent = Arc::new(Intent::default());
+        let running = server.start(&intent)?;
         let thread = {
             let (server, intent) = (Arc::clone(&server), Arc::clone(&intent));
             thread::Builder::new()
                 .name("postgres".to_owned())
-                .spawn(move || supervise(&server, &intent, running, limit))
+                .spawn(move || supervise(&server, &intent, running))
                 .map_err(io("cannot start a thread"))?
         };
         Ok(Self {
@@ -74,9 +77,14 @@ impl Supervisor {
         else {
             return Ok(());
         };
-        *self.intent.lock() = true;
-        self.intent.changed.notify_all();
+        self.intent.stop();
+        let started = self
+            .intent
+            .starting
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         let stopped = self.server.stop();
+        drop(started);
         if stopped.is_ok() && thread.join().is_err() {
             tracing::error!("the thread that watches PostgreSQL panicked");
         }
@@ -95,7 +103,7 @@ impl Drop for Supervisor {
     }
 }
 
-fn supervise(server: &Server, intent: &Intent, mut running: Running, limit: Duration) {
+fn supervise(server: &Server, intent: &Intent, mut running: Running) {
     loop {
         match &mut running {
             Running::Child(child) => {
@@ -114,7 +122,7 @@ fn supervise(server: &Server, intent: &Intent, mut running: Running, limit: Dura
                 }
             }
         }
-        match restart(server, intent, limit) {
+        match restart(server, intent) {
             Some(restarted) => running = restarted,
             None => return,
         }
@@ -122,23 +130,25 @@ fn supervise(server: &Server, intent: &Intent, mut running: Running, limit: Dura
 }
 
 /// Starts the server again, however long it takes; `None` when it is time to stop.
-fn restart(server: &Server, intent: &Intent, limit: Duration) -> Option<Running> {
+fn restart(server: &Server, intent: &Intent) -> Option<Running> {
     let mut pause = Duration::from_millis(100);
     loop {
-        {
-            let stopping = intent.lock();
-            if *stopping {
-                return None;
-            }
-            tracing::warn!("PostgreSQL ended and is started again");
-            match server.start(limit) {
-                Ok(running) => return Some(running),
-                Err(error) => tracing::error!(
-                    error = &error as &dyn std::error::Error,
-                    "PostgreSQL does not start"
-                ),
-            }
+        let starting = intent
+            .starting
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if intent.pause(Duration::ZERO) {
+            return None;
         }
+        tracing::warn!("PostgreSQL ended and is started again");
+        match server.start(intent) {
+            Ok(running) => return Some(running),
+            Err(error) => tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "PostgreSQL does not start"
+            ),
+        }
+        drop(starting);
         if intent.pause(pause) {
             return None;
         }

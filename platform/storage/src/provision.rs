@@ -137,7 +137,9 @@ impl Databases {
             let history: Vec<Migration> = shared.iter().chain(spec.migrations).copied().collect();
             migrate(&mut connection, spec.service, &history).await?;
         }
-        allow(&mut connection, services).await?;
+        if !events.is_empty() {
+            allow(&mut connection, services).await?;
+        }
         connection.close().await.map_err(Error::from)?;
         Ok(Self::provisioned(access, clock))
     }
@@ -312,32 +314,25 @@ fn create_role(name: &str, login: &str) -> String {
     )
 }
 
-/// Tells the `events` schema who publishes and reads which topics.
+/// Tells the `events` schema, as its owner, who publishes and reads which topics.
 async fn allow(connection: &mut PgConnection, services: &[SchemaSpec]) -> Result<(), Error> {
     let mut tx = connection.begin().await?;
-    let guarded: bool = sqlx::query_scalar(
-        "select to_regprocedure('events.allow(text, text[], text[])') is not null",
-    )
-    .fetch_one(&mut *tx)
-    .await?;
-    if guarded {
-        sqlx::query("set local role galen_events")
+    sqlx::query("set local role galen_events")
+        .execute(&mut *tx)
+        .await?;
+    for spec in services {
+        let reads: Vec<&str> = spec
+            .subscribes
+            .iter()
+            .copied()
+            .chain([spec.service])
+            .collect();
+        sqlx::query("select events.allow($1, $2, $3)")
+            .bind(spec.service)
+            .bind(vec![spec.service])
+            .bind(reads)
             .execute(&mut *tx)
             .await?;
-        for spec in services {
-            let reads: Vec<&str> = spec
-                .subscribes
-                .iter()
-                .copied()
-                .chain([spec.service])
-                .collect();
-            sqlx::query("select events.allow($1, $2, $3)")
-                .bind(spec.service)
-                .bind(vec![spec.service])
-                .bind(reads)
-                .execute(&mut *tx)
-                .await?;
-        }
     }
     tx.commit().await?;
     Ok(())

@@ -1,4 +1,9 @@
-//! A database per test, in one cluster per process.
+//! A database per test, in one cluster per process, which ends with the process.
+
+use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use galen_kernel::Clock;
 use galen_storage::{Migration, SchemaSpec};
@@ -41,4 +46,54 @@ async fn a_test_beside_it_does_too() {
 async fn databases_of_one_test_do_not_share_rows() {
     let (a, b) = tokio::join!(count_after_insert(), count_after_insert());
     assert_eq!((a, b), (1, 1));
+}
+
+#[test]
+fn the_cluster_of_a_killed_test_process_is_gone_soon_after() {
+    let mut tests = Command::new(std::env::current_exe().expect("this test"))
+        .args([
+            "--exact",
+            "the_test_process_that_is_killed",
+            "--ignored",
+            "--nocapture",
+        ])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("this test runs");
+    let socket: PathBuf = BufReader::new(tests.stdout.take().expect("piped"))
+        .lines()
+        .map_while(Result::ok)
+        .find_map(|line| line.split("socket ").nth(1).map(PathBuf::from))
+        .expect("it says where its cluster is");
+    let dir = socket
+        .ancestors()
+        .nth(2)
+        .expect("<dir>/postgres/run")
+        .to_owned();
+    assert!(dir.join("postgres/data/postmaster.pid").exists());
+    tests.kill().expect("killed");
+    tests.wait().expect("waited for");
+    let killed = Instant::now();
+    while dir.exists() {
+        assert!(
+            killed.elapsed() < Duration::from_secs(15),
+            "{} is still there",
+            dir.display()
+        );
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// The other half of the test above, in a process of its own.
+#[tokio::test]
+#[ignore = "waits to be killed"]
+async fn the_test_process_that_is_killed() {
+    let database = TestDatabase::new(&[], &[], &[SPEC], Clock::system()).await;
+    println!(
+        "socket {}",
+        database.admin().get_socket().expect("a socket").display()
+    );
+    // Ends with the other process, should that fail to kill it.
+    let _ = std::io::stdin().read_line(&mut String::new());
 }

@@ -90,6 +90,8 @@ fn find(accounts: &str, name: &str) -> Option<Account> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
 
     #[test]
@@ -98,6 +100,27 @@ mod tests {
         let found = find(accounts, "postgres").expect("it is there");
         assert_eq!((found.uid, found.gid), (101, 104));
         assert!(find(accounts, "nobody").is_none());
+    }
+
+    #[test]
+    fn a_closed_directory_on_the_way_is_named() {
+        let stranger = Account {
+            name: "stranger".to_owned(),
+            uid: 4_000_000,
+            gid: 4_000_000,
+        };
+        let dir = tempfile::tempdir().expect("a directory");
+        let closed = dir.path().join("closed");
+        let below = closed.join("below");
+        fs::create_dir_all(&below).expect("created");
+        for path in [dir.path(), &closed, &below] {
+            fs::set_permissions(path, fs::Permissions::from_mode(0o711)).expect("opened");
+        }
+        stranger.check_reach(&below).expect("everything is open");
+        fs::set_permissions(&closed, fs::Permissions::from_mode(0o700)).expect("closed");
+        let error = stranger.check_reach(&below).expect_err("closed");
+        assert!(matches!(&error, ClusterError::Unreachable { parent, .. } if *parent == closed));
+        assert!(error.to_string().contains("stranger"));
     }
 
     #[test]

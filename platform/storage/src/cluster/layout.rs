@@ -6,7 +6,8 @@
 //!     data/                    PGDATA; appears complete, by a rename
 //!     data.new/                while it is being initialised
 //!     run/                     the socket
-//!     socket                   where the socket is, when the path of run/ is too long
+//!     socket                   where the socket is, when the path of run/ is too long,
+//!                              and this directory's own path
 //!     superuser                password of the superuser, mode 0600
 //!     postgres.log             what the server says
 //! ```
@@ -22,6 +23,9 @@ use super::{ClusterError, io};
 
 /// Names the socket file; nothing listens on a network.
 pub(super) const PORT: u16 = 5432;
+
+/// Where a socket that is elsewhere is remembered.
+const RECORD: &str = "socket";
 
 /// Longest path of a Unix socket (`sun_path` holds 108 bytes with its NUL on Linux,
 /// 104 elsewhere).
@@ -56,6 +60,7 @@ impl Layout {
         create_private(&root, account)?;
         let near = root.join("run");
         let socket = if fits(&near) {
+            forget(&root.join(RECORD))?;
             create_private(&near, account)?;
             near
         } else {
@@ -66,21 +71,16 @@ impl Layout {
 
     /// The layout of a directory that a Galen prepared; `None` when none did.
     pub(super) fn existing(dir: &Path) -> Result<Option<Self>, ClusterError> {
+        let dir = match fs::canonicalize(dir) {
+            Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),
+            result => result.map_err(io(format!("cannot open {}", dir.display())))?,
+        };
         let root = dir.join("postgres");
         let near = root.join("run");
-        match fs::read_to_string(root.join("socket")) {
-            Ok(path) => Ok(Some(Self::of(
-                root,
-                PathBuf::from(path.trim_end_matches('\n')),
-            ))),
-            Err(e) if e.kind() == ErrorKind::NotFound => {
-                Ok(near.is_dir().then(|| Self::of(root, near)))
-            }
-            Err(source) => Err(ClusterError::Io {
-                what: format!("cannot read {}", root.join("socket").display()),
-                source,
-            }),
+        if let Some(far) = recorded(&root)? {
+            return Ok(Some(Self::of(root, far)));
         }
+        Ok(near.is_dir().then(|| Self::of(root, near)))
     }
 
     /// The superuser's password.
@@ -123,15 +123,7 @@ pub(super) fn write_private(
     account: Option<&Account>,
 ) -> Result<(), ClusterError> {
     let what = || format!("cannot write {}", path.display());
-    match fs::remove_file(path) {
-        Err(source) if source.kind() != ErrorKind::NotFound => {
-            return Err(ClusterError::Io {
-                what: what(),
-                source,
-            });
-        }
-        _ => {}
-    }
+    forget(path)?;
     let mut file = fs::OpenOptions::new()
         .create_new(true)
         .write(true)
@@ -154,15 +146,11 @@ fn fits(dir: &Path) -> bool {
             .is_some_and(|text| !text.contains([',', '"', '\n']))
 }
 
-/// A short directory under the temporary one, remembered in `<root>/socket`. One that
-/// is no longer there, or no longer ours, is replaced.
+/// A short directory under the temporary one, remembered. One that is no longer
+/// there, or no longer ours, is replaced.
 fn far_socket(root: &Path, account: Option<&Account>) -> Result<PathBuf, ClusterError> {
-    let record = root.join("socket");
-    if let Ok(text) = fs::read_to_string(&record) {
-        let remembered = PathBuf::from(text.trim_end_matches('\n'));
-        if is_ours(&remembered, account) {
-            return Ok(remembered);
-        }
+    if let Some(remembered) = recorded(root)?.filter(|dir| is_ours(dir, account)) {
+        return Ok(remembered);
     }
     let name = format!("galen-{}", hex::encode(rand::random::<[u8; 6]>()));
     let dir = std::env::temp_dir().join(name);
@@ -175,8 +163,38 @@ fn far_socket(root: &Path, account: Option<&Account>) -> Result<PathBuf, Cluster
         account.check_reach(&std::env::temp_dir())?;
         account.own(&dir)?;
     }
-    write_private(&record, &format!("{}\n", dir.display()), account)?;
+    write_private(
+        &root.join(RECORD),
+        &format!("{}\n{}\n", dir.display(), root.display()),
+        account,
+    )?;
     Ok(dir)
+}
+
+/// The remembered directory, if this is not a copy of the directory that remembered
+/// it: the original's server may be running there.
+fn recorded(root: &Path) -> Result<Option<PathBuf>, ClusterError> {
+    let path = root.join(RECORD);
+    let text = match fs::read_to_string(&path) {
+        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),
+        result => result.map_err(io(format!("cannot read {}", path.display())))?,
+    };
+    let mut lines = text.lines();
+    let (socket, owner) = (lines.next(), lines.next());
+    Ok(socket
+        .filter(|_| owner.map(Path::new) == Some(root))
+        .map(PathBuf::from))
+}
+
+/// Removes a file that need not be there.
+fn forget(path: &Path) -> Result<(), ClusterError> {
+    match fs::remove_file(path) {
+        Err(source) if source.kind() != ErrorKind::NotFound => Err(ClusterError::Io {
+            what: format!("cannot remove {}", path.display()),
+            source,
+        }),
+        _ => Ok(()),
+    }
 }
 
 /// Whether a directory is one that we made: no link, ours, closed to others.
@@ -207,6 +225,25 @@ mod tests {
             "x".repeat(LONGEST_SOCKET - name)
         ))));
         assert!(!fits(Path::new("/with,comma")));
+    }
+
+    #[test]
+    fn a_copied_directory_does_not_remember_the_socket_of_the_original() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let (original, copy) = (dir.path().join("original"), dir.path().join("copy"));
+        for root in [&original, &copy] {
+            fs::create_dir(root).expect("created");
+            fs::write(
+                root.join(RECORD),
+                format!("/tmp/galen-1\n{}\n", original.display()),
+            )
+            .expect("written");
+        }
+        assert_eq!(
+            recorded(&original).expect("readable"),
+            Some(PathBuf::from("/tmp/galen-1"))
+        );
+        assert_eq!(recorded(&copy).expect("readable"), None);
     }
 
     #[test]

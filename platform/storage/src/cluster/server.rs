@@ -277,18 +277,37 @@ impl Server {
 
     /// Whether the process that the lock file names is this directory's server: it
     /// works in the data directory. A dead one that nobody has waited for works
-    /// nowhere. Systems that do not show this show only whether there is a process.
+    /// nowhere. Where that is hidden, being a live server of any directory must do,
+    /// and on systems without `/proc` being a process.
     fn is_alive(&self) -> bool {
         let Some(pid) = self.layout.server_pid() else {
             return false;
         };
-        if Path::new("/proc/self/cwd").exists() {
-            return fs::read_link(format!("/proc/{pid}/cwd"))
-                .is_ok_and(|dir| dir == self.layout.data);
+        if !Path::new("/proc/self/stat").exists() {
+            let process = i32::try_from(pid).ok().and_then(Pid::from_raw);
+            return process.is_some_and(|process| test_kill_process(process).is_ok());
         }
-        let process = i32::try_from(pid).ok().and_then(Pid::from_raw);
-        process.is_some_and(|process| test_kill_process(process).is_ok())
+        match fs::read_link(format!("/proc/{pid}/cwd")) {
+            Ok(dir) => dir == self.layout.data,
+            // Root in a container may not look into the processes of others.
+            Err(e) if e.kind() == ErrorKind::PermissionDenied => {
+                fs::read_to_string(format!("/proc/{pid}/stat"))
+                    .is_ok_and(|stat| is_live_server(&stat))
+            }
+            Err(_) => false,
+        }
     }
+}
+
+/// Reads `/proc/<pid>/stat`: `4711 (postgres) S 1 …`.
+fn is_live_server(stat: &str) -> bool {
+    let Some((name, state)) = stat
+        .split_once(" (")
+        .and_then(|(_, rest)| rest.rsplit_once(") "))
+    else {
+        return false;
+    };
+    name == "postgres" && !state.starts_with(['Z', 'X'])
 }
 
 /// Whether a failed start will succeed once what is left of the last server is gone.
@@ -307,4 +326,31 @@ pub(super) fn run(tool: &'static str, mut command: Command) -> Result<(), Cluste
         tool,
         output: String::from_utf8_lossy(&said).trim().to_owned(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_is_told_from_strangers_and_from_the_dead() {
+        assert!(is_live_server("4711 (postgres) S 1 4711 4711 0 -1"));
+        assert!(!is_live_server("4711 (postgres) Z 1 4711 4711 0 -1"));
+        assert!(!is_live_server("4711 (sleep) S 1 4711 4711 0 -1"));
+        assert!(!is_live_server("4711 (a) (postgres) S 1 4711 4711 0 -1"));
+        assert!(!is_live_server(""));
+    }
+
+    #[test]
+    fn only_what_a_predecessor_left_is_waited_for() {
+        assert!(waits_for_predecessor(
+            "FATAL:  pre-existing shared memory block (key 1, ID 2) is still in use"
+        ));
+        assert!(waits_for_predecessor(
+            "FATAL:  lock file \"postmaster.pid\" already exists"
+        ));
+        assert!(!waits_for_predecessor(
+            "FATAL:  could not write to file: No space left on device"
+        ));
+    }
 }

@@ -12,6 +12,7 @@ pub mod error;
 pub mod lease;
 pub mod migrate;
 pub mod provision;
+mod scram;
 mod secret;
 
 pub use cluster::{Cluster, ClusterOptions};

@@ -9,13 +9,12 @@ use std::path::Path;
 use std::time::Duration;
 
 use galen_kernel::Clock;
-use hmac::{Hmac, KeyInit, Mac};
 use secrecy::{ExposeSecret, SecretString};
-use sha2::Sha256;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection};
 
 use crate::migrate::{MigrateError, migrate, quoted, role_of};
+use crate::scram::{hmac, verifier};
 use crate::{Db, Error, Migration, Wake, secret};
 
 /// The schema that the eventing crate owns.
@@ -82,12 +81,12 @@ impl Access {
         Ok(Self { admin, secret })
     }
 
-    /// The password of a role, in hex: it needs no quoting.
+    /// The password of a role.
     fn password(&self, role: &str) -> String {
-        let mut mac = Hmac::<Sha256>::new_from_slice(self.secret.expose_secret().as_bytes())
-            .expect("HMAC takes keys of any length");
-        mac.update(role.as_bytes());
-        hex::encode(mac.finalize().into_bytes())
+        hex::encode(hmac(
+            self.secret.expose_secret().as_bytes(),
+            role.as_bytes(),
+        ))
     }
 
     /// Logs in as a role.
@@ -121,7 +120,7 @@ impl Databases {
         services: &[SchemaSpec],
         clock: Clock,
     ) -> Result<Self, ProvisionError> {
-        // Its statements hold passwords, so they are not logged.
+        // Its statements hold what the server keeps of passwords, so they are not logged.
         let options = access.admin.clone().disable_statement_logging();
         let mut connection = PgConnection::connect_with(&options)
             .await
@@ -288,12 +287,12 @@ fn own_schema(access: &Access, schema: &str, superuser: bool) -> String {
     let (role, schema) = (quoted(&name), quoted(schema));
     let mut sql = create_role(&name, "login");
     sql += &format!(
-        "alter role {role} with login inherit password '{password}';
+        "alter role {role} with login inherit password '{verifier}';
          alter role {role} set search_path = {schema}, public;
          alter role {role} set statement_timeout = '30s';
          alter role {role} set lock_timeout = '10s';
          alter role {role} set idle_in_transaction_session_timeout = '60s';\n",
-        password = access.password(&name),
+        verifier = verifier(&access.password(&name)),
     );
     if !superuser {
         // An administrator with CREATEROLE may act for a role only as its member.

@@ -65,10 +65,13 @@ const SETTINGS: [(&str, &str); 26] = [
 ];
 
 /// For a cluster that is thrown away.
-const VOLATILE: [(&str, &str); 3] = [
+const VOLATILE: [(&str, &str); 6] = [
     ("fsync", "off"),
     ("full_page_writes", "off"),
     ("synchronous_commit", "off"),
+    ("wal_level", "minimal"),
+    ("max_wal_senders", "0"),
+    ("wal_compression", "off"),
 ];
 
 /// What is needed to run the server of one directory.

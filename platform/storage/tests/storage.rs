@@ -4,6 +4,8 @@
 mod cluster;
 #[path = "storage/isolation.rs"]
 mod isolation;
+#[path = "storage/lease.rs"]
+mod lease;
 #[path = "storage/migration.rs"]
 mod migration;
 #[path = "storage/transaction.rs"]

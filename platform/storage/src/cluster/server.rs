@@ -30,6 +30,9 @@ const STOP_LIMIT: Duration = Duration::from_secs(60);
 /// The log is set aside at a start when it is larger.
 const LOG_LIMIT: u64 = 8 << 20;
 
+/// What the server gets of the environment: where its libraries and tools are.
+const KEPT: [&str; 3] = ["PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH"];
+
 /// For a hospital on one machine: little memory when idle, no network, nothing of a
 /// patient in the log. The text of failed statements, their parameters and the
 /// DETAIL lines that hold values of rows stay out of it, and so do the messages of
@@ -96,17 +99,17 @@ impl Server {
     /// A PostgreSQL tool under the server's account.
     pub(super) fn command(&self, tool: &str) -> Command {
         let mut command = Command::new(self.binaries.join(tool));
-        for (name, _) in std::env::vars_os() {
-            if name.to_str().is_none_or(|name| {
-                name.starts_with("PG") || name.starts_with("LC_") || name == "LANG"
-            }) {
-                command.env_remove(name);
-            }
-        }
+        // Galen's environment may hold secrets, and settings of other servers.
         command
+            .env_clear()
             .env("LC_ALL", "C")
             .current_dir(&self.layout.root)
             .stdin(Stdio::null());
+        for name in KEPT {
+            if let Some(value) = std::env::var_os(name) {
+                command.env(name, value);
+            }
+        }
         if let Some(account) = &self.account {
             account.apply(&mut command);
         }

@@ -236,6 +236,9 @@ begin
         select count(*) into moved from logged;
 
         if moved > 0 then
+            -- What is published from here on must survive a crash, and with it every
+            -- event it names, even of a transaction that did not wait for the disk.
+            perform set_config('synchronous_commit', 'on', true);
             insert into tick (id, system, snap, floor, n) values (former.id + 1, here, seen, open, moved);
         end if;
     end if;

@@ -3,7 +3,7 @@
 use galen_contracts::Event;
 use galen_storage::{Outgoing, Tx};
 
-use crate::cause;
+use crate::{cause, measure};
 
 /// Puts typed events into a transaction's outbox.
 pub trait Publish {
@@ -28,6 +28,7 @@ impl Publish for Tx {
         if cause::current().replay {
             return;
         }
+        metrics::counter!(measure::PUBLISHED, "topic" => E::TYPE.topic).increment(1);
         let headers = cause::headers();
         let id = self.clock().uuid();
         self.enqueue(Outgoing {

@@ -146,7 +146,7 @@ impl Load {
 }
 
 async fn database(hospital: &Hospital) -> sqlx::PgPool {
-    let options = galen_storage::Cluster::running(hospital.dir()).expect("the cluster runs");
+    let options = galen_storage::Cluster::running(hospital.dir()).expect("readable").expect("the cluster runs");
     sqlx::postgres::PgPoolOptions::new().max_connections(2).connect_with(options).await.expect("the superuser can log in")
 }
 

@@ -74,7 +74,7 @@ async fn status_becomes(admin: &galen_client::Client, appointment: &str, status:
 }
 
 async fn superuser(hospital: &Hospital) -> sqlx::PgPool {
-    let options = galen_storage::Cluster::running(hospital.dir()).expect("the cluster runs");
+    let options = galen_storage::Cluster::running(hospital.dir()).expect("readable").expect("the cluster runs");
     sqlx::PgPool::connect_with(options).await.expect("the superuser can log in")
 }
 

@@ -32,8 +32,54 @@ pub enum Command {
     /// See and repair what the event backbone could not deliver
     #[command(subcommand)]
     Events(Events),
-    /// Print the OpenAPI 3.1 document of the whole hospital
-    Openapi,
+    /// Measure a running hospital
+    Bench(Bench),
+    /// Print the OpenAPI 3.1 document of a running hospital
+    Openapi {
+        /// Where it is
+        #[arg(long, env = "GALEN_URL", default_value = "http://127.0.0.1:8080", value_name = "URL")]
+        url: String,
+    },
+}
+
+/// What can be measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum BenchWorkload {
+    /// Who is free at a time: pages of fifty, checked
+    DoctorOptions,
+    /// Bookings of free slots
+    Booking,
+}
+
+/// Options of `galen bench`.
+#[derive(Debug, Args)]
+pub struct Bench {
+    /// What to measure
+    pub workload: BenchWorkload,
+    /// Where the hospital is
+    #[arg(long, env = "GALEN_URL", default_value = "http://127.0.0.1:8080", value_name = "URL")]
+    pub url: String,
+    /// Its data directory: the agenda is filled directly
+    #[arg(long, env = "GALEN_DATA_DIR", default_value = "./galen-data", value_name = "DIR")]
+    pub data_dir: PathBuf,
+    /// Who asks
+    #[arg(long, env = "GALEN_ADMIN_USERNAME", default_value = "admin", value_name = "NAME")]
+    pub username: String,
+    /// Their password
+    #[arg(long, env = "GALEN_ADMIN_PASSWORD", value_name = "PASSWORD", hide_env_values = true)]
+    pub password: SecretString,
+    /// Numbers of clients, one run each
+    #[arg(long, value_delimiter = ',', default_value = "10,50,200")]
+    pub clients: Vec<usize>,
+    /// Seconds a run
+    #[arg(long, default_value_t = 10)]
+    pub seconds: u64,
+    /// Doctors with shifts round the clock
+    #[arg(long, default_value_t = 1000)]
+    pub doctors: usize,
+    /// Bookings in the agenda before the first run
+    #[arg(long, default_value_t = 100_000)]
+    pub bookings: usize,
 }
 
 /// Which database.

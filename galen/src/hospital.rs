@@ -13,6 +13,9 @@ use sqlx::postgres::PgConnectOptions;
 
 use crate::cli::Database;
 
+/// Where the passwords of the services' roles come from.
+const SECRET_FILE: &str = "database-secret";
+
 /// Every service of the hospital, behind its edge.
 #[must_use]
 pub fn host() -> Host {
@@ -62,19 +65,27 @@ impl Opened {
         if !options.data_dir.is_dir() {
             return Err(format!("{} holds no hospital", options.data_dir.display()).into());
         }
-        match Cluster::running(&options.data_dir) {
-            Some(admin) => Self::provision(None, admin, &options.data_dir).await,
+        match Cluster::running(&options.data_dir)? {
+            Some(admin) => Self::beside(admin, &options.data_dir).await,
             None => Self::exclusively(options).await,
         }
     }
 
     async fn provision(cluster: Option<Cluster>, admin: PgConnectOptions, data_dir: &Path) -> Result<Self, Box<dyn Error>> {
-        let access = Access::from_file(admin, &data_dir.join("database-secret"))?;
+        let access = Access::from_file(admin, &data_dir.join(SECRET_FILE))?;
         let host = host();
         let databases =
             Databases::provision(access, galen_eventing::MIGRATIONS, SHARED_MIGRATIONS, host.schemas(), Clock::system()).await?;
         let operations = Operations::new(databases.open_events(2).await?);
         Ok(Self { cluster, databases, operations })
+    }
+
+    /// A running hospital has provisioned its database itself.
+    async fn beside(admin: PgConnectOptions, data_dir: &Path) -> Result<Self, Box<dyn Error>> {
+        let access = Access::from_file(admin, &data_dir.join(SECRET_FILE))?;
+        let databases = Databases::provisioned(access, Clock::system());
+        let operations = Operations::new(databases.open_events(2).await?);
+        Ok(Self { cluster: None, databases, operations })
     }
 
     /// Opens services' databases.
@@ -108,12 +119,4 @@ fn existing(url: &SecretString) -> Result<PgConnectOptions, Box<dyn Error>> {
 
 fn cluster_options(options: &Database) -> ClusterOptions {
     ClusterOptions { dir: options.data_dir.clone(), fsync: true, bin: options.postgres_bin.clone() }
-}
-
-/// The OpenAPI document of the whole hospital.
-///
-/// # Errors
-/// When it cannot be written as JSON.
-pub fn openapi() -> Result<String, Box<dyn Error>> {
-    Err("see Host::openapi".into())
 }

@@ -1,5 +1,6 @@
 //! `galen`: a hospital's operational core in one binary.
 
+mod bench;
 mod cli;
 mod demo;
 mod events;
@@ -48,8 +49,11 @@ async fn run(cli: Cli) -> Result<ExitCode, Box<dyn std::error::Error>> {
         }
         Command::Verify(options) => verify::run(options).await,
         Command::Events(command) => events::run(command).await,
-        Command::Openapi => {
-            println!("{}", hospital::openapi()?);
+        Command::Bench(options) => bench::run(options).await,
+        Command::Openapi { url } => {
+            let reply = galen_client::Client::new(&url)?.get("/openapi.json").await?;
+            reply.check()?;
+            println!("{}", String::from_utf8_lossy(&reply.body));
             Ok(ExitCode::SUCCESS)
         }
     }

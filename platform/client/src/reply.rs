@@ -62,7 +62,10 @@ impl Reply {
         if self.status.is_success() {
             return Ok(());
         }
-        Err(ClientError::Refused { status: self.status, problem: self.problem().map(Box::new) })
+        Err(ClientError::Refused {
+            status: self.status,
+            problem: self.problem().map(Box::new),
+        })
     }
 
     /// The problem, if it is one.

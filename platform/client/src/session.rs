@@ -65,13 +65,21 @@ impl Client {
             .tcp_nodelay(true)
             .build()
             .map_err(ClientError::NoAnswer)?;
-        Ok(Self { http, base: base.trim_end_matches('/').into(), login: Arc::default() })
+        Ok(Self {
+            http,
+            base: base.trim_end_matches('/').into(),
+            login: Arc::default(),
+        })
     }
 
     /// The same connections with nobody logged in.
     #[must_use]
     pub fn anonymous(&self) -> Self {
-        Self { http: self.http.clone(), base: Arc::clone(&self.base), login: Arc::default() }
+        Self {
+            http: self.http.clone(),
+            base: Arc::clone(&self.base),
+            login: Arc::default(),
+        }
     }
 
     /// Where the server is.
@@ -86,7 +94,14 @@ impl Client {
     /// [`ClientError`].
     pub async fn login(&self, username: &str, password: &str) -> Result<(), ClientError> {
         let body = serde_json::json!({ "username": username, "password": password });
-        let reply = self.send(Method::POST, "/api/v1/auth/login", Some(&body), HeaderMap::new()).await?;
+        let reply = self
+            .send(
+                Method::POST,
+                "/api/v1/auth/login",
+                Some(&body),
+                HeaderMap::new(),
+            )
+            .await?;
         self.keep(&reply).await
     }
 
@@ -97,14 +112,21 @@ impl Client {
     pub async fn keep(&self, reply: &Reply) -> Result<(), ClientError> {
         let tokens: Tokens = reply.success()?;
         let lasting = Duration::from_secs(tokens.expires_in.saturating_sub(60));
-        *self.login.write().await =
-            Some(Login { access: tokens.access_token, refresh: tokens.refresh_token, renew_at: Instant::now() + lasting });
+        *self.login.write().await = Some(Login {
+            access: tokens.access_token,
+            refresh: tokens.refresh_token,
+            renew_at: Instant::now() + lasting,
+        });
         Ok(())
     }
 
     /// The current access token.
     pub async fn token(&self) -> Option<String> {
-        self.login.read().await.as_ref().map(|login| login.access.clone())
+        self.login
+            .read()
+            .await
+            .as_ref()
+            .map(|login| login.access.clone())
     }
 
     /// `GET path`.
@@ -112,7 +134,8 @@ impl Client {
     /// # Errors
     /// [`ClientError`]; a refusal is a [`Reply`], not an error.
     pub async fn get(&self, path: &str) -> Result<Reply, ClientError> {
-        self.request(Method::GET, path, None::<&()>, HeaderMap::new()).await
+        self.request(Method::GET, path, None::<&()>, HeaderMap::new())
+            .await
     }
 
     /// `POST path` with a fresh idempotency key: repeated until there is an answer,
@@ -120,15 +143,25 @@ impl Client {
     ///
     /// # Errors
     /// [`ClientError`]; a refusal is a [`Reply`], not an error.
-    pub async fn post<B: Serialize + ?Sized>(&self, path: &str, body: &B) -> Result<Reply, ClientError> {
-        self.post_as(path, body, &uuid::Uuid::now_v7().to_string()).await
+    pub async fn post<B: Serialize + ?Sized>(
+        &self,
+        path: &str,
+        body: &B,
+    ) -> Result<Reply, ClientError> {
+        self.post_as(path, body, &uuid::Uuid::now_v7().to_string())
+            .await
     }
 
     /// `POST path` with a given idempotency key.
     ///
     /// # Errors
     /// [`ClientError`]; a refusal is a [`Reply`], not an error.
-    pub async fn post_as<B: Serialize + ?Sized>(&self, path: &str, body: &B, key: &str) -> Result<Reply, ClientError> {
+    pub async fn post_as<B: Serialize + ?Sized>(
+        &self,
+        path: &str,
+        body: &B,
+        key: &str,
+    ) -> Result<Reply, ClientError> {
         let mut headers = HeaderMap::new();
         if let Ok(value) = HeaderValue::from_str(key) {
             headers.insert("idempotency-key", value);
@@ -164,7 +197,8 @@ impl Client {
                 Err(ClientError::NoAnswer(_)) => true,
                 Ok(reply) => {
                     matches!(reply.status.as_u16(), 429 | 503 | 504)
-                        || (reply.status == StatusCode::CONFLICT && reply.code() == "REQUEST_IN_PROGRESS")
+                        || (reply.status == StatusCode::CONFLICT
+                            && reply.code() == "REQUEST_IN_PROGRESS")
                 }
                 Err(_) => false,
             };
@@ -187,31 +221,57 @@ impl Client {
         body: Option<&B>,
         headers: HeaderMap,
     ) -> Result<Reply, ClientError> {
-        let mut request = self.http.request(method, format!("{}{path}", self.base)).headers(headers);
+        let mut request = self
+            .http
+            .request(method, format!("{}{path}", self.base))
+            .headers(headers);
         if let Some(body) = body {
             request = request.json(body);
         }
         let response = request.send().await.map_err(ClientError::NoAnswer)?;
         let (status, headers) = (response.status(), response.headers().clone());
         let body = response.bytes().await.map_err(ClientError::NoAnswer)?;
-        Ok(Reply { status, headers, body })
+        Ok(Reply {
+            status,
+            headers,
+            body,
+        })
     }
 
     async fn renew_if_due(&self) -> Result<(), ClientError> {
-        let due = self.login.read().await.as_ref().is_some_and(|login| Instant::now() >= login.renew_at);
+        let due = self
+            .login
+            .read()
+            .await
+            .as_ref()
+            .is_some_and(|login| Instant::now() >= login.renew_at);
         if !due {
             return Ok(());
         }
         // Held over the request: a refresh token may be used once only.
         let mut login = self.login.write().await;
-        let Some(current) = login.as_ref().filter(|login| Instant::now() >= login.renew_at) else {
+        let Some(current) = login
+            .as_ref()
+            .filter(|login| Instant::now() >= login.renew_at)
+        else {
             return Ok(());
         };
         let body = serde_json::json!({ "refreshToken": current.refresh });
-        let reply = self.send(Method::POST, "/api/v1/auth/refresh", Some(&body), HeaderMap::new()).await?;
+        let reply = self
+            .send(
+                Method::POST,
+                "/api/v1/auth/refresh",
+                Some(&body),
+                HeaderMap::new(),
+            )
+            .await?;
         let tokens: Tokens = reply.success()?;
         let lasting = Duration::from_secs(tokens.expires_in.saturating_sub(60));
-        *login = Some(Login { access: tokens.access_token, refresh: tokens.refresh_token, renew_at: Instant::now() + lasting });
+        *login = Some(Login {
+            access: tokens.access_token,
+            refresh: tokens.refresh_token,
+            renew_at: Instant::now() + lasting,
+        });
         Ok(())
     }
 }

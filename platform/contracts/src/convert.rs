@@ -16,7 +16,11 @@ pub enum WireError {
 /// An instant as protobuf writes it.
 #[must_use]
 pub fn to_wire(at: Timestamp) -> prost_types::Timestamp {
-    prost_types::Timestamp { seconds: at.as_second(), nanos: at.subsec_nanosecond() }.normalized_or_zero()
+    prost_types::Timestamp {
+        seconds: at.as_second(),
+        nanos: at.subsec_nanosecond(),
+    }
+    .normalized_or_zero()
 }
 
 trait Normalized {
@@ -38,7 +42,10 @@ impl Normalized for prost_types::Timestamp {
 ///
 /// # Errors
 /// When it is absent or out of range.
-pub fn instant(field: &'static str, at: Option<&prost_types::Timestamp>) -> Result<Timestamp, WireError> {
+pub fn instant(
+    field: &'static str,
+    at: Option<&prost_types::Timestamp>,
+) -> Result<Timestamp, WireError> {
     let at = at.ok_or(WireError::Missing(field))?;
     Timestamp::new(at.seconds, at.nanos).map_err(|_| WireError::Malformed(field))
 }
@@ -56,7 +63,11 @@ pub fn id<K>(field: &'static str, text: &str) -> Result<Id<K>, WireError> {
 /// # Errors
 /// When it is neither empty nor a UUID.
 pub fn optional_id<K>(field: &'static str, text: &str) -> Result<Option<Id<K>>, WireError> {
-    if text.is_empty() { Ok(None) } else { id(field, text).map(Some) }
+    if text.is_empty() {
+        Ok(None)
+    } else {
+        id(field, text).map(Some)
+    }
 }
 
 #[cfg(test)]
@@ -65,7 +76,9 @@ mod tests {
 
     #[test]
     fn instants_before_1970_survive() {
-        let at: Timestamp = "1956-11-05T15:45:03.663836Z".parse().unwrap_or_else(|e| panic!("{e}"));
+        let at: Timestamp = "1956-11-05T15:45:03.663836Z"
+            .parse()
+            .unwrap_or_else(|e| panic!("{e}"));
         assert_eq!(instant("at", Some(&to_wire(at))).ok(), Some(at));
         assert!(to_wire(at).nanos >= 0);
     }

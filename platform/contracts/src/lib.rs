@@ -1,6 +1,8 @@
 //! What services say to each other: gRPC services, events and their registry,
 //! generated from `proto/` and committed (see `tests/contracts.rs`).
 
+#![warn(missing_docs)]
+
 pub mod convert;
 pub mod ids;
 pub mod registry;
@@ -15,7 +17,10 @@ macro_rules! generated {
         #[doc = concat!("Contracts of the ", stringify!($context), " context.")]
         pub mod $context {
             /// Version 1.
-            #[expect(missing_docs, clippy::all, clippy::str_to_string, unreachable_pub, reason = "generated from proto/, which holds the documentation")]
+            #[expect(
+                missing_docs,
+                reason = "generated from proto/, which holds the documentation"
+            )]
             pub mod v1 {
                 include!(concat!("generated/", $file));
             }

@@ -99,7 +99,13 @@ fn appointment_key(appointment: &Option<crate::scheduling::v1::Appointment>) -> 
 }
 
 /// The topics of this system.
-pub const TOPICS: &[&str] = &["identity", "patients", "staff", "scheduling", "notifications"];
+pub const TOPICS: &[&str] = &[
+    "identity",
+    "patients",
+    "staff",
+    "scheduling",
+    "notifications",
+];
 
 /// Reads stored bytes as JSON, for a person. `None` when the type is unknown or
 /// the bytes are not of it.
@@ -125,15 +131,28 @@ mod tests {
         for event in ALL {
             assert!(names.insert(event.name), "{} twice", event.name);
             assert!(TOPICS.contains(&event.topic), "{}", event.topic);
-            assert!(to_json(event.name, &[]).is_some(), "{} has no descriptor", event.name);
+            assert!(
+                to_json(event.name, &[]).is_some(),
+                "{} has no descriptor",
+                event.name
+            );
         }
     }
 
     #[test]
     fn stored_bytes_read_as_json() {
-        let event = crate::patients::v1::PatientDeactivated { patient_id: "p".into(), reason_code: "MOVED".into() };
-        let json = to_json(crate::patients::v1::PatientDeactivated::TYPE.name, &event.encode_to_vec());
-        assert_eq!(json, Some(serde_json::json!({ "patientId": "p", "reasonCode": "MOVED" })));
+        let event = crate::patients::v1::PatientDeactivated {
+            patient_id: "p".into(),
+            reason_code: "MOVED".into(),
+        };
+        let json = to_json(
+            crate::patients::v1::PatientDeactivated::TYPE.name,
+            &event.encode_to_vec(),
+        );
+        assert_eq!(
+            json,
+            Some(serde_json::json!({ "patientId": "p", "reasonCode": "MOVED" }))
+        );
         assert_eq!(to_json("galen.unknown.v1", &[]), None);
     }
 }

@@ -37,7 +37,11 @@ fn generated_code_matches_the_protos() {
     for file in &mut descriptors.file {
         file.source_code_info = None;
     }
-    fs::write(out.path().join("descriptors.bin"), descriptors.encode_to_vec()).expect("writable");
+    fs::write(
+        out.path().join("descriptors.bin"),
+        descriptors.encode_to_vec(),
+    )
+    .expect("writable");
 
     let generated = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/generated");
     let regenerate = std::env::var_os("GALEN_REGENERATE").is_some();
@@ -50,6 +54,10 @@ fn generated_code_matches_the_protos() {
             fs::write(&committed, &fresh).expect("writable");
         }
         let same = fs::read(&committed).is_ok_and(|old| old == fresh);
-        assert!(same, "{} is stale; run with GALEN_REGENERATE=1", committed.display());
+        assert!(
+            same,
+            "{} is stale; run with GALEN_REGENERATE=1",
+            committed.display()
+        );
     }
 }

@@ -19,7 +19,10 @@ impl<K> Id<K> {
     /// Names an existing thing.
     #[must_use]
     pub const fn from_uuid(value: Uuid) -> Self {
-        Self { value, kind: PhantomData }
+        Self {
+            value,
+            kind: PhantomData,
+        }
     }
 
     /// The bare value, for SQL and the wire.

@@ -13,12 +13,56 @@ pub struct Currency([u8; 3]);
 /// Code and minor digits of the active currencies that hospitals meet; a currency
 /// that is missing here is refused rather than guessed to have two digits.
 const CURRENCIES: &[(&str, u32)] = &[
-    ("AED", 2), ("AUD", 2), ("BGN", 2), ("BHD", 3), ("BRL", 2), ("CAD", 2), ("CHF", 2), ("CLP", 0), ("CNY", 2),
-    ("CZK", 2), ("DKK", 2), ("EGP", 2), ("EUR", 2), ("GBP", 2), ("HKD", 2), ("HUF", 2), ("IDR", 2), ("ILS", 2),
-    ("INR", 2), ("ISK", 0), ("JOD", 3), ("JPY", 0), ("KES", 2), ("KRW", 0), ("KWD", 3), ("MAD", 2), ("MXN", 2),
-    ("MYR", 2), ("NGN", 2), ("NOK", 2), ("NZD", 2), ("OMR", 3), ("PHP", 2), ("PKR", 2), ("PLN", 2), ("QAR", 2),
-    ("RON", 2), ("RSD", 2), ("SAR", 2), ("SEK", 2), ("SGD", 2), ("THB", 2), ("TND", 3), ("TRY", 2), ("TWD", 2),
-    ("UAH", 2), ("UGX", 0), ("USD", 2), ("VND", 0), ("ZAR", 2),
+    ("AED", 2),
+    ("AUD", 2),
+    ("BGN", 2),
+    ("BHD", 3),
+    ("BRL", 2),
+    ("CAD", 2),
+    ("CHF", 2),
+    ("CLP", 0),
+    ("CNY", 2),
+    ("CZK", 2),
+    ("DKK", 2),
+    ("EGP", 2),
+    ("EUR", 2),
+    ("GBP", 2),
+    ("HKD", 2),
+    ("HUF", 2),
+    ("IDR", 2),
+    ("ILS", 2),
+    ("INR", 2),
+    ("ISK", 0),
+    ("JOD", 3),
+    ("JPY", 0),
+    ("KES", 2),
+    ("KRW", 0),
+    ("KWD", 3),
+    ("MAD", 2),
+    ("MXN", 2),
+    ("MYR", 2),
+    ("NGN", 2),
+    ("NOK", 2),
+    ("NZD", 2),
+    ("OMR", 3),
+    ("PHP", 2),
+    ("PKR", 2),
+    ("PLN", 2),
+    ("QAR", 2),
+    ("RON", 2),
+    ("RSD", 2),
+    ("SAR", 2),
+    ("SEK", 2),
+    ("SGD", 2),
+    ("THB", 2),
+    ("TND", 3),
+    ("TRY", 2),
+    ("TWD", 2),
+    ("UAH", 2),
+    ("UGX", 0),
+    ("USD", 2),
+    ("VND", 0),
+    ("ZAR", 2),
 ];
 
 impl Currency {
@@ -31,7 +75,10 @@ impl Currency {
     /// Digits after the decimal point.
     #[must_use]
     pub fn digits(&self) -> u32 {
-        CURRENCIES.iter().find(|(code, _)| *code == self.code()).map_or(2, |(_, digits)| *digits)
+        CURRENCIES
+            .iter()
+            .find(|(code, _)| *code == self.code())
+            .map_or(2, |(_, digits)| *digits)
     }
 }
 
@@ -103,14 +150,21 @@ impl Money {
         };
         let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
         let plain = |s: &str| s.bytes().all(|b| b.is_ascii_digit());
-        if whole.is_empty() || !plain(whole) || !plain(fraction) || (digits.contains('.') && fraction.is_empty()) {
+        if whole.is_empty()
+            || !plain(whole)
+            || !plain(fraction)
+            || (digits.contains('.') && fraction.is_empty())
+        {
             return Err(MoneyError::NotDecimal);
         }
         let scale = currency.digits() as usize;
         if fraction.len() > scale {
             return Err(MoneyError::TooManyDigits);
         }
-        let text = format!("{}{whole}{fraction:0<scale$}", if negative { "-" } else { "" });
+        let text = format!(
+            "{}{whole}{fraction:0<scale$}",
+            if negative { "-" } else { "" }
+        );
         let minor = text.parse().map_err(|_| MoneyError::Overflow)?;
         Ok(Self { minor, currency })
     }
@@ -123,7 +177,10 @@ impl Money {
         if self.currency != other.currency {
             return Err(MoneyError::CurrencyMismatch);
         }
-        let minor = self.minor.checked_add(other.minor).ok_or(MoneyError::Overflow)?;
+        let minor = self
+            .minor
+            .checked_add(other.minor)
+            .ok_or(MoneyError::Overflow)?;
         Ok(Self { minor, ..self })
     }
 }
@@ -133,11 +190,20 @@ impl fmt::Display for Money {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let scale = self.currency.digits();
         let unit = 10_u64.pow(scale);
-        let (sign, value) = (if self.minor < 0 { "-" } else { "" }, self.minor.unsigned_abs());
+        let (sign, value) = (
+            if self.minor < 0 { "-" } else { "" },
+            self.minor.unsigned_abs(),
+        );
         if scale == 0 {
             return write!(f, "{sign}{value}");
         }
-        write!(f, "{sign}{}.{:0width$}", value / unit, value % unit, width = scale as usize)
+        write!(
+            f,
+            "{sign}{}.{:0width$}",
+            value / unit,
+            value % unit,
+            width = scale as usize
+        )
     }
 }
 
@@ -151,7 +217,11 @@ struct Wire {
 
 impl Serialize for Money {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        Wire { amount: self.to_string(), currency: self.currency }.serialize(serializer)
+        Wire {
+            amount: self.to_string(),
+            currency: self.currency,
+        }
+        .serialize(serializer)
     }
 }
 
@@ -186,14 +256,38 @@ mod tests {
 
     #[test]
     fn digits_follow_the_currency() {
-        assert_eq!(Money::parse("150", currency("EUR")).map(|m| m.minor), Ok(15000));
-        assert_eq!(Money::parse("1.5", currency("EUR")).map(|m| m.minor), Ok(150));
-        assert_eq!(Money::parse("1.555", currency("EUR")), Err(MoneyError::TooManyDigits));
-        assert_eq!(Money::parse("1.555", currency("KWD")).map(|m| m.minor), Ok(1555));
-        assert_eq!(Money::parse("1.0", currency("JPY")), Err(MoneyError::TooManyDigits));
-        assert_eq!(Money::parse("1.", currency("EUR")), Err(MoneyError::NotDecimal));
-        assert_eq!(Money::parse("1e2", currency("EUR")), Err(MoneyError::NotDecimal));
-        assert_eq!(Money::parse("99999999999999999999", currency("EUR")), Err(MoneyError::Overflow));
+        assert_eq!(
+            Money::parse("150", currency("EUR")).map(|m| m.minor),
+            Ok(15000)
+        );
+        assert_eq!(
+            Money::parse("1.5", currency("EUR")).map(|m| m.minor),
+            Ok(150)
+        );
+        assert_eq!(
+            Money::parse("1.555", currency("EUR")),
+            Err(MoneyError::TooManyDigits)
+        );
+        assert_eq!(
+            Money::parse("1.555", currency("KWD")).map(|m| m.minor),
+            Ok(1555)
+        );
+        assert_eq!(
+            Money::parse("1.0", currency("JPY")),
+            Err(MoneyError::TooManyDigits)
+        );
+        assert_eq!(
+            Money::parse("1.", currency("EUR")),
+            Err(MoneyError::NotDecimal)
+        );
+        assert_eq!(
+            Money::parse("1e2", currency("EUR")),
+            Err(MoneyError::NotDecimal)
+        );
+        assert_eq!(
+            Money::parse("99999999999999999999", currency("EUR")),
+            Err(MoneyError::Overflow)
+        );
         assert_eq!("EURO".parse::<Currency>(), Err(MoneyError::UnknownCurrency));
     }
 }

@@ -28,13 +28,23 @@ impl<T> Page<T> {
     pub fn from_rows<K: Serialize>(mut rows: Vec<T>, limit: u16, key: impl Fn(&T) -> K) -> Self {
         let more = rows.len() > usize::from(limit);
         rows.truncate(usize::from(limit));
-        let next_cursor = if more { rows.last().map(|last| Cursor::encode(&key(last))) } else { None };
-        Self { items: rows, next_cursor }
+        let next_cursor = if more {
+            rows.last().map(|last| Cursor::encode(&key(last)))
+        } else {
+            None
+        };
+        Self {
+            items: rows,
+            next_cursor,
+        }
     }
 
     /// The same page of other items.
     pub fn map<U>(self, f: impl FnMut(T) -> U) -> Page<U> {
-        Page { items: self.items.into_iter().map(f).collect(), next_cursor: self.next_cursor }
+        Page {
+            items: self.items.into_iter().map(f).collect(),
+            next_cursor: self.next_cursor,
+        }
     }
 }
 
@@ -56,7 +66,9 @@ impl Cursor {
             .decode(text)
             .ok()
             .and_then(|bytes| serde_json::from_slice(&bytes).ok())
-            .ok_or_else(|| Problem::invalid_field("?cursor", "INVALID_CURSOR", "is not a cursor of this list"))
+            .ok_or_else(|| {
+                Problem::invalid_field("?cursor", "INVALID_CURSOR", "is not a cursor of this list")
+            })
     }
 }
 
@@ -67,6 +79,10 @@ impl Cursor {
 pub fn limit(wished: Option<u16>) -> Result<u16, Problem> {
     match wished.unwrap_or(DEFAULT_LIMIT) {
         n if (1..=MAX_LIMIT).contains(&n) => Ok(n),
-        _ => Err(Problem::invalid_field("?limit", "OUT_OF_RANGE", "must be 1 to 200")),
+        _ => Err(Problem::invalid_field(
+            "?limit",
+            "OUT_OF_RANGE",
+            "must be 1 to 200",
+        )),
     }
 }

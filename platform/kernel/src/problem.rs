@@ -35,7 +35,7 @@ pub struct Problem {
     pub retry_after: Option<u32>,
     /// Further members of the problem document (RFC 9457 section 3.2), such as
     /// the candidates of a likely duplicate. Must not hold what the caller may not see.
-    pub extra: Option<serde_json::Map<String, serde_json::Value>>,
+    pub extra: Option<Box<serde_json::Map<String, serde_json::Value>>>,
     /// The internal reason; never shown.
     pub cause: Option<Box<dyn Error + Send + Sync>>,
 }
@@ -44,19 +44,39 @@ impl Problem {
     /// A problem with a code of its own.
     #[must_use]
     pub const fn new(status: u16, code: &'static str, title: &'static str) -> Self {
-        Self { status, code, title, detail: None, errors: Vec::new(), retry_after: None, extra: None, cause: None }
+        Self {
+            status,
+            code,
+            title,
+            detail: None,
+            errors: Vec::new(),
+            retry_after: None,
+            extra: None,
+            cause: None,
+        }
     }
 
     /// 400: the request cannot be understood or is invalid.
     #[must_use]
     pub fn invalid(errors: Vec<FieldError>) -> Self {
-        Self { errors, ..Self::new(400, "VALIDATION_FAILED", "The request has invalid fields.") }
+        Self {
+            errors,
+            ..Self::new(400, "VALIDATION_FAILED", "The request has invalid fields.")
+        }
     }
 
     /// 400 for exactly one field.
     #[must_use]
-    pub fn invalid_field(pointer: impl Into<String>, code: &'static str, message: impl Into<String>) -> Self {
-        Self::invalid(vec![FieldError { pointer: pointer.into(), code, message: message.into() }])
+    pub fn invalid_field(
+        pointer: impl Into<String>,
+        code: &'static str,
+        message: impl Into<String>,
+    ) -> Self {
+        Self::invalid(vec![FieldError {
+            pointer: pointer.into(),
+            code,
+            message: message.into(),
+        }])
     }
 
     /// 401: no valid credentials.
@@ -86,22 +106,45 @@ impl Problem {
     /// 412: `If-Match` names an older version.
     #[must_use]
     pub const fn stale() -> Self {
-        Self::new(412, "STALE_VERSION", "The resource has changed since you read it.")
+        Self::new(
+            412,
+            "STALE_VERSION",
+            "The resource has changed since you read it.",
+        )
     }
 
     /// 503: a dependency did not answer.
     pub fn unavailable(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self { retry_after: Some(1), cause: Some(cause.into()), ..Self::new(503, "DEPENDENCY_UNAVAILABLE", "A part of the system did not answer.") }
+        Self {
+            retry_after: Some(1),
+            cause: Some(cause.into()),
+            ..Self::new(
+                503,
+                "DEPENDENCY_UNAVAILABLE",
+                "A part of the system did not answer.",
+            )
+        }
     }
 
     /// 504: a dependency did not answer in time.
     pub fn timed_out(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self { retry_after: Some(1), cause: Some(cause.into()), ..Self::new(504, "DEPENDENCY_TIMEOUT", "A part of the system did not answer in time.") }
+        Self {
+            retry_after: Some(1),
+            cause: Some(cause.into()),
+            ..Self::new(
+                504,
+                "DEPENDENCY_TIMEOUT",
+                "A part of the system did not answer in time.",
+            )
+        }
     }
 
     /// 500: a bug.
     pub fn internal(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self { cause: Some(cause.into()), ..Self::new(500, "INTERNAL", "Something went wrong on our side.") }
+        Self {
+            cause: Some(cause.into()),
+            ..Self::new(500, "INTERNAL", "Something went wrong on our side.")
+        }
     }
 
     /// Says what happened this time.
@@ -114,7 +157,9 @@ impl Problem {
     /// Adds a member to the problem document.
     #[must_use]
     pub fn with(mut self, member: &str, value: serde_json::Value) -> Self {
-        self.extra.get_or_insert_default().insert(member.to_owned(), value);
+        self.extra
+            .get_or_insert_default()
+            .insert(member.to_owned(), value);
         self
     }
 
@@ -150,8 +195,17 @@ impl Violations {
     }
 
     /// Notes a wrong field.
-    pub fn push(&mut self, pointer: impl Into<String>, code: &'static str, message: impl Into<String>) {
-        self.0.push(FieldError { pointer: pointer.into(), code, message: message.into() });
+    pub fn push(
+        &mut self,
+        pointer: impl Into<String>,
+        code: &'static str,
+        message: impl Into<String>,
+    ) {
+        self.0.push(FieldError {
+            pointer: pointer.into(),
+            code,
+            message: message.into(),
+        });
     }
 
     /// Notes a wrong field if the condition does not hold.
@@ -162,7 +216,12 @@ impl Violations {
     }
 
     /// Keeps a parsed value, or notes why there is none.
-    pub fn keep<T, E: fmt::Display>(&mut self, pointer: &str, code: &'static str, parsed: Result<T, E>) -> Option<T> {
+    pub fn keep<T, E: fmt::Display>(
+        &mut self,
+        pointer: &str,
+        code: &'static str,
+        parsed: Result<T, E>,
+    ) -> Option<T> {
         match parsed {
             Ok(value) => Some(value),
             Err(error) => {
@@ -177,6 +236,10 @@ impl Violations {
     /// # Errors
     /// A 400 with every noted field.
     pub fn finish(self) -> Result<(), Problem> {
-        if self.0.is_empty() { Ok(()) } else { Err(Problem::invalid(self.0)) }
+        if self.0.is_empty() {
+            Ok(())
+        } else {
+            Err(Problem::invalid(self.0))
+        }
     }
 }

@@ -17,20 +17,28 @@ impl TraceContext {
     /// Starts a new trace.
     #[must_use]
     pub fn root() -> Self {
-        Self { trace_id: non_zero(), span_id: non_zero(), sampled: true }
+        Self {
+            trace_id: non_zero(),
+            span_id: non_zero(),
+            sampled: true,
+        }
     }
 
     /// The next step of the same trace.
     #[must_use]
     pub fn child(&self) -> Self {
-        Self { span_id: non_zero(), ..*self }
+        Self {
+            span_id: non_zero(),
+            ..*self
+        }
     }
 
     /// Reads a `traceparent` header; `None` when it is not one.
     #[must_use]
     pub fn parse(header: &str) -> Option<Self> {
         let mut parts = header.trim().split('-');
-        let (version, trace, span, flags) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+        let (version, trace, span, flags) =
+            (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
         let version = hex::<1>(version)?[0];
         if version == 0xff || (version == 0 && parts.next().is_some()) {
             return None;
@@ -39,17 +47,23 @@ impl TraceContext {
         if trace_id == [0; 16] || span_id == [0; 8] {
             return None;
         }
-        Some(Self { trace_id, span_id, sampled: hex::<1>(flags)?[0] & 1 == 1 })
+        Some(Self {
+            trace_id,
+            span_id,
+            sampled: hex::<1>(flags)?[0] & 1 == 1,
+        })
     }
 
     /// The trace id as 32 hex digits.
     #[must_use]
     pub fn trace_id_hex(&self) -> String {
         use fmt::Write as _;
-        self.trace_id.iter().fold(String::with_capacity(32), |mut s, b| {
-            let _ = write!(s, "{b:02x}");
-            s
-        })
+        self.trace_id
+            .iter()
+            .fold(String::with_capacity(32), |mut s, b| {
+                let _ = write!(s, "{b:02x}");
+                s
+            })
     }
 }
 
@@ -57,7 +71,9 @@ impl TraceContext {
 impl fmt::Display for TraceContext {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("00-")?;
-        self.trace_id.iter().try_for_each(|b| write!(f, "{b:02x}"))?;
+        self.trace_id
+            .iter()
+            .try_for_each(|b| write!(f, "{b:02x}"))?;
         f.write_str("-")?;
         self.span_id.iter().try_for_each(|b| write!(f, "{b:02x}"))?;
         f.write_str(if self.sampled { "-01" } else { "-00" })
@@ -78,7 +94,11 @@ fn non_zero<const N: usize>() -> [u8; N] {
 }
 
 fn hex<const N: usize>(text: &str) -> Option<[u8; N]> {
-    if text.len() != N * 2 || !text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b)) {
+    if text.len() != N * 2
+        || !text
+            .bytes()
+            .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+    {
         return None;
     }
     let mut out = [0; N];
@@ -95,7 +115,10 @@ mod tests {
     #[test]
     fn a_header_survives_reading_and_writing() {
         let text = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
-        assert_eq!(TraceContext::parse(text).map(|t| t.to_string()).as_deref(), Some(text));
+        assert_eq!(
+            TraceContext::parse(text).map(|t| t.to_string()).as_deref(),
+            Some(text)
+        );
     }
 
     #[test]

@@ -172,7 +172,7 @@ fn problem_response(problem: &Problem) -> Response {
         code: problem.code,
         trace_id: galen_telemetry::current().map(|trace| trace.trace_id_hex()),
         errors: &problem.errors,
-        extra: problem.extra.as_ref(),
+        extra: problem.extra.as_deref(),
     };
     let body = serde_json::to_vec(&document).expect("a problem is plain data");
     let mut response = Response::new(axum::body::Body::from(body));
@@ -208,7 +208,7 @@ pub(crate) fn log_cause(problem: &Problem) {
 }
 
 /// An error and what caused it, outermost first.
-pub(crate) fn chain(error: &(dyn Error + 'static)) -> String {
+pub(crate) fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut next = error.source();
     while let Some(cause) = next {

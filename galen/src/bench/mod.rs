@@ -1,0 +1,65 @@
+//! `galen bench`: load on a running hospital, with checked answers.
+
+mod booking;
+mod doctor_options;
+mod load;
+mod seed;
+
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use galen_client::Client;
+use secrecy::ExposeSecret as _;
+
+use self::load::Measured;
+use crate::cli::{Bench, BenchWorkload};
+
+/// Seeds what a workload needs, runs it at each number of clients, prints a line each.
+///
+/// # Errors
+/// When the hospital cannot be reached or seeded.
+pub async fn run(options: Bench) -> Result<ExitCode, Box<dyn std::error::Error>> {
+    let client = Client::new(&options.url)?;
+    client.login(&options.username, options.password.expose_secret()).await?;
+    let token = client.token().await.ok_or("no token")?;
+    let address: SocketAddr = options.url.trim_start_matches("http://").trim_end_matches('/').parse()?;
+    let lasting = Duration::from_secs(options.seconds);
+    let seed = seed::sow(&client, &options).await?;
+    let mut failed = false;
+    println!("{:<16} {:>8} {:>10} {:>9} {:>9} {:>9} {:>9} {:>7}", "workload", "clients", "answers/s", "p50 ms", "p95 ms", "p99 ms", "max ms", "errors");
+    for &clients in &options.clients {
+        let measured = match options.workload {
+            BenchWorkload::DoctorOptions => {
+                load::run(address, doctor_options::workload(&options.url, &token, &seed), clients, lasting).await
+            }
+            BenchWorkload::Booking => {
+                load::run(address, booking::workload(&options.url, &token, &seed, clients), clients, lasting).await
+            }
+        };
+        print(options.workload, clients, &measured);
+        failed |= measured.errors > 0;
+    }
+    Ok(if failed { ExitCode::from(1) } else { ExitCode::SUCCESS })
+}
+
+fn print(workload: BenchWorkload, clients: usize, measured: &Measured) {
+    let millis = |micros: u64| format!("{}.{:02}", micros / 1000, micros % 1000 / 10);
+    let at = |quantile: f64| millis(measured.latency.value_at_quantile(quantile));
+    let name = match workload {
+        BenchWorkload::DoctorOptions => "doctor-options",
+        BenchWorkload::Booking => "booking",
+    };
+    println!(
+        "{name:<16} {clients:>8} {:>10} {:>9} {:>9} {:>9} {:>9} {:>7}",
+        measured.rate(),
+        at(0.5),
+        at(0.95),
+        at(0.99),
+        millis(measured.latency.max()),
+        measured.errors
+    );
+    if let Some(error) = &measured.first_error {
+        println!("  first error: {error}");
+    }
+}

@@ -1,1 +1,225 @@
-//! See Cargo.toml.
+//! Identity: accounts, logins, tokens.
+//!
+//! **Owns** accounts (schema `identity`), their passwords (argon2id), roles and
+//! sessions; the keys that sign access tokens; and the links that let somebody
+//! choose a password.
+//!
+//! **Offers** registration, login with growing pauses after failures, refresh
+//! tokens that work once and end their session when used twice, the administration
+//! of accounts, the public keys, and over gRPC the minting of links.
+//!
+//! **Hears** from `patients` that somebody was registered (an account is made and a
+//! link mailed, or the account they registered with is linked), that records were
+//! merged or a merge undone. The end of a record does not end its account: the
+//! person may still read it.
+//!
+//! **Says** that an account exists or changed, that a link is wanted, that a token
+//! was used twice. Nothing it says, logs or prints holds a password, a token or an
+//! address; of tokens only hashes are stored.
+//!
+//! **Schedules** the rotation of keys and the forgetting of what has ended.
+
+mod account;
+mod attempt;
+mod jobs;
+mod link;
+mod merge;
+mod password;
+mod reactions;
+mod rpc;
+mod secret;
+mod session;
+mod signing;
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+
+use galen_eventing::subscription;
+use galen_service::{Check, Config, ConfigError, Job, Platform, Service, Setting, StartError};
+use galen_storage::{Db, SchemaSpec, migrations};
+use jiff::SignedDuration;
+use tonic::service::Routes;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::account::first_administrator;
+use crate::password::Hasher;
+use crate::signing::{Keyring, keyring};
+
+const PUBLIC_URL: &str = "identity.public_url";
+const KEY_ROTATION_DAYS: &str = "identity.key_rotation_days";
+const PASSWORD_QUEUE: &str = "identity.password_queue";
+
+/// The identity service.
+pub struct Identity {
+    db: Db,
+    hasher: Hasher,
+    keyring: Arc<Keyring>,
+    public_url: String,
+}
+
+impl Service for Identity {
+    const NAME: &'static str = "identity";
+    const SCHEMA: SchemaSpec = SchemaSpec {
+        service: Self::NAME,
+        migrations: migrations![
+            "0001_account",
+            "0002_session",
+            "0003_credential_link",
+            "0004_signing_key",
+            "0005_login_attempt",
+            "0006_merge_effect",
+        ],
+        subscribes: &["patients"],
+    };
+
+    fn settings() -> &'static [Setting] {
+        SETTINGS
+    }
+
+    async fn start(platform: Platform) -> Result<Self, StartError> {
+        let public_url = public_url(&platform.config)?;
+        let rotation = rotation(&platform.config)?;
+        let queue = platform.config.get_or(PASSWORD_QUEUE, 256)?;
+        let seats = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        let hasher = Hasher::new(seats, queue)
+            .await
+            .map_err(|e| start_error("trying the password hash", e))?;
+        let keyring = Keyring::open(platform.db.clone(), platform.keys.clone(), rotation)
+            .await
+            .map_err(|e| start_error("opening the signing keys", e))?;
+        first_administrator::ensure(&platform, &hasher).await?;
+        let keyring = Arc::new(keyring);
+        keyring::follow(&keyring);
+        Ok(Self {
+            db: platform.db,
+            hasher,
+            keyring,
+            public_url,
+        })
+    }
+
+    fn rest(self: &Arc<Self>) -> OpenApiRouter {
+        OpenApiRouter::new()
+            .routes(routes!(account::register::register))
+            .routes(routes!(session::log_in::log_in))
+            .routes(routes!(session::refresh::refresh))
+            .routes(routes!(session::log_out::log_out))
+            .routes(routes!(link::forgot::forgot))
+            .routes(routes!(link::redeem::set))
+            .routes(routes!(link::redeem::reset))
+            .routes(routes!(account::me::me))
+            .routes(routes!(session::list::list))
+            .routes(routes!(session::end::end))
+            .routes(routes!(signing::jwks::jwks))
+            .routes(routes!(account::list::list, account::create::create))
+            .routes(routes!(account::get::get, account::change::change))
+            .routes(routes!(account::roles::list))
+            .with_state(Arc::clone(self))
+    }
+
+    fn well_known(self: &Arc<Self>) -> axum::Router {
+        signing::jwks::well_known(Arc::clone(self))
+    }
+
+    fn rpc(self: &Arc<Self>) -> Option<Routes> {
+        Some(rpc::routes(self))
+    }
+
+    fn subscriptions(self: &Arc<Self>) -> Vec<subscription::Definition> {
+        vec![reactions::provisioning()]
+    }
+
+    fn jobs(self: &Arc<Self>) -> Vec<Job> {
+        jobs::all(self)
+    }
+
+    fn checks() -> &'static [Check] {
+        CHECKS
+    }
+}
+
+const SETTINGS: &[Setting] = &[
+    Setting {
+        key: first_administrator::USERNAME,
+        doc: "login name of the first administrator; admin",
+        secret: false,
+    },
+    Setting {
+        key: first_administrator::PASSWORD,
+        doc: "their password, used only while nobody has the role; made up and written to a file",
+        secret: true,
+    },
+    Setting {
+        key: PUBLIC_URL,
+        doc: "where people reach the console, for links in messages; http://127.0.0.1:8080",
+        secret: false,
+    },
+    Setting {
+        key: KEY_ROTATION_DAYS,
+        doc: "how many days a key signs access tokens; 30",
+        secret: false,
+    },
+    Setting {
+        key: PASSWORD_QUEUE,
+        doc: "how many logins may wait for their password to be hashed; 256",
+        secret: false,
+    },
+];
+
+const CHECKS: &[Check] = &[
+    Check {
+        name: "somebody can administer",
+        sql: "select 'no account is an unlocked administrator with a password'
+              where not exists (select from account
+                                where 'ADMIN' = any (roles) and lock_reason is null and password_hash is not null)",
+    },
+    Check {
+        name: "no patient has two accounts",
+        sql: "select 'patient ' || patient_id || ' has ' || count(*) || ' accounts'
+              from account where patient_id is not null group by patient_id having count(*) > 1",
+    },
+    Check {
+        name: "a session has one refresh token that works",
+        sql: "select 'session ' || session_id || ' has ' || count(*) || ' usable tokens'
+              from refresh_token where used_at is null group by session_id having count(*) > 1",
+    },
+    Check {
+        name: "no locked account has a living session",
+        sql: "select 'session ' || s.id || ' of locked account ' || a.id || ' lives'
+              from session s join account a on a.id = s.account_id
+              where a.lock_reason is not null and s.revoked_at is null and s.expires_at > now()",
+    },
+    Check {
+        name: "exactly one key signs",
+        sql: "select count(*) || ' current signing keys' from signing_key where state = 'CURRENT' having count(*) <> 1",
+    },
+];
+
+fn public_url(config: &Config) -> Result<String, ConfigError> {
+    let url = config.get_or(PUBLIC_URL, "http://127.0.0.1:8080".to_owned())?;
+    if !url.starts_with("http://") && !url.starts_with("https://") {
+        return Err(ConfigError::Invalid {
+            key: PUBLIC_URL.to_owned(),
+            reason: "must begin with http:// or https://".to_owned(),
+        });
+    }
+    Ok(url.trim_end_matches('/').to_owned())
+}
+
+fn rotation(config: &Config) -> Result<SignedDuration, ConfigError> {
+    match config.get_or::<u16>(KEY_ROTATION_DAYS, 30)? {
+        0 => Err(ConfigError::Invalid {
+            key: KEY_ROTATION_DAYS.to_owned(),
+            reason: "must be at least 1".to_owned(),
+        }),
+        days => Ok(SignedDuration::from_hours(24 * i64::from(days))),
+    }
+}
+
+fn start_error(what: &str, source: impl std::error::Error + Send + Sync + 'static) -> StartError {
+    StartError::Other {
+        what: what.to_owned(),
+        source: Box::new(source),
+    }
+}

@@ -1,0 +1,276 @@
+//! The rules of accounts: pure.
+
+use std::collections::BTreeSet;
+
+use galen_access::{Permission, Principal, Role};
+use galen_contracts::ids::{PatientId, PractitionerId, SessionId, UserId};
+use galen_kernel::Timestamp;
+
+use super::{Email, Username};
+use crate::password::PasswordHash;
+
+/// At least one role.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct RoleSet(BTreeSet<Role>);
+
+/// Nobody has no role.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("must name at least one role")]
+pub(crate) struct NoRole;
+
+impl RoleSet {
+    /// Only this role.
+    pub(crate) fn only(role: Role) -> Self {
+        Self(BTreeSet::from([role]))
+    }
+
+    /// These roles, each once.
+    pub(crate) fn new(roles: impl IntoIterator<Item = Role>) -> Result<Self, NoRole> {
+        let roles = BTreeSet::from_iter(roles);
+        if roles.is_empty() {
+            Err(NoRole)
+        } else {
+            Ok(Self(roles))
+        }
+    }
+
+    /// In the order of [`Role::ALL`].
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Role> {
+        self.0.iter().copied()
+    }
+
+    /// Whether a role is among them.
+    pub(crate) fn contains(&self, role: Role) -> bool {
+        self.0.contains(&role)
+    }
+
+    /// What any of them grants, however far.
+    pub(crate) fn permissions(&self) -> impl Iterator<Item = Permission> {
+        Permission::ALL
+            .iter()
+            .copied()
+            .filter(|permission| self.0.iter().any(|role| role.grants(*permission).is_some()))
+    }
+}
+
+/// Why an account cannot be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LockReason {
+    /// An administrator locked it.
+    Administrator,
+    /// Its patient record was merged into one that has an account.
+    Merged,
+}
+
+impl LockReason {
+    /// As its column holds it.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Administrator => "ADMINISTRATOR",
+            Self::Merged => "MERGED",
+        }
+    }
+
+    /// Reads its column.
+    pub(crate) fn from_name(name: &str) -> Option<Self> {
+        [Self::Administrator, Self::Merged]
+            .into_iter()
+            .find(|reason| reason.name() == name)
+    }
+}
+
+/// An account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Account {
+    /// Identity.
+    pub(crate) id: UserId,
+    /// Login name.
+    pub(crate) username: Username,
+    /// Where its owner is reached; patients are reached through their record.
+    pub(crate) email: Option<Email>,
+    /// `None` until its owner has chosen a password.
+    pub(crate) password: Option<PasswordHash>,
+    /// What it may.
+    pub(crate) roles: RoleSet,
+    /// `None`: not locked.
+    pub(crate) lock: Option<LockReason>,
+    /// The medical record it belongs to.
+    pub(crate) patient: Option<PatientId>,
+    /// The practitioner it belongs to.
+    pub(crate) practitioner: Option<PractitionerId>,
+    /// When it was made.
+    pub(crate) created_at: Timestamp,
+    /// Rises with every change.
+    pub(crate) version: i64,
+}
+
+/// What an administrator wishes to be otherwise; `None`: as it is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Change {
+    /// New roles.
+    pub(crate) roles: Option<RoleSet>,
+    /// Lock or unlock.
+    pub(crate) locked: Option<bool>,
+    /// New address, or none.
+    pub(crate) email: Option<Option<Email>>,
+    /// New practitioner, or none.
+    pub(crate) practitioner: Option<Option<PractitionerId>>,
+}
+
+/// The change would leave nobody who can administer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the last administrator who can log in cannot be locked or demoted")]
+pub(crate) struct LastAdministrator;
+
+impl Account {
+    /// A new account without a password.
+    pub(crate) const fn new(
+        id: UserId,
+        username: Username,
+        roles: RoleSet,
+        created_at: Timestamp,
+    ) -> Self {
+        Self {
+            id,
+            username,
+            email: None,
+            password: None,
+            roles,
+            lock: None,
+            patient: None,
+            practitioner: None,
+            created_at,
+            version: 1,
+        }
+    }
+
+    /// Whether it can log in and administer.
+    pub(crate) fn administers(&self) -> bool {
+        self.roles.contains(Role::Admin) && self.lock.is_none() && self.password.is_some()
+    }
+
+    /// Whether a message can reach its owner.
+    pub(crate) const fn is_reachable(&self) -> bool {
+        self.email.is_some() || self.patient.is_some()
+    }
+
+    /// Its principal in a session.
+    pub(crate) fn principal(&self, session: SessionId) -> Principal {
+        Principal {
+            user_id: self.id,
+            session_id: session,
+            roles: self.roles.iter().collect(),
+            patient_id: self.patient,
+            practitioner_id: self.practitioner,
+        }
+    }
+
+    /// The account as wished. `others` says whether any other account administers.
+    pub(crate) fn change(&self, wished: Change, others: bool) -> Result<Self, LastAdministrator> {
+        let mut changed = self.clone();
+        if let Some(roles) = wished.roles {
+            changed.roles = roles;
+        }
+        match wished.locked {
+            Some(true) => changed.lock = Some(LockReason::Administrator),
+            Some(false) => changed.lock = None,
+            None => {}
+        }
+        if let Some(email) = wished.email {
+            changed.email = email;
+        }
+        if let Some(practitioner) = wished.practitioner {
+            changed.practitioner = practitioner;
+        }
+        if self.administers() && !changed.administers() && !others {
+            return Err(LastAdministrator);
+        }
+        Ok(changed)
+    }
+
+    /// Whether others must hear of the difference: what it may, or whose it is.
+    pub(crate) fn acts_differently_from(&self, other: &Self) -> bool {
+        self.roles != other.roles
+            || self.lock.is_some() != other.lock.is_some()
+            || self.patient != other.patient
+            || self.practitioner != other.practitioner
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn roles() -> impl Strategy<Value = RoleSet> {
+        proptest::sample::subsequence(Role::ALL.to_vec(), 1..=Role::ALL.len())
+            .prop_map(|roles| RoleSet::new(roles).expect("not empty"))
+    }
+
+    fn account() -> impl Strategy<Value = Account> {
+        (roles(), any::<bool>(), any::<bool>()).prop_map(|(roles, locked, password)| Account {
+            lock: locked.then_some(LockReason::Merged),
+            password: password.then(|| PasswordHash::stored("$argon2id$".to_owned())),
+            ..Account::new(
+                UserId::from_uuid(uuid::Uuid::nil()),
+                Username::parse("somebody").expect("a name"),
+                roles,
+                Timestamp::UNIX_EPOCH,
+            )
+        })
+    }
+
+    fn change() -> impl Strategy<Value = Change> {
+        (
+            proptest::option::of(roles()),
+            proptest::option::of(any::<bool>()),
+        )
+            .prop_map(|(roles, locked)| Change {
+                roles,
+                locked,
+                ..Change::default()
+            })
+    }
+
+    proptest! {
+        #[test]
+        fn an_administrator_always_remains(account in account(), change in change(), others: bool) {
+            let before = account.administers() || others;
+            if let Ok(changed) = account.change(change, others) {
+                prop_assert_eq!(changed.administers() || others || !before, true);
+            } else {
+                prop_assert!(account.administers() && !others);
+            }
+        }
+
+        #[test]
+        fn changing_nothing_is_always_allowed(account in account()) {
+            let same = account.change(Change::default(), false).expect("nothing changes");
+            prop_assert!(!same.acts_differently_from(&account));
+            prop_assert_eq!(same, account);
+        }
+
+        #[test]
+        fn unlocking_clears_any_reason(account in account(), others: bool) {
+            let change = Change { locked: Some(false), ..Change::default() };
+            prop_assert_eq!(account.change(change, others).expect("unlocking harms nobody").lock, None);
+        }
+    }
+
+    #[test]
+    fn nobody_has_no_role() {
+        assert_eq!(RoleSet::new([]), Err(NoRole));
+    }
+
+    #[test]
+    fn permissions_are_those_of_any_role() {
+        let set = RoleSet::new([Role::Patient, Role::Operator]).expect("two roles");
+        let permissions: Vec<_> = set.permissions().collect();
+        assert!(
+            permissions.contains(&Permission::OpsManage)
+                && permissions.contains(&Permission::SlotRead)
+        );
+        assert!(!permissions.contains(&Permission::UserManage));
+    }
+}

@@ -1,0 +1,102 @@
+//! How long a name is closed to logins after failures in a row: pure rules.
+
+use galen_kernel::Timestamp;
+use jiff::SignedDuration;
+use sha2::{Digest as _, Sha256};
+use unicode_normalization::UnicodeNormalization as _;
+
+/// Failures in a row that cost nothing.
+const FREE: u32 = 4;
+/// The longest pause: a stranger must not be able to lock somebody out for long.
+const LONGEST: SignedDuration = SignedDuration::from_mins(15);
+/// Failures are forgotten after this long without another one.
+pub(crate) const FORGOTTEN_AFTER: SignedDuration = SignedDuration::from_hours(24);
+/// The most names that are remembered; beyond it the longest quiet are forgotten.
+pub(crate) const MOST_REMEMBERED: i64 = 200_000;
+
+/// Whose failures are counted: the SHA-256 of a name as typed, normalised, whether
+/// or not there is such an account.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Subject([u8; 32]);
+
+impl Subject {
+    /// Names that log into the same account are the same subject.
+    pub(crate) fn of(username: &str) -> Self {
+        let normal = username.nfkc().collect::<String>().to_lowercase();
+        Self(Sha256::digest(normal.as_bytes()).into())
+    }
+
+    /// For its column.
+    pub(crate) const fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+/// Failed logins in a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Failures {
+    /// How many.
+    pub(crate) count: u32,
+    /// The last of them.
+    pub(crate) last_at: Timestamp,
+}
+
+impl Failures {
+    /// How long the name is still closed; `None` when a login may be tried.
+    pub(crate) fn closed_for(&self, now: Timestamp) -> Option<SignedDuration> {
+        let pause = pause_after(self.count);
+        // A clock that runs ahead elsewhere must not make the pause longer.
+        let left = (pause - now.duration_since(self.last_at)).min(pause);
+        left.is_positive().then_some(left)
+    }
+}
+
+/// The pause that follows so many failures: 1, 2, 4 … seconds from the fifth on.
+fn pause_after(failures: u32) -> SignedDuration {
+    match failures.checked_sub(FREE + 1) {
+        None => SignedDuration::ZERO,
+        Some(doublings) => {
+            SignedDuration::from_secs(1_i64.checked_shl(doublings.min(32)).unwrap_or(i64::MAX))
+                .min(LONGEST)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn pauses_double_from_the_fifth_failure_and_stop_growing() {
+        let seconds: Vec<_> = (3..17).map(|n| pause_after(n).as_secs()).collect();
+        assert_eq!(
+            seconds,
+            [0, 0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 900, 900]
+        );
+        assert_eq!(pause_after(u32::MAX).as_secs(), 900);
+    }
+
+    #[test]
+    fn names_that_are_the_same_account_are_the_same_subject() {
+        assert!(Subject::of("Ａdmin") == Subject::of("admin"));
+        assert!(Subject::of("admin") != Subject::of("admin "));
+    }
+
+    proptest! {
+        #[test]
+        fn a_closed_name_opens_after_its_pause_and_not_before(count in 0_u32..2000, skew in -100_000_i64..100_000) {
+            let last_at = Timestamp::UNIX_EPOCH;
+            let failures = Failures { count, last_at };
+            let now = last_at + SignedDuration::from_secs(skew);
+            match failures.closed_for(now) {
+                Some(left) => {
+                    prop_assert!(left <= pause_after(count));
+                    prop_assert_eq!(failures.closed_for(last_at + pause_after(count)), None);
+                }
+                None => prop_assert!(skew >= pause_after(count).as_secs()),
+            }
+        }
+    }
+}

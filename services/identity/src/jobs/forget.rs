@@ -1,0 +1,39 @@
+//! Forgets what is of no more use: old failures, ended sessions, old links.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use galen_kernel::{Problem, Timestamp};
+use galen_service::Job;
+use galen_storage::Db;
+use jiff::SignedDuration;
+
+use crate::Identity;
+use crate::attempt::model::{FORGOTTEN_AFTER, MOST_REMEMBERED};
+use crate::{attempt, link, session};
+
+/// Often enough that the failures of a flood of names stay few.
+const EVERY: Duration = Duration::from_secs(600);
+
+/// The job `identity.forget`.
+pub(crate) fn job(identity: &Arc<Identity>) -> Job {
+    let db = identity.db.clone();
+    Job::new("identity.forget", EVERY, move || {
+        let db = db.clone();
+        async move { forget(&db).await }
+    })
+}
+
+async fn forget(db: &Db) -> Result<u64, Problem> {
+    let now = db.clock().now();
+    let failures =
+        attempt::store::forget(db.pool(), ago(now, FORGOTTEN_AFTER), MOST_REMEMBERED).await?;
+    let sessions =
+        session::store::purge(db.pool(), ago(now, session::model::KEPT_AFTER_END)).await?;
+    let links = link::store::purge(db.pool(), ago(now, link::model::KEPT)).await?;
+    Ok(failures + sessions + links)
+}
+
+fn ago(now: Timestamp, by: SignedDuration) -> Timestamp {
+    now.saturating_sub(by).unwrap_or(Timestamp::MIN)
+}

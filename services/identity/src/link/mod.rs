@@ -1,0 +1,9 @@
+//! Links that let their holder choose a password: asked for, minted at the moment
+//! of sending, used once.
+
+pub(crate) mod forgot;
+pub(crate) mod mint;
+pub(crate) mod model;
+pub(crate) mod redeem;
+pub(crate) mod request;
+pub(crate) mod store;

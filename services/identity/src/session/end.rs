@@ -1,0 +1,39 @@
+//! `DELETE /auth/sessions/{id}`: logs out another device of one's own.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use galen_contracts::ids::SessionId;
+use galen_kernel::Problem;
+use galen_service::{Answer, Cx, Needs, Outcome, PathIds, Requires};
+
+use super::store;
+use crate::Identity;
+
+/// One of one's own sessions.
+pub(crate) struct EndSession;
+
+impl Requires for EndSession {
+    const NEEDS: Needs = Needs::Anybody;
+}
+
+/// Ends one of the caller's sessions.
+#[utoipa::path(
+    delete,
+    path = "/auth/sessions/{id}",
+    tag = "identity",
+    params(("id" = Uuid, Path, description = "The session")),
+    responses((status = 204, description = "Ended"))
+)]
+pub(crate) async fn end(
+    cx: Cx<EndSession>,
+    State(s): State<Arc<Identity>>,
+    PathIds(id): PathIds<SessionId>,
+) -> Outcome {
+    let account = cx.principal()?.user_id;
+    if store::revoke_own(s.db.pool(), id, account, cx.now()).await? {
+        Ok(Answer::no_content())
+    } else {
+        Err(Problem::not_found().into())
+    }
+}

@@ -1,0 +1,173 @@
+//! `POST /auth/login`: a name and a password for tokens.
+//!
+//! A wrong password, an unknown name, a locked account and one without a password
+//! are told apart neither by the answer nor by its time. The answer holds tokens,
+//! so it is not kept for an `Idempotency-Key`.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use galen_kernel::{Pii, Problem};
+use galen_service::{Answer, Body, Cx, Needs, Outcome, Requires};
+use jiff::SignedDuration;
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use super::device::Device;
+use super::open::{self, TokenAnswer};
+use crate::account::{self, Username};
+use crate::attempt::model::Subject;
+use crate::password::policy;
+use crate::{Identity, attempt, password};
+
+/// A name and a password.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct LogIn {
+    /// Login name; case does not matter.
+    #[schema(value_type = String, max_length = 64, examples("nadia.keller"))]
+    username: Pii<String>,
+    /// The password.
+    #[schema(value_type = String, max_length = 128, format = "password")]
+    password: SecretString,
+}
+
+impl Requires for LogIn {
+    const NEEDS: Needs = Needs::Nobody;
+}
+
+/// Why there is no login.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum LogInError {
+    /// The name, the password or the account is not right.
+    #[error("invalid credentials")]
+    InvalidCredentials,
+    /// This name failed too often.
+    #[error("too many attempts")]
+    TooManyAttempts {
+        /// How long to wait.
+        wait: SignedDuration,
+    },
+}
+
+impl From<LogInError> for Problem {
+    fn from(error: LogInError) -> Self {
+        match error {
+            LogInError::InvalidCredentials => Self::new(
+                401,
+                "INVALID_CREDENTIALS",
+                "The user name or the password is wrong.",
+            ),
+            LogInError::TooManyAttempts { wait } => {
+                let seconds = u32::try_from(wait.as_secs())
+                    .unwrap_or(u32::MAX)
+                    .saturating_add(1);
+                Self::new(
+                    429,
+                    "TOO_MANY_ATTEMPTS",
+                    "This user name failed to log in too often.",
+                )
+                .retry_after(seconds)
+            }
+        }
+    }
+}
+
+/// Logs in.
+#[utoipa::path(
+    post,
+    path = "/auth/login",
+    tag = "identity",
+    request_body = LogIn,
+    responses((status = 200, description = "Logged in", body = TokenAnswer))
+)]
+pub(crate) async fn log_in(
+    cx: Cx<LogIn>,
+    State(s): State<Arc<Identity>>,
+    device: Device,
+    Body(request): Body<LogIn>,
+) -> Outcome {
+    check_lengths(&request)?;
+    let subject = Subject::of(request.username.expose());
+    // Attempts are counted while a turn is held: guesses side by side are at most
+    // as many as there are turns.
+    let turn = s.hasher.turn().await?;
+    if let Some(failures) = attempt::store::find(s.db.pool(), &subject).await?
+        && let Some(wait) = failures.closed_for(cx.now())
+    {
+        return Err(LogInError::TooManyAttempts { wait }.into());
+    }
+    let account = match Username::parse(request.username.expose()) {
+        Ok(username) => account::store::by_username(s.db.pool(), &username).await?,
+        Err(_) => None,
+    };
+    let expected = account
+        .as_ref()
+        .and_then(|account| account.password.as_ref());
+    let right = turn
+        .verify(password::normalised(&request.password), expected)
+        .await?;
+    let tokens = match account {
+        Some(account) if right && account.lock.is_none() => {
+            let mut tx = s.db.begin().await?;
+            let tokens = open::open(&mut tx, &s.keyring, &account, &device, cx.now()).await?;
+            attempt::store::clear(tx.conn(), &subject).await?;
+            tx.commit().await?;
+            tokens
+        }
+        _ => None,
+    };
+    match tokens {
+        Some(tokens) => Ok(Answer::ok(&tokens)),
+        None => {
+            attempt::store::count(s.db.pool(), &subject, cx.now()).await?;
+            Err(LogInError::InvalidCredentials.into())
+        }
+    }
+}
+
+/// What is longer than any name or password is not worth hashing.
+fn check_lengths(request: &LogIn) -> Result<(), Problem> {
+    let mut wrong = galen_kernel::Violations::new();
+    let name = request.username.expose().chars().count();
+    wrong.require(
+        name <= account::username::LONGEST,
+        "/username",
+        "TOO_LONG",
+        "must have at most 64 characters",
+    );
+    let password = request.password.expose_secret().chars().count();
+    wrong.require(
+        password <= policy::LONGEST,
+        "/password",
+        "TOO_LONG",
+        "must have at most 128 characters",
+    );
+    wrong.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_does_not_print_its_password_or_name() {
+        let request: LogIn =
+            serde_json::from_str(r#"{"username":"nadia.keller","password":"correct horse"}"#)
+                .expect("a request");
+        let printed = format!("{request:?}");
+        assert!(
+            !printed.contains("nadia") && !printed.contains("horse"),
+            "{printed}"
+        );
+    }
+
+    #[test]
+    fn the_wait_is_rounded_up() {
+        let problem = Problem::from(LogInError::TooManyAttempts {
+            wait: SignedDuration::from_millis(1500),
+        });
+        assert_eq!((problem.status, problem.retry_after), (429, Some(2)));
+    }
+}

@@ -1,0 +1,66 @@
+//! `POST /auth/logout`: ends a session, named by its refresh token or by the access
+//! token that is shown. Access tokens of it work until they end by themselves.
+
+use std::sync::Arc;
+
+use axum::extract::{FromRequest, Request, State};
+use galen_service::{Answer, Body, Cx, Halt, Needs, Outcome, Requires};
+use http::header::CONTENT_TYPE;
+use secrecy::SecretString;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use utoipa::ToSchema;
+
+use super::store;
+use crate::Identity;
+use crate::secret::SecretHash;
+
+/// Which session to end.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct LogOut {
+    /// A token of the session; without it the session of the access token ends.
+    #[schema(value_type = Option<String>)]
+    refresh_token: Option<SecretString>,
+}
+
+impl Requires for LogOut {
+    const NEEDS: Needs = Needs::Nobody;
+}
+
+/// A body that may be left out.
+pub(crate) struct MaybeBody<T>(T);
+
+impl<S: Send + Sync, T: DeserializeOwned + Default> FromRequest<S> for MaybeBody<T> {
+    type Rejection = Halt;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Halt> {
+        if request.headers().contains_key(CONTENT_TYPE) {
+            Body::from_request(request, state)
+                .await
+                .map(|Body(body)| Self(body))
+        } else {
+            Ok(Self(T::default()))
+        }
+    }
+}
+
+/// Logs out. A refresh token that does not work is as good as logged out.
+#[utoipa::path(
+    post,
+    path = "/auth/logout",
+    tag = "identity",
+    request_body(content = Option<LogOut>, content_type = "application/json"),
+    responses((status = 204, description = "Logged out"))
+)]
+pub(crate) async fn log_out(
+    cx: Cx<LogOut>,
+    State(s): State<Arc<Identity>>,
+    MaybeBody(request): MaybeBody<LogOut>,
+) -> Outcome {
+    match &request.refresh_token {
+        Some(token) => store::revoke_by_token(s.db.pool(), SecretHash::of(token), cx.now()).await?,
+        None => store::revoke(s.db.pool(), cx.principal()?.session_id, cx.now()).await?,
+    };
+    Ok(Answer::no_content())
+}

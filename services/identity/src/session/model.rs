@@ -1,0 +1,90 @@
+//! How long sessions last: pure rules.
+
+use std::net::IpAddr;
+
+use galen_contracts::ids::{SessionId, UserId};
+use galen_kernel::{Pii, Timestamp};
+use jiff::SignedDuration;
+
+/// A session that is not used ends after this.
+const IDLE: SignedDuration = SignedDuration::from_hours(7 * 24);
+/// A session that is used ends after this all the same.
+const LONGEST: SignedDuration = SignedDuration::from_hours(30 * 24);
+/// How long ended sessions are kept, to recognise their tokens.
+pub(crate) const KEPT_AFTER_END: SignedDuration = SignedDuration::from_hours(30 * 24);
+
+/// A login on a device.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Session {
+    /// Identity.
+    pub(crate) id: SessionId,
+    /// Whose.
+    pub(crate) account: UserId,
+    /// When it was logged in.
+    pub(crate) created_at: Timestamp,
+    /// When its token was last exchanged.
+    pub(crate) last_used_at: Timestamp,
+    /// When it ends by itself.
+    pub(crate) expires_at: Timestamp,
+    /// When it was ended.
+    pub(crate) revoked_at: Option<Timestamp>,
+    /// What the browser calls itself.
+    pub(crate) user_agent: Option<String>,
+    /// Where it was logged in from.
+    pub(crate) address: Option<Pii<IpAddr>>,
+}
+
+impl Session {
+    /// Whether it can still be refreshed.
+    pub(crate) fn is_live(&self, now: Timestamp) -> bool {
+        self.revoked_at.is_none() && now < self.expires_at
+    }
+}
+
+/// When a session ends that was made then and is used now.
+pub(crate) fn expiry(created_at: Timestamp, now: Timestamp) -> Timestamp {
+    later(now.max(created_at), IDLE).min(later(created_at, LONGEST))
+}
+
+fn later(at: Timestamp, by: SignedDuration) -> Timestamp {
+    at.saturating_add(by).unwrap_or(Timestamp::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn use_prolongs_a_session_but_not_for_ever(days in 0_i64..40, more in 0_i64..40) {
+            let created = Timestamp::UNIX_EPOCH;
+            let now = created + SignedDuration::from_hours(24 * days);
+            let then = now + SignedDuration::from_hours(24 * more);
+            let end = expiry(created, now);
+            prop_assert!(end > created && end <= created + LONGEST);
+            prop_assert!(end <= now + IDLE || days > 30);
+            prop_assert!(expiry(created, then) >= end);
+        }
+    }
+
+    #[test]
+    fn a_session_ends_when_it_says_or_when_it_is_ended() {
+        let created = Timestamp::UNIX_EPOCH;
+        let mut session = Session {
+            id: SessionId::from_uuid(uuid::Uuid::nil()),
+            account: UserId::from_uuid(uuid::Uuid::nil()),
+            created_at: created,
+            last_used_at: created,
+            expires_at: expiry(created, created),
+            revoked_at: None,
+            user_agent: None,
+            address: None,
+        };
+        assert!(session.is_live(created));
+        assert!(!session.is_live(session.expires_at));
+        session.revoked_at = Some(created);
+        assert!(!session.is_live(created));
+    }
+}

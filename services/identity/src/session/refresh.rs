@@ -1,0 +1,132 @@
+//! `POST /auth/refresh`: a refresh token for the next pair of tokens.
+//!
+//! Each token works once. A second use means that two hold it, its owner and a
+//! thief, and nobody can tell which is which: the whole family, which is the
+//! session, ends (RFC 9700 section 4.14.2). There is no grace for requests side by
+//! side: of two, one wins and the other ends the session, so a client must not
+//! refresh twice at a time. The answer holds tokens, so it is not kept for an
+//! `Idempotency-Key`; who lost it logs in again.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use galen_contracts::identity::v1::TokenReuseDetected;
+use galen_eventing::Publish as _;
+use galen_kernel::{Problem, Timestamp};
+use galen_service::{Answer, Body, Cx, Needs, Outcome, Requires};
+use galen_storage::Tx;
+use secrecy::SecretString;
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use super::model;
+use super::open::{self, OpenError, TokenAnswer};
+use super::store;
+use crate::Identity;
+use crate::account;
+use crate::secret::SecretHash;
+use crate::signing::Keyring;
+
+/// A refresh token.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct Refresh {
+    /// As the last answer gave it.
+    #[schema(value_type = String)]
+    refresh_token: SecretString,
+}
+
+impl Requires for Refresh {
+    const NEEDS: Needs = Needs::Nobody;
+}
+
+/// What became of a refresh token.
+enum Exchange {
+    /// It was exchanged.
+    Renewed(TokenAnswer),
+    /// It was used before; its session has ended now.
+    Reused,
+    /// It is unknown, or its session has ended.
+    Refused,
+}
+
+/// Exchanges a refresh token, once.
+#[utoipa::path(
+    post,
+    path = "/auth/refresh",
+    tag = "identity",
+    request_body = Refresh,
+    responses((status = 200, description = "The next tokens", body = TokenAnswer))
+)]
+pub(crate) async fn refresh(
+    cx: Cx<Refresh>,
+    State(s): State<Arc<Identity>>,
+    Body(request): Body<Refresh>,
+) -> Outcome {
+    let mut tx = s.db.begin().await?;
+    let exchanged = exchange(
+        &mut tx,
+        &s.keyring,
+        SecretHash::of(&request.refresh_token),
+        cx.now(),
+    )
+    .await?;
+    match exchanged {
+        Exchange::Renewed(tokens) => {
+            tx.commit().await?;
+            Ok(Answer::ok(&tokens))
+        }
+        Exchange::Reused => {
+            tx.commit().await?;
+            metrics::counter!("galen_identity_token_reuse_total").increment(1);
+            Err(refused().into())
+        }
+        Exchange::Refused => Err(refused().into()),
+    }
+}
+
+/// The same for all reasons: a thief need not know.
+const fn refused() -> Problem {
+    Problem::new(
+        401,
+        "INVALID_REFRESH_TOKEN",
+        "The refresh token does not work; log in again.",
+    )
+}
+
+async fn exchange(
+    tx: &mut Tx,
+    keyring: &Keyring,
+    token: SecretHash,
+    now: Timestamp,
+) -> Result<Exchange, OpenError> {
+    let Some(session) = store::lock_by_token(tx.conn(), token).await? else {
+        return Ok(Exchange::Refused);
+    };
+    if !session.is_live(now) {
+        return Ok(Exchange::Refused);
+    }
+    if !store::use_token(tx.conn(), token, now).await? {
+        if store::revoke(tx.conn(), session.id, now).await? {
+            tx.publish(&TokenReuseDetected {
+                user_id: session.account.to_string(),
+                session_id: session.id.to_string(),
+            });
+        }
+        return Ok(Exchange::Reused);
+    }
+    let account = account::store::by_id(tx.conn(), session.account).await?;
+    let Some(account) = account.filter(|account| account.lock.is_none()) else {
+        return Ok(Exchange::Refused);
+    };
+    store::prolong(
+        tx.conn(),
+        session.id,
+        now,
+        model::expiry(session.created_at, now),
+    )
+    .await?;
+    open::issue(tx, keyring, &account, session.id, now)
+        .await
+        .map(Exchange::Renewed)
+}

@@ -1,0 +1,229 @@
+//! SQL of sessions and refresh tokens.
+
+use galen_contracts::ids::{SessionId, UserId};
+use galen_kernel::{Pii, Timestamp};
+use galen_storage::{Error, Ts};
+use sqlx::postgres::PgRow;
+use sqlx::{PgConnection, PgExecutor, Row as _};
+use uuid::Uuid;
+
+use super::model::Session;
+use crate::account::Account;
+use crate::secret::SecretHash;
+
+/// Stores a session of an account, if the account is still what the login saw: not
+/// locked since, and with the same password. A change under way is waited for.
+pub(crate) async fn insert(
+    tx: &mut PgConnection,
+    session: &Session,
+    account: &Account,
+) -> Result<bool, Error> {
+    let done = sqlx::query(
+        "insert into session (id, account_id, created_at, last_used_at, expires_at, user_agent, address)
+         select $1, id, $4, $5, $6, $7, $8::inet from account
+         where id = $2 and lock_reason is null and password_hash = $3
+         for share",
+    )
+    .bind(session.id.uuid())
+    .bind(account.id.uuid())
+    .bind(account.password.as_ref().map(|hash| hash.phc()))
+    .bind(Ts::from(session.created_at))
+    .bind(Ts::from(session.last_used_at))
+    .bind(Ts::from(session.expires_at))
+    .bind(session.user_agent.as_deref())
+    .bind(session.address.as_ref().map(|address| address.expose().to_string()))
+    .execute(tx)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Adds the refresh token that works from now on.
+pub(crate) async fn insert_token(
+    tx: &mut PgConnection,
+    session: SessionId,
+    token: SecretHash,
+    now: Timestamp,
+) -> Result<(), Error> {
+    sqlx::query("insert into refresh_token (hash, session_id, issued_at) values ($1, $2, $3)")
+        .bind(token.bytes())
+        .bind(session.uuid())
+        .bind(Ts::from(now))
+        .execute(tx)
+        .await?;
+    Ok(())
+}
+
+/// The session of a refresh token, used or not; nobody else changes it until the
+/// transaction ends, so the uses of a family's tokens come one after another.
+pub(crate) async fn lock_by_token(
+    tx: &mut PgConnection,
+    token: SecretHash,
+) -> Result<Option<Session>, Error> {
+    let row = sqlx::query(
+        "select s.id, s.account_id, s.created_at, s.last_used_at, s.expires_at, s.revoked_at, s.user_agent, host(s.address) as address
+         from refresh_token t join session s on s.id = t.session_id
+         where t.hash = $1
+         for no key update of s",
+    )
+    .bind(token.bytes())
+    .fetch_optional(tx)
+    .await?;
+    row.as_ref().map(read).transpose()
+}
+
+/// Uses a refresh token up: false when it was used before.
+pub(crate) async fn use_token(
+    tx: &mut PgConnection,
+    token: SecretHash,
+    now: Timestamp,
+) -> Result<bool, Error> {
+    let done =
+        sqlx::query("update refresh_token set used_at = $2 where hash = $1 and used_at is null")
+            .bind(token.bytes())
+            .bind(Ts::from(now))
+            .execute(tx)
+            .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Prolongs a session, which is locked by this transaction.
+pub(crate) async fn prolong(
+    tx: &mut PgConnection,
+    id: SessionId,
+    now: Timestamp,
+    expires_at: Timestamp,
+) -> Result<(), Error> {
+    let done = sqlx::query(
+        "update session set last_used_at = greatest(last_used_at, $2), expires_at = $3 where id = $1 and revoked_at is null",
+    )
+    .bind(id.uuid())
+    .bind(Ts::from(now))
+    .bind(Ts::from(expires_at))
+    .execute(tx)
+    .await?;
+    match done.rows_affected() {
+        1 => Ok(()),
+        actual => Err(Error::RowsAffected {
+            operation: "prolonging a session",
+            expected: 1,
+            actual,
+        }),
+    }
+}
+
+/// Ends a session: false when it had ended before.
+pub(crate) async fn revoke(
+    db: impl PgExecutor<'_>,
+    id: SessionId,
+    now: Timestamp,
+) -> Result<bool, Error> {
+    let done = sqlx::query("update session set revoked_at = $2 where id = $1 and revoked_at is null and expires_at > $2")
+        .bind(id.uuid())
+        .bind(Ts::from(now))
+        .execute(db)
+        .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Ends a session of an account: false when it has no such session that lives.
+pub(crate) async fn revoke_own(
+    db: impl PgExecutor<'_>,
+    id: SessionId,
+    account: UserId,
+    now: Timestamp,
+) -> Result<bool, Error> {
+    let done = sqlx::query(
+        "update session set revoked_at = $3 where id = $1 and account_id = $2 and revoked_at is null and expires_at > $3",
+    )
+    .bind(id.uuid())
+    .bind(account.uuid())
+    .bind(Ts::from(now))
+    .execute(db)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Ends the session of a refresh token, used or not.
+pub(crate) async fn revoke_by_token(
+    db: impl PgExecutor<'_>,
+    token: SecretHash,
+    now: Timestamp,
+) -> Result<bool, Error> {
+    let done = sqlx::query(
+        "update session set revoked_at = $2
+         where id = (select session_id from refresh_token where hash = $1) and revoked_at is null and expires_at > $2",
+    )
+    .bind(token.bytes())
+    .bind(Ts::from(now))
+    .execute(db)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Ends all sessions of an account, which is locked by this transaction.
+pub(crate) async fn revoke_all(
+    tx: &mut PgConnection,
+    account: UserId,
+    now: Timestamp,
+) -> Result<u64, Error> {
+    let done = sqlx::query("update session set revoked_at = $2 where account_id = $1 and revoked_at is null and expires_at > $2")
+        .bind(account.uuid())
+        .bind(Ts::from(now))
+        .execute(tx)
+        .await?;
+    Ok(done.rows_affected())
+}
+
+/// The living sessions of an account after a position, oldest first, and one more
+/// than `limit` if there is.
+pub(crate) async fn list(
+    db: impl PgExecutor<'_>,
+    account: UserId,
+    now: Timestamp,
+    after: Option<SessionId>,
+    limit: u16,
+) -> Result<Vec<Session>, Error> {
+    let rows = sqlx::query(
+        "select id, account_id, created_at, last_used_at, expires_at, revoked_at, user_agent, host(address) as address
+         from session
+         where account_id = $1 and revoked_at is null and expires_at > $2 and ($3::uuid is null or id > $3)
+         order by id limit $4",
+    )
+    .bind(account.uuid())
+    .bind(Ts::from(now))
+    .bind(after.map(Uuid::from))
+    .bind(i64::from(limit) + 1)
+    .fetch_all(db)
+    .await?;
+    rows.iter().map(read).collect()
+}
+
+/// Deletes sessions that ended before an instant, with their tokens.
+pub(crate) async fn purge(db: impl PgExecutor<'_>, ended_before: Timestamp) -> Result<u64, Error> {
+    let done = sqlx::query("delete from session where expires_at < $1 or revoked_at < $1")
+        .bind(Ts::from(ended_before))
+        .execute(db)
+        .await?;
+    Ok(done.rows_affected())
+}
+
+fn read(row: &PgRow) -> Result<Session, Error> {
+    let address = row
+        .try_get::<Option<String>, _>("address")?
+        .map(|text| {
+            text.parse().map(Pii::new).map_err(|_| Error::Inconsistent {
+                column: "identity.session.address",
+            })
+        })
+        .transpose()?;
+    Ok(Session {
+        id: row.try_get::<Uuid, _>("id")?.into(),
+        account: row.try_get::<Uuid, _>("account_id")?.into(),
+        created_at: row.try_get::<Ts, _>("created_at")?.to_jiff(),
+        last_used_at: row.try_get::<Ts, _>("last_used_at")?.to_jiff(),
+        expires_at: row.try_get::<Ts, _>("expires_at")?.to_jiff(),
+        revoked_at: row.try_get::<Option<Ts>, _>("revoked_at")?.map(Ts::to_jiff),
+        user_agent: row.try_get("user_agent")?,
+        address,
+    })
+}

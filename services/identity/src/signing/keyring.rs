@@ -1,0 +1,170 @@
+//! The keys of this process: the one that signs, and all that are checked with.
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use galen_access::{KeySet, Principal, SigningKey, TokenError};
+use galen_kernel::{Problem, Timestamp};
+use galen_storage::{Db, Error, Tx};
+use jiff::SignedDuration;
+use serde_json::json;
+
+use super::model::{self, State};
+use super::store::{self, StoredKey};
+
+/// Why the keys cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum KeyringError {
+    /// A key cannot be made, or its public part is refused.
+    #[error("a signing key is not usable")]
+    Key(#[from] TokenError),
+    /// No key signs.
+    #[error("there is no current signing key")]
+    NoCurrent,
+    /// The database failed.
+    #[error(transparent)]
+    Storage(#[from] Error),
+}
+
+impl From<KeyringError> for Problem {
+    fn from(error: KeyringError) -> Self {
+        match error {
+            KeyringError::Storage(error) => error.into(),
+            error => Self::internal(error),
+        }
+    }
+}
+
+/// The signing keys, and where the platform learns of them.
+pub(crate) struct Keyring {
+    db: Db,
+    published: KeySet,
+    period: SignedDuration,
+    current: RwLock<SigningKey>,
+}
+
+impl Keyring {
+    /// Makes keys at the first start, and reads them at every other.
+    pub(crate) async fn open(
+        db: Db,
+        published: KeySet,
+        period: SignedDuration,
+    ) -> Result<Self, KeyringError> {
+        let now = db.clock().now();
+        let mut tx = db.begin().await?;
+        store::lock(tx.conn()).await?;
+        if !store::all(tx.conn())
+            .await?
+            .iter()
+            .any(|stored| stored.state == State::Current)
+        {
+            store::insert_next(tx.conn(), &SigningKey::generate()?, now).await?;
+            store::activate(tx.conn(), now).await?;
+            store::insert_next(tx.conn(), &SigningKey::generate()?, now).await?;
+        }
+        let keys = store::all(tx.conn()).await?;
+        tx.commit().await?;
+        publish(&published, &keys)?;
+        let current = RwLock::new(current(keys)?);
+        Ok(Self {
+            db,
+            published,
+            period,
+            current,
+        })
+    }
+
+    /// Signs an access token.
+    pub(crate) fn sign(&self, principal: &Principal, now: Timestamp) -> Result<String, TokenError> {
+        let key = self
+            .current
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        key.sign(principal, self.published.issuer(), now)
+    }
+
+    /// The public keys (RFC 7517).
+    pub(crate) fn jwks(&self) -> serde_json::Value {
+        self.published.jwks()
+    }
+
+    /// Takes over what another process has changed.
+    pub(crate) async fn reload(&self) -> Result<(), KeyringError> {
+        self.take_over(store::all(self.db.pool()).await?)
+    }
+
+    /// Rotates when the current key has signed long enough, and forgets keys that
+    /// have no valid tokens. Returns how many keys changed.
+    pub(crate) async fn rotate_if_due(&self) -> Result<u64, KeyringError> {
+        let now = self.db.clock().now();
+        let mut tx = self.db.begin().await?;
+        store::lock(tx.conn()).await?;
+        let forgotten = store::forget(tx.conn(), model::forgettable_before(now)).await?;
+        let rotated = self.rotate(&mut tx, now).await?;
+        let keys = store::all(tx.conn()).await?;
+        tx.commit().await?;
+        self.take_over(keys)?;
+        if rotated {
+            tracing::info!("the signing key was rotated");
+        }
+        Ok(forgotten + u64::from(rotated))
+    }
+
+    async fn rotate(&self, tx: &mut Tx, now: Timestamp) -> Result<bool, KeyringError> {
+        let keys = store::all(tx.conn()).await?;
+        let current = keys
+            .iter()
+            .find(|stored| stored.state == State::Current)
+            .ok_or(KeyringError::NoCurrent)?;
+        if !current
+            .activated_at
+            .is_some_and(|at| model::is_due(at, self.period, now))
+        {
+            return Ok(false);
+        }
+        store::retire(tx.conn(), now).await?;
+        store::activate(tx.conn(), now).await?;
+        store::insert_next(tx.conn(), &SigningKey::generate()?, now).await?;
+        Ok(true)
+    }
+
+    /// What is checked with first, then what signs: never a token that nobody knows.
+    fn take_over(&self, keys: Vec<StoredKey>) -> Result<(), KeyringError> {
+        publish(&self.published, &keys)?;
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = current(keys)?;
+        Ok(())
+    }
+}
+
+/// Looks for changes by other processes for as long as the keyring is used.
+pub(crate) fn follow(keyring: &Arc<Keyring>) {
+    let keyring = Arc::downgrade(keyring);
+    let period = std::time::Duration::from_secs(model::RELOAD.as_secs().unsigned_abs());
+    tokio::spawn(async move {
+        let mut tick = tokio::time::interval_at(tokio::time::Instant::now() + period, period);
+        loop {
+            tick.tick().await;
+            let Some(keyring) = keyring.upgrade() else {
+                return;
+            };
+            if let Err(error) = keyring.reload().await {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "cannot look for new signing keys; using the known ones"
+                );
+            }
+        }
+    });
+}
+
+fn publish(published: &KeySet, keys: &[StoredKey]) -> Result<(), TokenError> {
+    let keys: Vec<_> = keys.iter().map(|stored| stored.key.jwk()).collect();
+    published.replace(json!({ "keys": keys }))
+}
+
+fn current(keys: Vec<StoredKey>) -> Result<SigningKey, KeyringError> {
+    keys.into_iter()
+        .find(|stored| stored.state == State::Current)
+        .map(|stored| stored.key)
+        .ok_or(KeyringError::NoCurrent)
+}

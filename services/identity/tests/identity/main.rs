@@ -1,0 +1,14 @@
+//! Identity through its REST and gRPC interfaces, with a real database and real events.
+
+mod administrator;
+mod contract;
+mod hospital;
+mod keys;
+mod links;
+mod login;
+mod provisioning;
+mod refresh;
+mod register;
+mod secrets;
+mod sessions;
+mod users;

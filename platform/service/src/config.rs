@@ -1,14 +1,40 @@
 //! Configuration from flags, environment and file, with errors that name the key.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use secrecy::SecretString;
+
+/// A setting of a service, for the check of the file and for `--help`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Setting {
+    /// `<service>.<name>`.
+    pub key: &'static str,
+    /// What it does, and its default.
+    pub doc: &'static str,
+    /// Never printed.
+    pub secret: bool,
+}
 
 /// A service's settings. Keys are `<service>.<name>`; the environment spells them
-/// `GALEN_<SERVICE>_<NAME>`; the environment wins over the file.
+/// `GALEN_<SERVICE>_<NAME>`; flags win over the environment, and the environment
+/// over the file. `<key>_file` names a file that holds the value, so that secrets
+/// can be mounted.
 #[derive(Clone, Default)]
 pub struct Config {
-    values: Arc<BTreeMap<String, String>>,
+    layers: Arc<Layers>,
+}
+
+#[derive(Default)]
+struct Layers {
+    /// Keys that somebody asked for: they are known, declared or not.
+    asked: Mutex<BTreeSet<String>>,
+    flags: BTreeMap<String, String>,
+    /// By the names of the environment.
+    environment: BTreeMap<String, String>,
+    file: BTreeMap<String, String>,
 }
 
 /// A setting that cannot be used. The value is not repeated: it may be a secret.
@@ -30,6 +56,28 @@ pub enum ConfigError {
         /// Why.
         reason: String,
     },
+    /// No service knows it.
+    #[error("{key} is not a setting")]
+    Unknown {
+        /// In the file.
+        key: String,
+    },
+    /// A file cannot be read.
+    #[error("{path} cannot be read", path = path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The configuration file is not TOML.
+    #[error("{path} is not a configuration file: {reason}", path = path.display())]
+    Malformed {
+        /// Which.
+        path: PathBuf,
+        /// Where and why, without the text of the file.
+        reason: String,
+    },
 }
 
 impl Config {
@@ -37,7 +85,58 @@ impl Config {
     #[must_use]
     pub fn from_values(values: BTreeMap<String, String>) -> Self {
         Self {
-            values: Arc::new(values),
+            layers: Arc::new(Layers {
+                flags: values,
+                ..Layers::default()
+            }),
+        }
+    }
+
+    /// Reads the file, when there is one, and puts the environment and the flags
+    /// over it.
+    ///
+    /// # Errors
+    /// When the file cannot be read or is not TOML with a table for each service.
+    pub fn load(
+        file: Option<&Path>,
+        environment: impl IntoIterator<Item = (String, String)>,
+        flags: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, ConfigError> {
+        let layers = Layers {
+            asked: Mutex::default(),
+            flags: flags.into_iter().collect(),
+            environment: environment
+                .into_iter()
+                .filter(|(name, _)| name.starts_with("GALEN_"))
+                .collect(),
+            file: file.map(read_file).transpose()?.unwrap_or_default(),
+        };
+        Ok(Self {
+            layers: Arc::new(layers),
+        })
+    }
+
+    /// Refuses keys of the file that no service declares and none has asked for, so
+    /// that a typo is not silently a default. To be called when all have started.
+    ///
+    /// # Errors
+    /// [`ConfigError::Unknown`], naming the key.
+    pub fn refuse_unknown(&self, known: &[Setting]) -> Result<(), ConfigError> {
+        let asked = self
+            .layers
+            .asked
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let is_known =
+            |key: &str| asked.contains(key) || known.iter().any(|setting| setting.key == key);
+        match self
+            .layers
+            .file
+            .keys()
+            .find(|key| !is_known(key) && !key.strip_suffix("_file").is_some_and(is_known))
+        {
+            Some(key) => Err(ConfigError::Unknown { key: key.clone() }),
+            None => Ok(()),
         }
     }
 
@@ -49,8 +148,7 @@ impl Config {
     where
         T::Err: std::fmt::Display,
     {
-        self.values
-            .get(key)
+        self.text(key)?
             .map(|text| {
                 text.parse().map_err(|e: T::Err| ConfigError::Invalid {
                     key: key.to_owned(),
@@ -69,5 +167,281 @@ impl Config {
         T::Err: std::fmt::Display,
     {
         Ok(self.get(key)?.unwrap_or(default))
+    }
+
+    /// A setting that must be there.
+    ///
+    /// # Errors
+    /// When it is missing or cannot be read.
+    pub fn require<T: FromStr>(&self, key: &str) -> Result<T, ConfigError>
+    where
+        T::Err: std::fmt::Display,
+    {
+        self.get(key)?.ok_or_else(|| ConfigError::Missing {
+            key: key.to_owned(),
+            env: variable(key),
+        })
+    }
+
+    /// A secret, or `None`. It does not print itself.
+    ///
+    /// # Errors
+    /// When it is in a file that cannot be read.
+    pub fn secret(&self, key: &str) -> Result<Option<SecretString>, ConfigError> {
+        Ok(self.text(key)?.map(SecretString::from))
+    }
+
+    /// The first that is set: the flag, the variable, the key of the file; in each
+    /// of them the value itself before the file that holds it.
+    fn text(&self, key: &str) -> Result<Option<String>, ConfigError> {
+        let Layers {
+            asked,
+            flags,
+            environment,
+            file,
+        } = &*self.layers;
+        asked
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(key.to_owned());
+        let in_file = format!("{key}_file");
+        for (layer, value, path) in [
+            (flags, key.to_owned(), in_file.clone()),
+            (environment, variable(key), variable(&in_file)),
+            (file, key.to_owned(), in_file.clone()),
+        ] {
+            match (layer.get(&value), layer.get(&path)) {
+                (Some(_), Some(_)) => {
+                    let reason = format!("{value} and {path} are both set");
+                    return Err(ConfigError::Invalid {
+                        key: key.to_owned(),
+                        reason,
+                    });
+                }
+                (Some(text), None) => return Ok(Some(text.clone())),
+                (None, Some(path)) => {
+                    let path = PathBuf::from(path);
+                    // Editors and secret stores end files with a newline.
+                    return match std::fs::read_to_string(&path) {
+                        Ok(text) => Ok(Some(text.trim_end_matches(['\r', '\n']).to_owned())),
+                        Err(source) => Err(ConfigError::File { path, source }),
+                    };
+                }
+                (None, None) => {}
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// The environment's name of a key: `identity.admin_username` is
+/// `GALEN_IDENTITY_ADMIN_USERNAME`.
+fn variable(key: &str) -> String {
+    format!(
+        "GALEN_{}",
+        key.replace(['.', '-'], "_").to_ascii_uppercase()
+    )
+}
+
+/// Tables of TOML as dotted keys; lists are joined by commas.
+fn read_file(path: &Path) -> Result<BTreeMap<String, String>, ConfigError> {
+    let text = std::fs::read_to_string(path).map_err(|source| ConfigError::File {
+        path: path.to_owned(),
+        source,
+    })?;
+    let table: toml::Table = text.parse().map_err(|e: toml::de::Error| {
+        // The error's own text shows the line, which may hold a secret.
+        let line = e
+            .span()
+            .and_then(|span| text.get(..span.start))
+            .map_or(1, |before| before.matches('\n').count() + 1);
+        ConfigError::Malformed {
+            path: path.to_owned(),
+            reason: format!("line {line}: {}", e.message()),
+        }
+    })?;
+    let mut values = BTreeMap::new();
+    flatten("", table, &mut values)?;
+    Ok(values)
+}
+
+fn flatten(
+    prefix: &str,
+    table: toml::Table,
+    values: &mut BTreeMap<String, String>,
+) -> Result<(), ConfigError> {
+    for (name, value) in table {
+        let key = if prefix.is_empty() {
+            name
+        } else {
+            format!("{prefix}.{name}")
+        };
+        match value {
+            toml::Value::Table(table) => flatten(&key, table, values)?,
+            toml::Value::Array(items) => {
+                let items: Option<Vec<String>> = items.into_iter().map(scalar).collect();
+                let reason = "must be a list of simple values".to_owned();
+                let items = items.ok_or_else(|| ConfigError::Invalid {
+                    key: key.clone(),
+                    reason,
+                })?;
+                values.insert(key, items.join(","));
+            }
+            value => {
+                values.extend(scalar(value).map(|text| (key, text)));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn scalar(value: toml::Value) -> Option<String> {
+    match value {
+        toml::Value::String(text) => Some(text),
+        toml::Value::Integer(number) => Some(number.to_string()),
+        toml::Value::Float(number) => Some(number.to_string()),
+        toml::Value::Boolean(value) => Some(value.to_string()),
+        toml::Value::Datetime(at) => Some(at.to_string()),
+        toml::Value::Array(_) | toml::Value::Table(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use secrecy::ExposeSecret as _;
+
+    use super::*;
+
+    fn file(text: &str) -> tempfile::NamedTempFile {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(text.as_bytes()).unwrap();
+        file
+    }
+
+    fn pairs(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+        pairs
+            .iter()
+            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
+            .collect()
+    }
+
+    #[test]
+    fn flags_win_over_the_environment_and_that_over_the_file() {
+        let file = file(
+            "[mail]\nhost = \"f\"\nport = 25\nretry = true\nto = [\"a\", \"b\"]\n[mail.tls]\nname = \"n\"",
+        );
+        let environment = pairs(&[
+            ("GALEN_MAIL_HOST", "e"),
+            ("GALEN_MAIL_PORT", "26"),
+            ("PATH", "/bin"),
+        ]);
+        let config = Config::load(
+            Some(file.path()),
+            environment,
+            pairs(&[("mail.host", "flag")]),
+        )
+        .unwrap();
+        assert_eq!(
+            config.get::<String>("mail.host").unwrap().as_deref(),
+            Some("flag")
+        );
+        assert_eq!(config.get::<u16>("mail.port").unwrap(), Some(26));
+        assert_eq!(config.get::<bool>("mail.retry").unwrap(), Some(true));
+        assert_eq!(
+            config.get::<String>("mail.to").unwrap().as_deref(),
+            Some("a,b")
+        );
+        assert_eq!(
+            config.get::<String>("mail.tls.name").unwrap().as_deref(),
+            Some("n")
+        );
+        assert_eq!(config.get::<u16>("mail.absent").unwrap(), None);
+    }
+
+    #[test]
+    fn a_key_that_nobody_knows_is_named() {
+        let setting = Setting {
+            key: "mail.host",
+            doc: "",
+            secret: false,
+        };
+        let load = |text: &str| Config::load(Some(file(text).path()), [], []).unwrap();
+        assert!(
+            load("[mail]\nhost = \"a\"")
+                .refuse_unknown(&[setting])
+                .is_ok()
+        );
+        assert!(
+            load("[mail]\nhost_file = \"a\"")
+                .refuse_unknown(&[setting])
+                .is_ok()
+        );
+        let asked = load("[mail]\nport = 25");
+        assert!(asked.refuse_unknown(&[]).is_err());
+        assert_eq!(asked.get::<u16>("mail.port").unwrap(), Some(25));
+        assert!(asked.refuse_unknown(&[]).is_ok());
+        let error = load("[mail]\nhots = \"a\"")
+            .refuse_unknown(&[setting])
+            .unwrap_err();
+        assert_eq!(error.to_string(), "mail.hots is not a setting");
+    }
+
+    #[test]
+    fn a_value_can_be_in_a_file() {
+        let secret = file("hunter2\n");
+        let path = secret.path().to_str().unwrap();
+        let config = Config::load(None, pairs(&[("GALEN_MAIL_PASSWORD_FILE", path)]), []).unwrap();
+        let read = config.secret("mail.password").unwrap().unwrap();
+        assert_eq!(read.expose_secret(), "hunter2");
+        assert!(!format!("{read:?}").contains("hunter2"));
+
+        let absent = Config::load(
+            None,
+            pairs(&[("GALEN_MAIL_PASSWORD_FILE", "/nowhere/at/all")]),
+            [],
+        )
+        .unwrap();
+        assert!(matches!(
+            absent.secret("mail.password"),
+            Err(ConfigError::File { .. })
+        ));
+        let both = pairs(&[
+            ("GALEN_MAIL_PASSWORD_FILE", path),
+            ("GALEN_MAIL_PASSWORD", "x"),
+        ]);
+        assert!(matches!(
+            Config::load(None, both, [])
+                .unwrap()
+                .secret("mail.password"),
+            Err(ConfigError::Invalid { .. })
+        ));
+    }
+
+    #[test]
+    fn errors_name_the_key_and_not_the_value() {
+        let config = Config::load(None, pairs(&[("GALEN_MAIL_PORT", "hunter2")]), []).unwrap();
+        let error = config.get::<u16>("mail.port").unwrap_err().to_string();
+        assert!(
+            error.starts_with("mail.port: ") && !error.contains("hunter2"),
+            "{error}"
+        );
+        let missing = config
+            .require::<String>("mail.host")
+            .unwrap_err()
+            .to_string();
+        assert_eq!(
+            missing,
+            "mail.host is not set (environment: GALEN_MAIL_HOST)"
+        );
+        let broken = Config::load(Some(file("[mail]\npassword = hunter2").path()), [], [])
+            .err()
+            .unwrap()
+            .to_string();
+        assert!(
+            broken.contains("line 2") && !broken.contains("hunter2"),
+            "{broken}"
+        );
     }
 }

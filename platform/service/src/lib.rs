@@ -12,6 +12,8 @@ pub mod extract;
 pub mod host;
 mod input;
 pub mod job;
+mod openapi;
+mod ops;
 pub mod outcome;
 pub mod page;
 pub mod peers;
@@ -22,7 +24,7 @@ pub mod testing;
 
 pub use check::Check;
 pub use command::Command;
-pub use config::{Config, ConfigError};
+pub use config::{Config, ConfigError, Setting};
 pub use extract::{Body, Cx, Needs, Params, PathIds, Requires};
 pub use host::{Host, HostError, HostOptions, Platform, RunningHost, Service, StartError};
 pub use job::Job;

@@ -20,7 +20,7 @@ use galen_kernel::{Problem, TraceContext};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use http_body_util::Limited;
 use sha2::{Digest as _, Sha256};
-use tracing::Instrument as _;
+use tracing::field::Empty;
 
 use crate::extract::{Fingerprint, Gate, IDEMPOTENCY_KEY, collect, too_large};
 use crate::outcome::Halt;
@@ -52,6 +52,11 @@ pub(crate) fn guarded(routes: Router, gate: Gate) -> Router {
         })
         .layer(from_fn(guard))
         .layer(axum::Extension(gate))
+}
+
+/// Routes for operators: problems for unknown paths and methods, and nothing else.
+pub(crate) fn without_gate(routes: Router) -> Router {
+    routes.fallback(|| async { Halt::from(Problem::not_found()) })
 }
 
 /// Observes everything below.
@@ -139,10 +144,14 @@ pub(crate) fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {
 async fn observe(request: Request, next: Next) -> Response {
     let start = Instant::now();
     let method = request.method().clone();
-    let trace = trace_of(request.headers());
-    let id = request_id(request.headers(), &trace);
+    let parent = caller_of(request.headers());
+    let given_id = request
+        .headers()
+        .get(REQUEST_ID)
+        .filter(|id| is_harmless(id))
+        .cloned();
     let matched = request.extensions().get::<MatchedPath>().cloned();
-    let span = tracing::info_span!("http", http.request.method = %method, http.route = tracing::field::Empty);
+    let span = tracing::info_span!(parent: None, "http", otel.kind = "server", http.request.method = %method, http.route = Empty, http.response.status_code = Empty);
 
     let work = async {
         let mut response = next.run(request).await;
@@ -152,19 +161,20 @@ async fn observe(request: Request, next: Next) -> Response {
             .map(|Route(path)| path.clone())
             .or(matched);
         let route = route.as_ref().map_or("unmatched", MatchedPath::as_str);
-        tracing::Span::current().record("http.route", route);
+        let trace = galen_telemetry::current();
+        let id = given_id.or_else(|| trace.as_ref()?.trace_id_hex().parse().ok());
         report(&method, route, &response, start.elapsed(), id.as_ref());
 
         let headers = response.headers_mut();
         if let Some(id) = id {
             headers.insert(REQUEST_ID, id);
         }
-        if let Ok(value) = trace.to_string().parse() {
+        if let Some(value) = trace.and_then(|trace| trace.to_string().parse().ok()) {
             headers.insert(TRACERESPONSE, value);
         }
         response
     };
-    galen_telemetry::in_trace(trace, work.instrument(span)).await
+    galen_telemetry::in_span(span, parent, work).await
 }
 
 /// One log line and one measurement for each request. Without the query, which may
@@ -179,6 +189,9 @@ fn report(
     let status = response.status().as_u16();
     let ms = took.as_secs_f64() * 1000.0;
     let request_id = id.and_then(|id| id.to_str().ok());
+    tracing::Span::current()
+        .record("http.route", route)
+        .record("http.response.status_code", status);
     if status >= 500 {
         tracing::warn!(%method, route, status, ms, request_id, "request");
     } else {
@@ -206,22 +219,16 @@ const fn method_label(method: &Method) -> &'static str {
     }
 }
 
-/// The next step of the caller's trace, or the first of a new one.
-pub(crate) fn trace_of(headers: &HeaderMap) -> TraceContext {
-    let parent = headers
-        .get(TRACEPARENT)
-        .and_then(|value| TraceContext::parse(value.to_str().ok()?));
-    parent.map_or_else(TraceContext::root, |parent| parent.child())
+/// The step of a trace that the caller is in.
+pub(crate) fn caller_of(headers: &HeaderMap) -> Option<TraceContext> {
+    TraceContext::parse(headers.get(TRACEPARENT)?.to_str().ok()?)
 }
 
-/// The client's request id when it is harmless, or the trace id.
-fn request_id(headers: &HeaderMap, trace: &TraceContext) -> Option<HeaderValue> {
-    let given = headers.get(REQUEST_ID).filter(|value| {
-        let id = value.as_bytes();
-        (1..=128).contains(&id.len())
-            && id
-                .iter()
-                .all(|b| b.is_ascii_alphanumeric() || b"-_.:".contains(b))
-    });
-    given.cloned().or_else(|| trace.trace_id_hex().parse().ok())
+/// Whether a client's request id may go into logs and headers.
+fn is_harmless(id: &HeaderValue) -> bool {
+    let id = id.as_bytes();
+    (1..=128).contains(&id.len())
+        && id
+            .iter()
+            .all(|b| b.is_ascii_alphanumeric() || b"-_.:".contains(b))
 }

@@ -14,12 +14,11 @@ use tonic::service::{Routes, RoutesBuilder};
 use tonic::transport::Server;
 use tonic::transport::server::Connected;
 use tonic::{Code, Request, Response, Status};
-use tracing::Instrument as _;
 
 use crate::circuit;
 use crate::outcome::log_cause;
 use crate::peers::PeerError;
-use crate::rest::{panic_message, trace_of};
+use crate::rest::{caller_of, panic_message};
 
 /// How long a question may take unless it says otherwise.
 pub const DEADLINE: Duration = Duration::from_secs(2);
@@ -140,9 +139,9 @@ pub(crate) async fn serve<C>(
 /// connection, on which other calls are under way.
 async fn observe(request: HttpRequest, next: Next) -> HttpResponse {
     let start = Instant::now();
-    let trace = trace_of(request.headers());
+    let caller = caller_of(request.headers());
     let method = request.uri().path().to_owned();
-    let span = tracing::info_span!("grpc", rpc.method = method);
+    let span = tracing::info_span!(parent: None, "grpc", otel.kind = "server", rpc.method = method);
     let work = async {
         let response = AssertUnwindSafe(next.run(request))
             .catch_unwind()
@@ -155,7 +154,7 @@ async fn observe(request: HttpRequest, next: Next) -> HttpResponse {
             .record(start.elapsed().as_secs_f64());
         response
     };
-    galen_telemetry::in_trace(trace, work.instrument(span)).await
+    galen_telemetry::in_span(span, caller, work).await
 }
 
 #[cfg(test)]

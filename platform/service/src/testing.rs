@@ -30,6 +30,7 @@ use galen_storage::Db;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, header};
 use http_body_util::BodyExt as _;
 use serde_json::Value;
+use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 use utoipa_axum::router::OpenApiRouter;
 
@@ -60,6 +61,7 @@ pub fn platform(db: Db, clock: Clock, peers: Peers) -> Platform {
         keys,
         zone: jiff::tz::TimeZone::UTC,
         data_dir,
+        stopping: CancellationToken::new(),
     }
 }
 

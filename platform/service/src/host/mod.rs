@@ -1,5 +1,9 @@
 //! Runs services: in one process all of them, or some.
 
+mod health;
+mod run;
+mod serve;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -9,10 +13,13 @@ use futures::future::BoxFuture;
 use galen_access::KeySet;
 use galen_eventing::{Projection, TimerSubscription, subscription};
 use galen_kernel::Clock;
-use galen_storage::{Databases, Db, SchemaSpec};
+use galen_storage::{Db, SchemaSpec};
+use tokio_util::sync::CancellationToken;
 use utoipa_axum::router::OpenApiRouter;
 
-use crate::{Check, Config, ConfigError, Job, Peers};
+pub use run::RunningHost;
+
+use crate::{Check, Config, ConfigError, Job, Peers, ProblemPage, Setting};
 
 /// What the host gives a service.
 #[derive(Clone)]
@@ -31,6 +38,9 @@ pub struct Platform {
     pub zone: jiff::tz::TimeZone,
     /// Where files that are not in the database go (`<data-dir>/<service>`).
     pub data_dir: PathBuf,
+    /// Cancelled when the host begins to stop: answers without an end, such as
+    /// streams of events, are to end then.
+    pub stopping: CancellationToken,
 }
 
 /// Why a service does not start.
@@ -101,6 +111,16 @@ pub trait Service: Sized + Send + Sync + 'static {
     fn checks() -> &'static [Check] {
         &[]
     }
+
+    /// Its settings; other keys in its part of the configuration file are refused.
+    fn settings() -> &'static [Setting] {
+        &[]
+    }
+
+    /// The pages of its problems' codes.
+    fn problems() -> &'static [ProblemPage] {
+        &[]
+    }
 }
 
 /// What the operator chose.
@@ -144,6 +164,14 @@ pub enum HostError {
         /// Why.
         source: std::io::Error,
     },
+    /// A service's directory cannot be made.
+    #[error("cannot make {path}", path = path.display())]
+    Directory {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
     /// The database failed.
     #[error(transparent)]
     Storage(#[from] galen_storage::Error),
@@ -155,15 +183,15 @@ pub enum HostError {
 type Starter = Box<dyn FnOnce(Platform) -> BoxFuture<'static, Result<Started, StartError>> + Send>;
 
 /// A started service, its type forgotten.
-pub(crate) struct Started {
-    pub(crate) name: &'static str,
-    pub(crate) rest: OpenApiRouter,
-    pub(crate) well_known: axum::Router,
-    pub(crate) rpc: Option<tonic::service::Routes>,
-    pub(crate) subscriptions: Vec<subscription::Definition>,
-    pub(crate) projections: Vec<Projection>,
-    pub(crate) timers: Vec<TimerSubscription>,
-    pub(crate) jobs: Vec<Job>,
+struct Started {
+    name: &'static str,
+    rest: OpenApiRouter,
+    well_known: axum::Router,
+    rpc: Option<tonic::service::Routes>,
+    subscriptions: Vec<subscription::Definition>,
+    projections: Vec<Projection>,
+    timers: Vec<TimerSubscription>,
+    jobs: Vec<Job>,
 }
 
 /// Collects services, then runs them.
@@ -171,8 +199,11 @@ pub(crate) struct Started {
 pub struct Host {
     schemas: Vec<SchemaSpec>,
     checks: Vec<(&'static str, &'static [Check])>,
+    settings: Vec<Setting>,
+    problems: Vec<ProblemPage>,
     starters: Vec<(&'static str, Starter)>,
     edge: Option<Edge>,
+    exclusive: bool,
 }
 
 /// Wraps the public router: limits, CORS, security headers. The gateway's.
@@ -190,6 +221,8 @@ impl Host {
     pub fn with<S: Service>(mut self) -> Self {
         self.schemas.push(S::SCHEMA);
         self.checks.push((S::NAME, S::checks()));
+        self.settings.extend(S::settings());
+        self.problems.extend(S::problems());
         self.starters.push((
             S::NAME,
             Box::new(|platform| {
@@ -221,6 +254,14 @@ impl Host {
         self
     }
 
+    /// There is no other process on the database, so that nothing waits for what a
+    /// killed predecessor seems to hold.
+    #[must_use]
+    pub const fn exclusive(mut self) -> Self {
+        self.exclusive = true;
+        self
+    }
+
     /// The schemas of all added services, for provisioning.
     #[must_use]
     pub fn schemas(&self) -> &[SchemaSpec] {
@@ -233,35 +274,9 @@ impl Host {
         &self.checks
     }
 
-    /// Starts everything and serves.
-    ///
-    /// # Errors
-    /// [`HostError`]; what was started is stopped again.
-    pub async fn run(
-        self,
-        databases: &Databases,
-        options: HostOptions,
-        config: Config,
-        clock: Clock,
-    ) -> Result<RunningHost, HostError> {
-        let _ = (databases, options, config, clock, self.starters, self.edge);
-        todo!()
-    }
-}
-
-/// A serving host.
-pub struct RunningHost {
-    /// Where the REST API is.
-    pub address: SocketAddr,
-    /// Where health and metrics are.
-    pub ops_address: SocketAddr,
-    /// The backbone, for `/ops` and tests.
-    pub backbone: Arc<galen_eventing::Running>,
-}
-
-impl RunningHost {
-    /// Stops listening, lets requests and handlers finish, stops everything.
-    pub async fn shutdown(self) {
-        todo!()
+    /// The settings of all added services.
+    #[must_use]
+    pub fn settings(&self) -> &[Setting] {
+        &self.settings
     }
 }

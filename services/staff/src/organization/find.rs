@@ -5,14 +5,13 @@ use std::sync::Arc;
 use axum::extract::State;
 use galen_access::Permission;
 use galen_kernel::{Cursor, Page, Problem, Violations, page};
-use galen_service::{Answer, Cx, Needs, Outcome, Params, Requires};
+use galen_service::{Answer, Cx, Needs, Outcome, PageView, Params, Requires};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::model::Kind;
 use super::register::OrganizationView;
 use super::store::{self, Filter, Position};
-use crate::listing::Listing;
 use crate::practitioner::model::Identifier;
 use crate::{Staff, field};
 
@@ -68,11 +67,11 @@ impl FindOrganizations {
     operation_id = "findOrganizations",
     tag = "staff",
     params(FindOrganizations),
-    responses((status = 200, description = "A page.", body = Listing<OrganizationView>)),
+    responses((status = 200, description = "A page.", body = PageView<OrganizationView>)),
 )]
 pub async fn find(_: Cx<FindOrganizations>, State(staff): State<Arc<Staff>>, Params(query): Params<FindOrganizations>) -> Outcome {
     let (filter, after, limit) = query.parse()?;
     let rows = store::find(staff.db.pool(), &filter, after.as_ref(), limit).await?;
     let page = Page::from_rows(rows, limit, Position::of).map(OrganizationView::from);
-    Ok(Answer::ok(&Listing::from(page)))
+    Ok(Answer::ok(&PageView::from(page)))
 }

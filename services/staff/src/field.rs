@@ -1,0 +1,191 @@
+//! Fields of requests: texts, instants and intervals, refused precisely.
+
+use std::collections::BTreeSet;
+
+use galen_kernel::{Problem, Timestamp, Violations};
+use serde::{Deserialize, Deserializer};
+
+use crate::interval::{Interval, IntervalError, in_calendar};
+
+/// One line of text: cut at both ends, not blank, without control characters, at
+/// most `longest` characters. What is wrong is noted; the text counts only once
+/// [`Violations::finish`] finds nothing.
+pub fn line(wrong: &mut Violations, pointer: &str, text: &str, longest: usize) -> String {
+    checked(wrong, pointer, text, longest, char::is_control)
+}
+
+/// Text that may have lines; otherwise as [`line`].
+pub fn paragraph(wrong: &mut Violations, pointer: &str, text: &str, longest: usize) -> String {
+    checked(wrong, pointer, text, longest, |c| {
+        c.is_control() && !matches!(c, '\n' | '\r' | '\t')
+    })
+}
+
+fn checked(
+    wrong: &mut Violations,
+    pointer: &str,
+    text: &str,
+    longest: usize,
+    refused: impl Fn(char) -> bool,
+) -> String {
+    let trimmed = text.trim();
+    if trimmed.is_empty() {
+        wrong.push(pointer, "BLANK", "must not be blank");
+    } else if text.chars().count() > longest {
+        wrong.push(
+            pointer,
+            "TOO_LONG",
+            format!("must have at most {longest} characters"),
+        );
+    } else if text.contains(refused) {
+        wrong.push(
+            pointer,
+            "CONTROL_CHARACTER",
+            "must not contain control characters",
+        );
+    }
+    trimmed.to_owned()
+}
+
+/// An electronic mail address as far as it can be judged without sending to it:
+/// something on both sides of an `@`, no blanks (RFC 5321 bounds its length).
+pub fn email(wrong: &mut Violations, pointer: &str, text: &str) -> String {
+    let address = line(wrong, pointer, text, 254);
+    let plausible = address
+        .rsplit_once('@')
+        .is_some_and(|(local, domain)| !local.is_empty() && !domain.is_empty())
+        && !address.contains(char::is_whitespace);
+    wrong.require(
+        plausible || address.is_empty(),
+        pointer,
+        "INVALID_EMAIL",
+        "must be an electronic mail address",
+    );
+    address
+}
+
+/// A half-open interval of a request, from its two fields; `None` when noted as wrong.
+pub fn interval(
+    wrong: &mut Violations,
+    (start_at, start): (&str, Timestamp),
+    (end_at, end): (&str, Timestamp),
+) -> Option<Interval> {
+    match Interval::new(start, end) {
+        Ok(interval) => Some(interval),
+        Err(error) => {
+            let pointer = if error == IntervalError::StartOutsideCalendar {
+                start_at
+            } else {
+                end_at
+            };
+            wrong.push(pointer, error.code(), error.to_string());
+            None
+        }
+    }
+}
+
+/// Gives back what was parsed, or everything that is wrong.
+///
+/// # Errors
+/// A 400 with every noted field.
+///
+/// # Panics
+/// When a value is missing although nothing was noted: a mistake in the parser.
+pub fn accept<T>(wrong: Violations, parsed: Option<T>) -> Result<T, Problem> {
+    wrong.finish()?;
+    Ok(parsed.expect("a field without a value was noted as wrong"))
+}
+
+/// An optional bound of a filter.
+pub fn bound(wrong: &mut Violations, pointer: &str, at: Option<Timestamp>) -> Option<Timestamp> {
+    let at = at?;
+    wrong.require(
+        in_calendar(at),
+        pointer,
+        "OUT_OF_RANGE",
+        "must lie in the years 1 to 9999",
+    );
+    Some(at)
+}
+
+/// Notes it when a list says something twice.
+pub fn distinct<T: Ord>(wrong: &mut Violations, pointer: &str, items: impl IntoIterator<Item = T>) {
+    let mut seen = BTreeSet::new();
+    let distinct = items.into_iter().all(|item| seen.insert(item));
+    wrong.require(distinct, pointer, "DUPLICATE", "must not repeat an item");
+}
+
+/// Reads a field of a change that may be left out but not be null.
+///
+/// # Errors
+/// On null and on what is not a `T`.
+pub fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn first_code(check: impl FnOnce(&mut Violations)) -> Option<&'static str> {
+        let mut violations = Violations::new();
+        check(&mut violations);
+        violations
+            .finish()
+            .err()
+            .map(|problem| problem.errors[0].code)
+    }
+
+    #[test]
+    fn texts_are_refused_for_what_is_wrong_with_them() {
+        assert_eq!(
+            first_code(|v| _ = line(v, "/a", " \u{2003} ", 5)),
+            Some("BLANK")
+        );
+        assert_eq!(
+            first_code(|v| _ = line(v, "/a", "abcdef", 5)),
+            Some("TOO_LONG")
+        );
+        assert_eq!(
+            first_code(|v| _ = line(v, "/a", "a\0b", 5)),
+            Some("CONTROL_CHARACTER")
+        );
+        assert_eq!(
+            first_code(|v| _ = line(v, "/a", "a\nb", 5)),
+            Some("CONTROL_CHARACTER")
+        );
+        assert_eq!(first_code(|v| _ = paragraph(v, "/a", "a\nb", 5)), None);
+        assert_eq!(
+            first_code(|v| _ = paragraph(v, "/a", "a\0b", 5)),
+            Some("CONTROL_CHARACTER")
+        );
+        assert_eq!(first_code(|v| _ = line(v, "/a", "ÄÖÜßç", 5)), None);
+    }
+
+    #[test]
+    fn addresses_have_two_sides() {
+        for wrong in ["plain", "@home", "me@", "me @home", "a@b\u{2003}c"] {
+            assert_eq!(
+                first_code(|v| _ = email(v, "/a", wrong)),
+                Some("INVALID_EMAIL"),
+                "{wrong}"
+            );
+        }
+        for right in ["me@home", "a.b+c@example.org", "!#$%&'*+-/=^_`{|}~@x.yz"] {
+            assert_eq!(first_code(|v| _ = email(v, "/a", right)), None, "{right}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_text_is_accepted_when_it_can_be_stored(text in "\\PC{0,20}|.{0,20}") {
+            let mut violations = Violations::new();
+            let kept = line(&mut violations, "/a", &text, 10);
+            let storable = !kept.is_empty() && text.chars().count() <= 10 && !text.contains(char::is_control);
+            prop_assert_eq!(violations.finish().is_ok(), storable);
+        }
+    }
+}

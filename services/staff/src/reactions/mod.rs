@@ -1,0 +1,3 @@
+//! What staff hears from other services.
+
+pub mod verify_practitioner;

@@ -269,6 +269,19 @@ impl KeySet {
     /// # Errors
     /// [`TokenError`].
     pub fn verify(&self, token: &str, now: Timestamp) -> Result<Principal, TokenError> {
+        Ok(self.verify_until(token, now)?.0)
+    }
+
+    /// As [`KeySet::verify`], and says from when on the token will be refused, for
+    /// answers that outlive it.
+    ///
+    /// # Errors
+    /// [`TokenError`].
+    pub fn verify_until(
+        &self,
+        token: &str,
+        now: Timestamp,
+    ) -> Result<(Principal, Timestamp), TokenError> {
         if token.len() > LONGEST_TOKEN {
             return Err(TokenError::Invalid);
         }
@@ -290,13 +303,15 @@ impl KeySet {
             return Err(TokenError::NotForHere);
         }
         let (now, leeway) = (now.as_second(), LEEWAY_SECONDS.cast_signed());
-        if claims.exp.saturating_add(leeway) <= now {
+        let end = claims.exp.saturating_add(leeway);
+        if end <= now {
             return Err(TokenError::Expired);
         }
+        let end = Timestamp::from_second(end).map_err(|_| TokenError::Invalid)?;
         if claims.nbf.max(claims.iat).saturating_sub(leeway) > now {
             return Err(TokenError::NotYetValid);
         }
-        Ok(Principal {
+        let principal = Principal {
             user_id: claims.sub,
             session_id: claims.sid,
             roles: claims
@@ -306,7 +321,8 @@ impl KeySet {
                 .collect(),
             patient_id: claims.pid,
             practitioner_id: claims.prid,
-        })
+        };
+        Ok((principal, end))
     }
 
     fn keys(&self) -> Arc<Keys> {
@@ -412,8 +428,9 @@ mod tests {
         let token = desk.token();
         desk.clock
             .advance(SignedDuration::from_secs(ACCESS_TOKEN_SECONDS + 29));
-        assert!(desk.verify(&token).is_ok());
+        let (_, end) = desk.keys.verify_until(&token, desk.clock.now()).unwrap();
         desk.clock.advance(SignedDuration::from_secs(1));
+        assert_eq!(end, desk.clock.now());
         assert_eq!(desk.verify(&token), Err(TokenError::Expired));
     }
 

@@ -3,6 +3,7 @@
 
 use std::marker::PhantomData;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use axum::extract::{ConnectInfo, FromRequest, FromRequestParts, RawPathParams, Request};
 use bytes::Bytes;
@@ -11,7 +12,7 @@ use galen_contracts::ids::{PatientId, PractitionerId};
 use galen_kernel::{Clock, Problem, Timestamp};
 use galen_storage::Db;
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, header};
+use http::{Extensions, HeaderMap, HeaderName, header};
 use http_body_util::{BodyExt as _, LengthLimitError};
 use serde::de::DeserializeOwned;
 
@@ -43,7 +44,7 @@ pub trait Requires: Send + Sync + 'static {
 /// One authorised request of type `R`. Extracting it answers 401 or 403 when the
 /// caller may not.
 pub struct Cx<R> {
-    principal: Option<Principal>,
+    caller: Option<Arc<Caller>>,
     scope: Scope,
     if_match: Option<Vec<i64>>,
     idempotency: Option<IdempotencyKey>,
@@ -57,7 +58,16 @@ impl<R: Requires> Cx<R> {
     /// # Errors
     /// 401 when nobody is logged in.
     pub fn principal(&self) -> Result<&Principal, Problem> {
-        self.principal.as_ref().ok_or_else(Problem::unauthenticated)
+        match &self.caller {
+            Some(caller) => Ok(&caller.principal),
+            None => Err(Problem::unauthenticated()),
+        }
+    }
+
+    /// When the caller's access token ends, for answers that could outlive it.
+    #[must_use]
+    pub fn valid_until(&self) -> Option<Timestamp> {
+        self.caller.as_ref().map(|caller| caller.until)
     }
 
     /// How far the permission reaches.
@@ -141,14 +151,16 @@ impl<S: Send + Sync, R: Requires> FromRequestParts<S> for Cx<R> {
         let gate = parts
             .extensions
             .get::<Gate>()
+            .cloned()
             .ok_or_else(|| Problem::internal("a route is served without its gate"))?;
-        let (principal, scope) = gate.admit(&parts.headers, R::NEEDS)?;
+        let caller = gate.identify(&parts.headers, &mut parts.extensions);
+        let scope = scope(caller.as_deref(), R::NEEDS)?;
         Ok(Self {
             if_match: if_match(&parts.headers)?,
-            idempotency: idempotency_key(parts, principal.as_ref())?,
-            principal,
+            idempotency: idempotency_key(parts, caller.as_deref())?,
+            caller,
             scope,
-            clock: gate.clock.clone(),
+            clock: gate.clock,
             _request: PhantomData,
         })
     }
@@ -156,41 +168,67 @@ impl<S: Send + Sync, R: Requires> FromRequestParts<S> for Cx<R> {
 
 /// What every request is checked with; the host puts it into the extensions.
 #[derive(Clone)]
-pub(crate) struct Gate {
-    pub(crate) keys: KeySet,
-    pub(crate) clock: Clock,
+pub struct Gate {
+    keys: KeySet,
+    clock: Clock,
 }
 
+/// Somebody with a valid access token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caller {
+    /// Who.
+    pub principal: Principal,
+    /// From then on the token is refused.
+    pub until: Timestamp,
+}
+
+/// What [`Gate::identify`] found for a request.
+#[derive(Clone)]
+struct Identified(Option<Arc<Caller>>);
+
 impl Gate {
-    /// Who asks, and how far they may reach.
-    fn admit(
+    /// Checks with these keys, by this clock.
+    #[must_use]
+    pub const fn new(keys: KeySet, clock: Clock) -> Self {
+        Self { keys, clock }
+    }
+
+    /// Who asks; `None` without a valid token. A token is verified once: what is
+    /// found stays with the request, for the edge and for [`Cx`].
+    pub fn identify(
         &self,
         headers: &HeaderMap,
-        needs: Needs,
-    ) -> Result<(Option<Principal>, Scope), Problem> {
-        let principal =
-            bearer(headers).and_then(|token| self.keys.verify(token, self.clock.now()).ok());
-        match (needs, principal) {
-            // An expired token must not keep anybody from logging in.
-            (Needs::Nobody, principal) => Ok((
-                principal,
-                Scope::Own {
-                    patient: None,
-                    practitioner: None,
-                },
-            )),
-            (_, None) => Err(Problem::unauthenticated()),
-            (Needs::Anybody, Some(principal)) => {
-                let scope = Scope::Own {
-                    patient: principal.patient_id,
-                    practitioner: principal.practitioner_id,
-                };
-                Ok((Some(principal), scope))
-            }
-            (Needs::Permission(permission), Some(principal)) => {
-                let scope = principal.scope(permission).ok_or_else(Problem::forbidden)?;
-                Ok((Some(principal), scope))
-            }
+        extensions: &mut Extensions,
+    ) -> Option<Arc<Caller>> {
+        if let Some(Identified(known)) = extensions.get() {
+            return known.clone();
+        }
+        let verified =
+            bearer(headers).map(|token| self.keys.verify_until(token, self.clock.now()));
+        let caller = match verified {
+            Some(Ok((principal, until))) => Some(Arc::new(Caller { principal, until })),
+            Some(Err(_)) | None => None,
+        };
+        extensions.insert(Identified(caller.clone()));
+        caller
+    }
+}
+
+/// How far a caller may reach.
+fn scope(caller: Option<&Caller>, needs: Needs) -> Result<Scope, Problem> {
+    match (needs, caller) {
+        // An expired token must not keep anybody from logging in.
+        (Needs::Nobody, _) => Ok(Scope::Own {
+            patient: None,
+            practitioner: None,
+        }),
+        (_, None) => Err(Problem::unauthenticated()),
+        (Needs::Anybody, Some(Caller { principal, .. })) => Ok(Scope::Own {
+            patient: principal.patient_id,
+            practitioner: principal.practitioner_id,
+        }),
+        (Needs::Permission(permission), Some(Caller { principal, .. })) => {
+            principal.scope(permission).ok_or_else(Problem::forbidden)
         }
     }
 }
@@ -243,7 +281,7 @@ pub(crate) struct Fingerprint(pub(crate) [u8; 32]);
 
 fn idempotency_key(
     parts: &Parts,
-    principal: Option<&Principal>,
+    caller: Option<&Caller>,
 ) -> Result<Option<IdempotencyKey>, Problem> {
     let mut given = parts.headers.get_all(IDEMPOTENCY_KEY).iter();
     let (Some(key), Some(Fingerprint(fingerprint))) = (given.next(), parts.extensions.get()) else {
@@ -264,8 +302,8 @@ fn idempotency_key(
     {
         return Err(invalid());
     }
-    let caller = match principal {
-        Some(principal) => principal.user_id.to_string(),
+    let caller = match caller {
+        Some(caller) => caller.principal.user_id.to_string(),
         None => parts
             .extensions
             .get::<ConnectInfo<SocketAddr>>()

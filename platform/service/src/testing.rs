@@ -92,10 +92,7 @@ impl TestApi {
     /// Any routes, at their full paths: for `Service::well_known` beside the API.
     #[must_use]
     pub fn with_routes(routes: Router, platform: &Platform) -> Self {
-        let gate = Gate {
-            keys: platform.keys.clone(),
-            clock: platform.clock.clone(),
-        };
+        let gate = Gate::new(platform.keys.clone(), platform.clock.clone());
         let router = rest::observed(rest::guarded(routes, gate));
         Self {
             router,

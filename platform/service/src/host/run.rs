@@ -254,16 +254,17 @@ async fn start(
         jobs.extend(job::schedule(db, own, &works.stopping, &works.jobs));
     }
 
-    let gate = Gate { keys, clock };
+    let gate = Gate::new(keys, clock);
     let health = Arc::new(Health {
         databases: works.databases.clone(),
         stopping: works.stopping.clone(),
     });
     let (router, openapi) =
         public_router(started, host.problems, Arc::clone(&backbone), jobs, &health);
-    let mut router = rest::guarded(router, gate);
+    let mut router = rest::guarded(router, gate.clone());
     if let Some(edge) = host.edge {
-        router = edge(router, &config)?;
+        // The edge asks who calls, too.
+        router = edge(router, &config)?.layer(axum::Extension(gate));
     }
     config.refuse_unknown(&host.settings)?;
 

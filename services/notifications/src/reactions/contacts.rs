@@ -1,0 +1,84 @@
+//! Names and addresses that changed are forgotten.
+
+use std::sync::Arc;
+
+use galen_contracts::convert;
+use galen_contracts::patients::v1::{
+    PatientDeactivated, PatientDemographicsChanged, PatientsMerged, PatientsUnmerged,
+};
+use galen_contracts::staff::v1::PractitionerChanged;
+use galen_eventing::{Delivery, Failure, Handle};
+use galen_storage::Tx;
+
+use crate::contacts::Contacts;
+
+/// Hears of changes. Forgetting is not part of the transaction: forgetting once too
+/// often harms nobody.
+pub struct ContactChanges {
+    contacts: Arc<Contacts>,
+}
+
+impl ContactChanges {
+    /// Forgets here.
+    #[must_use]
+    pub const fn new(contacts: Arc<Contacts>) -> Self {
+        Self { contacts }
+    }
+
+    async fn forget(&self, patient: &str) -> Result<(), Failure> {
+        self.contacts
+            .forget_patient(convert::id("patient_id", patient)?)
+            .await;
+        Ok(())
+    }
+}
+
+impl Handle<PatientDemographicsChanged> for ContactChanges {
+    async fn handle(
+        &self,
+        _: &mut Tx,
+        delivery: Delivery<PatientDemographicsChanged>,
+    ) -> Result<(), Failure> {
+        self.forget(&delivery.event.patient_id).await
+    }
+}
+
+impl Handle<PatientDeactivated> for ContactChanges {
+    async fn handle(
+        &self,
+        _: &mut Tx,
+        delivery: Delivery<PatientDeactivated>,
+    ) -> Result<(), Failure> {
+        self.forget(&delivery.event.patient_id).await
+    }
+}
+
+impl Handle<PatientsMerged> for ContactChanges {
+    async fn handle(&self, _: &mut Tx, delivery: Delivery<PatientsMerged>) -> Result<(), Failure> {
+        self.forget(&delivery.event.survivor_id).await?;
+        self.forget(&delivery.event.retired_id).await
+    }
+}
+
+impl Handle<PatientsUnmerged> for ContactChanges {
+    async fn handle(
+        &self,
+        _: &mut Tx,
+        delivery: Delivery<PatientsUnmerged>,
+    ) -> Result<(), Failure> {
+        self.forget(&delivery.event.survivor_id).await?;
+        self.forget(&delivery.event.restored_id).await
+    }
+}
+
+impl Handle<PractitionerChanged> for ContactChanges {
+    async fn handle(
+        &self,
+        _: &mut Tx,
+        delivery: Delivery<PractitionerChanged>,
+    ) -> Result<(), Failure> {
+        let id = convert::id("practitioner_id", &delivery.event.practitioner_id)?;
+        self.contacts.forget_practitioner(id).await;
+        Ok(())
+    }
+}

@@ -59,6 +59,8 @@ use crate::settings::Settings;
 
 /// How often the sender looks for due messages by itself.
 const LOOK: Duration = Duration::from_secs(1);
+/// How often it is measured what waits.
+const MEASURE: Duration = Duration::from_secs(15);
 
 /// The service.
 pub struct Notifications {
@@ -161,12 +163,17 @@ impl Service for Notifications {
 
     fn jobs(self: &Arc<Self>) -> Vec<Job> {
         let sender = Arc::clone(&self.sender);
+        let db = self.db.clone();
         vec![
             Job::new("notifications.send", LOOK, move || {
                 let sender = Arc::clone(&sender);
                 async move { sender.send_due().await.map_err(Problem::from) }
             })
             .woken_by(Arc::clone(&self.wake)),
+            Job::new("notifications.measure", MEASURE, move || {
+                let db = db.clone();
+                async move { Ok(delivery::measure::measure(&db, db.clock().now()).await?) }
+            }),
         ]
     }
 

@@ -2,6 +2,7 @@
 
 pub mod claim;
 pub mod email;
+pub mod measure;
 pub mod outage;
 pub mod sender;
 pub mod settle;

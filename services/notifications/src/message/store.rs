@@ -1,5 +1,6 @@
 //! All SQL about messages.
 
+use galen_contracts::ids::PatientId;
 use galen_kernel::Timestamp;
 use galen_storage::{Error, Ts};
 use sqlx::postgres::PgRow;
@@ -200,6 +201,27 @@ pub async fn withdraw(
     .await?
     .rows_affected();
     Ok(withdrawn)
+}
+
+/// What waits for a merged record is told to the record that survives.
+///
+/// # Errors
+/// When the database fails.
+pub async fn readdress(
+    connection: &mut PgConnection,
+    retired: PatientId,
+    survivor: PatientId,
+) -> Result<u64, Error> {
+    let readdressed = sqlx::query(
+        "update message set recipient_id = $2, version = version + 1
+         where recipient_kind = 'PATIENT' and recipient_id = $1 and status = 'QUEUED'",
+    )
+    .bind(retired.uuid())
+    .bind(survivor.uuid())
+    .execute(connection)
+    .await?
+    .rows_affected();
+    Ok(readdressed)
 }
 
 /// Finds a message by id.

@@ -1,4 +1,4 @@
-//! Names and addresses that changed are forgotten.
+//! Names and addresses that changed are forgotten; merged records are told as one.
 
 use std::sync::Arc;
 
@@ -11,6 +11,7 @@ use galen_eventing::{Delivery, Failure, Handle};
 use galen_storage::Tx;
 
 use crate::contacts::Contacts;
+use crate::message::store;
 
 /// Hears of changes. Forgetting is not part of the transaction: forgetting once too
 /// often harms nobody.
@@ -54,9 +55,14 @@ impl Handle<PatientDeactivated> for ContactChanges {
 }
 
 impl Handle<PatientsMerged> for ContactChanges {
-    async fn handle(&self, _: &mut Tx, delivery: Delivery<PatientsMerged>) -> Result<(), Failure> {
-        self.forget(&delivery.event.survivor_id).await?;
-        self.forget(&delivery.event.retired_id).await
+    /// What still waits for the retired record is told to the surviving one.
+    async fn handle(&self, tx: &mut Tx, delivery: Delivery<PatientsMerged>) -> Result<(), Failure> {
+        let survivor = convert::id("survivor_id", &delivery.event.survivor_id)?;
+        let retired = convert::id("retired_id", &delivery.event.retired_id)?;
+        store::readdress(tx.conn(), retired, survivor).await?;
+        self.contacts.forget_patient(survivor).await;
+        self.contacts.forget_patient(retired).await;
+        Ok(())
     }
 }
 

@@ -453,3 +453,37 @@ async fn a_list_continues_where_it_stopped() {
         assert_eq!(reply.status, StatusCode::BAD_REQUEST, "{query}");
     }
 }
+
+/// The sender looks every second, and sent messages are kept for years.
+#[tokio::test]
+async fn looking_for_due_messages_does_not_read_what_is_sent() {
+    let world = World::new().await;
+    let patient = world.patient("", "", "en");
+    let mut tx = world.platform.db.begin().await.expect("a transaction");
+    sqlx::query(
+        "insert into message (id, recipient_kind, recipient_id, category, template, about_id, params, dedupe_key,
+                              status, reason_code, not_before, next_attempt_at, created_at)
+         select gen_random_uuid(), 'PATIENT', $1, 'APPOINTMENT', 'APPOINTMENT_MISSED', $1, '{}', 'old:' || n,
+                'SUPPRESSED', 'MUTED', now(), now(), now()
+         from generate_series(1, 20000) n",
+    )
+    .bind(patient.uuid())
+    .execute(tx.conn())
+    .await
+    .expect("messages");
+    sqlx::query("analyze message")
+        .execute(tx.conn())
+        .await
+        .expect("statistics");
+    let plan: Vec<String> = sqlx::query_scalar(
+        "explain select id from message
+         where (status = 'QUEUED' and next_attempt_at <= now())
+            or (status = 'SENDING' and locked_until < clock_timestamp())
+         order by next_attempt_at limit 16 for update skip locked",
+    )
+    .fetch_all(tx.conn())
+    .await
+    .expect("a plan");
+    let plan = plan.join("\n");
+    assert!(!plan.contains("Seq Scan"), "{plan}");
+}

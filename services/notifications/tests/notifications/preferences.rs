@@ -1,7 +1,7 @@
 //! How patients want to be told, and that it is kept.
 
 use galen_access::Role;
-use galen_contracts::patients::v1::PatientDemographicsChanged;
+use galen_contracts::patients::v1::{PatientDemographicsChanged, PatientsMerged};
 use galen_contracts::scheduling::v1::AppointmentMissed;
 use http::StatusCode;
 use serde_json::json;
@@ -202,4 +202,23 @@ async fn a_changed_address_is_used_at_once() {
         .filter(|m| m.contains("To: new@example.org"))
         .count();
     assert_eq!(to_new, 1);
+}
+
+#[tokio::test]
+async fn what_waits_for_a_merged_record_is_told_to_the_surviving_one() {
+    let world = World::new().await;
+    let (retired, survivor) = (world.patient("", "", "en"), world.patient("", "", "en"));
+    let appointment = Some(world.appointment(retired, 1));
+    world.hears(AppointmentMissed { appointment }).await;
+    world
+        .hears(PatientsMerged {
+            survivor_id: survivor.to_string(),
+            retired_id: retired.to_string(),
+            merge_id: world.clock.uuid().to_string(),
+        })
+        .await;
+    world.send().await;
+    assert_eq!(world.messages(retired).await.len(), 0);
+    let seen = world.api.as_patient(survivor).get("/notifications").await;
+    assert_eq!(seen.body["items"][0]["status"], "SENT");
 }

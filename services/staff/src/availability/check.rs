@@ -30,6 +30,7 @@ pub struct CheckAvailability {
     /// Up to then; after the start and at most seven days later.
     pub end: Timestamp,
     /// What the patient comes for.
+    #[param(inline)]
     pub service_type: ServiceType,
 }
 

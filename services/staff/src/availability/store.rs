@@ -11,8 +11,9 @@ use super::model::{Facts, Unavailable};
 use crate::interval::Interval;
 use crate::shift::model::ShiftKind;
 
-/// Reads what the rule needs, in one statement; `None` when there is no such
-/// practitioner.
+/// Reads what the rule needs, in one statement, from the indexes that keep shifts
+/// and leaves from overlapping; `None` when there is no such practitioner. Shifts on
+/// call make nobody available and are left out.
 ///
 /// # Errors
 /// When the database fails.
@@ -21,8 +22,6 @@ pub async fn facts(
     practitioner: PractitionerId,
     wanted: Interval,
 ) -> Result<Option<Facts>, Error> {
-    // A shift that reaches into the interval began at most 36 hours before it
-    // (constraint shift_length), which bounds the scan of the index on its start.
     let row = sqlx::query(
         "select p.active, s.kinds, s.starts, s.ends, l.starts as leave_starts, l.ends as leave_ends
          from practitioner p,
@@ -31,10 +30,11 @@ pub async fn facts(
                               coalesce(array_agg(s.end_at), '{}') as ends
                        from shift s
                        where s.practitioner_id = p.id and s.status = 'ACTIVE' and s.kind <> 'ON_CALL'
-                         and s.start_at < $3 and s.start_at > $2 - interval '36 hours' and s.end_at > $2) s,
+                         and tstzrange(s.start_at, s.end_at) && tstzrange($2, $3)) s,
               lateral (select coalesce(array_agg(l.start_at), '{}') as starts, coalesce(array_agg(l.end_at), '{}') as ends
                        from leave_request l
-                       where l.practitioner_id = p.id and l.status = 'APPROVED' and l.start_at < $3 and l.end_at > $2) l
+                       where l.practitioner_id = p.id and l.status = 'APPROVED'
+                         and tstzrange(l.start_at, l.end_at) && tstzrange($2, $3)) l
          where p.id = $1",
     )
     .bind(practitioner.uuid())

@@ -27,6 +27,7 @@ pub struct ListLeaves {
     /// That begin before it.
     pub to: Option<Timestamp>,
     /// That stand there.
+    #[param(inline)]
     pub status: Option<LeaveStatus>,
     /// How many at most.
     #[param(minimum = 1, maximum = 200)]

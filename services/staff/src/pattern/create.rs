@@ -38,7 +38,7 @@ pub struct CreateShiftPattern {
     pub valid_to: Option<Date>,
     /// Every so many weeks, counted from the week of the first day; 1 if not given.
     #[serde(default = "every_week")]
-    #[schema(minimum = 1, maximum = 52)]
+    #[schema(minimum = 1, maximum = 52, default = 1)]
     pub weeks_interval: i16,
 }
 

@@ -285,11 +285,8 @@ pub async fn lock(
             .fetch_optional(db)
             .await
             .map_err(Error::from)?;
-    Ok(row
-        .as_ref()
-        .map(standing)
-        .transpose()?
-        .ok_or(PractitionerError::Unknown)?)
+    let standing = row.as_ref().map(standing).transpose()?;
+    standing.ok_or(PractitionerError::Unknown)
 }
 
 /// Locks a practitioner against changes of their time, beside other readers.

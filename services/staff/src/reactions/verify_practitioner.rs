@@ -73,7 +73,7 @@ impl Handle<PractitionerVerificationRequested> for VerifyPractitioner {
         // could say something else to a process that has moved on.
         if store::record(tx, &answered, at).await? {
             let reason_code = verdict.err().map_or("", Unavailable::code);
-            metrics::counter!("staff_verifications_total", "outcome" => if verdict.is_ok() { "AVAILABLE" } else { reason_code }).increment(1);
+            metrics::counter!("galen_staff_verifications_total", "outcome" => if verdict.is_ok() { "AVAILABLE" } else { reason_code }).increment(1);
             tx.publish(&PractitionerVerified {
                 practitioner_id: question.practitioner.to_string(),
                 process_id: question.process_id.to_string(),

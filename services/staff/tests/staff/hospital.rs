@@ -14,7 +14,7 @@ use galen_kernel::{Clock, Timestamp};
 use galen_service::testing::{self, Reply, TestApi, TestCaller};
 use galen_service::{Config, Peers, Platform, SHARED_MIGRATIONS, Service as _};
 use galen_staff::Staff;
-use galen_storage::{Columns as _, Db};
+use galen_storage::{Columns as _, Db, SchemaSpec};
 use galen_testkit::TestDatabase;
 use http::StatusCode;
 use jiff::tz::TimeZone;
@@ -24,6 +24,13 @@ use tonic::{Request, Response, Status};
 
 /// A Monday.
 pub(crate) const NOW: &str = "2025-03-03T06:00:00Z";
+
+/// Enough of scheduling to publish as it.
+const SCHEDULING: SchemaSpec = SchemaSpec {
+    service: "scheduling",
+    migrations: &[],
+    subscribes: &[],
+};
 
 pub(crate) struct Hospital {
     pub(crate) staff: Arc<Staff>,
@@ -71,7 +78,7 @@ impl Hospital {
         let database = TestDatabase::new(
             galen_eventing::MIGRATIONS,
             SHARED_MIGRATIONS,
-            &[Staff::SCHEMA],
+            &[Staff::SCHEMA, SCHEDULING],
             clock.clone(),
         )
         .await;

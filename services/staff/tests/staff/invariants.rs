@@ -106,7 +106,7 @@ async fn checks_find_what_is_wrong() {
 }
 
 #[tokio::test]
-async fn operations_have_names_of_their_own() {
+async fn the_document_is_whole() {
     let hospital = Hospital::open().await;
     let (_, document) = hospital.staff.rest().split_for_parts();
     let document = serde_json::to_value(document).expect("a document is data");
@@ -121,6 +121,32 @@ async fn operations_have_names_of_their_own() {
         }
     }
     assert_eq!(names.len(), 18);
+
+    let mut references = Vec::new();
+    collect_references(&document, &mut references);
+    assert!(!references.is_empty());
+    for reference in references {
+        let pointer = reference.trim_start_matches('#');
+        assert!(
+            document.pointer(pointer).is_some(),
+            "{reference} leads nowhere"
+        );
+    }
+}
+
+fn collect_references<'a>(value: &'a Value, found: &mut Vec<&'a str>) {
+    match value {
+        Value::Object(members) => {
+            found.extend(members.get("$ref").and_then(Value::as_str));
+            members
+                .values()
+                .for_each(|member| collect_references(member, found));
+        }
+        Value::Array(items) => items
+            .iter()
+            .for_each(|item| collect_references(item, found)),
+        _ => {}
+    }
 }
 
 #[tokio::test]

@@ -6,7 +6,8 @@ use galen_contracts::Event as _;
 use galen_contracts::convert::to_wire;
 use galen_contracts::scheduling::v1::{PractitionerVerificationRequested, ServiceType};
 use galen_contracts::staff::v1::PractitionerVerified;
-use galen_eventing::{Delivery, Failure, Handle as _, Received};
+use galen_eventing::{Backbone, Delivery, Failure, Handle as _, Publish as _, Received};
+use galen_service::Service as _;
 use galen_staff::leave::model::{Decision, LeaveId};
 use galen_staff::reactions::verify_practitioner::VerifyPractitioner;
 use galen_staff::{jobs, leave, practitioner};
@@ -14,6 +15,7 @@ use http::StatusCode;
 use jiff::SignedDuration;
 use prost::Message as _;
 use serde_json::Value;
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::hospital::{Hospital, at, practitioner_id};
@@ -128,6 +130,44 @@ async fn a_repeated_command_is_answered_once() {
         5,
         "other commands are other questions"
     );
+}
+
+#[tokio::test]
+async fn what_scheduling_publishes_is_answered() {
+    let hospital = Hospital::open().await;
+    let id = working(&hospital).await;
+    let mut backbone = Backbone::new(
+        hospital.database.open_events().await,
+        hospital.database.wake(),
+    );
+    for subscription in hospital.staff.subscriptions() {
+        backbone.subscribe(&hospital.db, subscription);
+    }
+    let stop = CancellationToken::new();
+    let running = backbone.run(stop.clone());
+
+    let scheduling = hospital.database.open("scheduling").await;
+    let mut tx = scheduling.begin().await.expect("the database is there");
+    let asked = [question(&id), question(&id)];
+    for question in &asked {
+        tx.publish(question);
+    }
+    tx.commit().await.expect("committed");
+    running.settle().await.expect("the database is there");
+
+    let told: Vec<PractitionerVerified> = hospital.events(&id).await;
+    let answered: Vec<(&str, bool)> = told
+        .iter()
+        .map(|answer| (answer.command_id.as_str(), answer.available))
+        .collect();
+    assert_eq!(
+        answered,
+        asked
+            .each_ref()
+            .map(|question| (question.command_id.as_str(), true))
+    );
+    stop.cancel();
+    running.stopped().await;
 }
 
 #[tokio::test]

@@ -9,17 +9,17 @@ use secrecy::SecretString;
 /// A hospital's operational core in one binary.
 #[derive(Debug, Parser)]
 #[command(name = "galen", version, about, after_help = EXIT_CODES, max_term_width = 100)]
-pub struct Cli {
+pub(crate) struct Cli {
     /// What to do.
     #[command(subcommand)]
-    pub command: Command,
+    pub(crate) command: Command,
 }
 
 const EXIT_CODES: &str = "Exit codes: 0 done · 1 an invariant is broken, or the work failed · 2 wrong usage or configuration";
 
 /// What Galen can do.
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// Run the whole hospital in this process, on a private PostgreSQL cluster
     Up(Up),
     /// Start a hospital, import synthetic people, play a day, verify, leave it running
@@ -37,14 +37,19 @@ pub enum Command {
     /// Print the OpenAPI 3.1 document of a running hospital
     Openapi {
         /// Where it is
-        #[arg(long, env = "GALEN_URL", default_value = "http://127.0.0.1:8080", value_name = "URL")]
+        #[arg(
+            long,
+            env = "GALEN_URL",
+            default_value = "http://127.0.0.1:8080",
+            value_name = "URL"
+        )]
         url: String,
     },
 }
 
 /// What can be measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum BenchWorkload {
+pub(crate) enum BenchWorkload {
     /// Who is free at a time: pages of fifty, checked
     DoctorOptions,
     /// Bookings of free slots
@@ -53,52 +58,82 @@ pub enum BenchWorkload {
 
 /// Options of `galen bench`.
 #[derive(Debug, Args)]
-pub struct Bench {
+pub(crate) struct Bench {
     /// What to measure
-    pub workload: BenchWorkload,
+    pub(crate) workload: BenchWorkload,
     /// Where the hospital is
-    #[arg(long, env = "GALEN_URL", default_value = "http://127.0.0.1:8080", value_name = "URL")]
-    pub url: String,
+    #[arg(
+        long,
+        env = "GALEN_URL",
+        default_value = "http://127.0.0.1:8080",
+        value_name = "URL"
+    )]
+    pub(crate) url: String,
     /// Its data directory: the agenda is filled directly
-    #[arg(long, env = "GALEN_DATA_DIR", default_value = "./galen-data", value_name = "DIR")]
-    pub data_dir: PathBuf,
+    #[arg(
+        long,
+        env = "GALEN_DATA_DIR",
+        default_value = "./galen-data",
+        value_name = "DIR"
+    )]
+    pub(crate) data_dir: PathBuf,
     /// Who asks
-    #[arg(long, env = "GALEN_ADMIN_USERNAME", default_value = "admin", value_name = "NAME")]
-    pub username: String,
+    #[arg(
+        long,
+        env = "GALEN_ADMIN_USERNAME",
+        default_value = "admin",
+        value_name = "NAME"
+    )]
+    pub(crate) username: String,
     /// Their password
-    #[arg(long, env = "GALEN_ADMIN_PASSWORD", value_name = "PASSWORD", hide_env_values = true)]
-    pub password: SecretString,
+    #[arg(
+        long,
+        env = "GALEN_ADMIN_PASSWORD",
+        value_name = "PASSWORD",
+        hide_env_values = true
+    )]
+    pub(crate) password: SecretString,
     /// Numbers of clients, one run each
     #[arg(long, value_delimiter = ',', default_value = "10,50,200")]
-    pub clients: Vec<usize>,
+    pub(crate) clients: Vec<usize>,
     /// Seconds a run
     #[arg(long, default_value_t = 10)]
-    pub seconds: u64,
+    pub(crate) seconds: u64,
     /// Doctors with shifts round the clock
     #[arg(long, default_value_t = 1000)]
-    pub doctors: usize,
+    pub(crate) doctors: usize,
     /// Bookings in the agenda before the first run
     #[arg(long, default_value_t = 100_000)]
-    pub bookings: usize,
+    pub(crate) bookings: usize,
 }
 
 /// Which database.
 #[derive(Debug, Clone, Args)]
-pub struct Database {
+pub(crate) struct Database {
     /// Where the hospital keeps its files, and its private PostgreSQL cluster
-    #[arg(long, env = "GALEN_DATA_DIR", default_value = "./galen-data", value_name = "DIR")]
-    pub data_dir: PathBuf,
+    #[arg(
+        long,
+        env = "GALEN_DATA_DIR",
+        default_value = "./galen-data",
+        value_name = "DIR"
+    )]
+    pub(crate) data_dir: PathBuf,
     /// An existing PostgreSQL instead of the private cluster; the user must be able to create roles and schemas
-    #[arg(long, env = "GALEN_DATABASE_URL", value_name = "URL", hide_env_values = true)]
-    pub database_url: Option<SecretString>,
+    #[arg(
+        long,
+        env = "GALEN_DATABASE_URL",
+        value_name = "URL",
+        hide_env_values = true
+    )]
+    pub(crate) database_url: Option<SecretString>,
     /// Directory of PostgreSQL's server binaries, when it is not found by itself
     #[arg(long, env = "GALEN_POSTGRES_BIN", value_name = "DIR")]
-    pub postgres_bin: Option<PathBuf>,
+    pub(crate) postgres_bin: Option<PathBuf>,
 }
 
 /// How log lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum LogFormat {
+pub(crate) enum LogFormat {
     /// For a terminal
     Human,
     /// One JSON object a line
@@ -107,7 +142,7 @@ pub enum LogFormat {
 
 /// A switch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Switch {
+pub(crate) enum Switch {
     /// On
     On,
     /// Off
@@ -116,137 +151,191 @@ pub enum Switch {
 
 /// Options of `galen up`.
 #[derive(Debug, Args)]
-pub struct Up {
+pub(crate) struct Up {
     /// The database.
     #[command(flatten)]
-    pub database: Database,
+    pub(crate) database: Database,
     /// Public address: REST, OpenAPI, live stream
-    #[arg(long, env = "GALEN_LISTEN", default_value = "127.0.0.1:8080", value_name = "ADDRESS")]
-    pub listen: SocketAddr,
+    #[arg(
+        long,
+        env = "GALEN_LISTEN",
+        default_value = "127.0.0.1:8080",
+        value_name = "ADDRESS"
+    )]
+    pub(crate) listen: SocketAddr,
     /// Private address: health, metrics
-    #[arg(long, env = "GALEN_OPS_LISTEN", default_value = "127.0.0.1:9090", value_name = "ADDRESS")]
-    pub ops_listen: SocketAddr,
+    #[arg(
+        long,
+        env = "GALEN_OPS_LISTEN",
+        default_value = "127.0.0.1:9090",
+        value_name = "ADDRESS"
+    )]
+    pub(crate) ops_listen: SocketAddr,
     /// Settings of the services, as TOML with a table per service; the environment (GALEN_<SERVICE>_<KEY>) wins
     #[arg(long, env = "GALEN_CONFIG", value_name = "FILE")]
-    pub config: Option<PathBuf>,
+    pub(crate) config: Option<PathBuf>,
     /// Rate limits of the public edge
     #[arg(long, env = "GALEN_LIMITS", default_value = "on")]
-    pub limits: Switch,
+    pub(crate) limits: Switch,
     /// The hospital's time zone: shifts, days and texts are in it
     #[arg(long, env = "GALEN_ZONE", default_value = "UTC", value_name = "IANA")]
-    pub zone: String,
+    pub(crate) zone: String,
     /// Connections per service's pool
     #[arg(long, env = "GALEN_POOL", default_value_t = 16, value_name = "N")]
-    pub pool: u32,
+    pub(crate) pool: u32,
     /// Seconds that requests under way get to finish when stopping
-    #[arg(long, env = "GALEN_DRAIN_SECONDS", default_value_t = 10, value_name = "SECONDS")]
-    pub drain_seconds: u64,
+    #[arg(
+        long,
+        env = "GALEN_DRAIN_SECONDS",
+        default_value_t = 10,
+        value_name = "SECONDS"
+    )]
+    pub(crate) drain_seconds: u64,
     /// Logs and traces.
     #[command(flatten)]
-    pub telemetry: Telemetry,
+    pub(crate) telemetry: Telemetry,
 }
 
 /// Logs and traces.
 #[derive(Debug, Clone, Args)]
-pub struct Telemetry {
+pub(crate) struct Telemetry {
     /// Look of log lines (standard error)
     #[arg(long, env = "GALEN_LOG_FORMAT", default_value = "human")]
-    pub log_format: LogFormat,
+    pub(crate) log_format: LogFormat,
     /// What to log, as a tracing filter
-    #[arg(long, env = "GALEN_LOG", default_value = "info,sqlx=warn", value_name = "FILTER")]
-    pub log: String,
+    #[arg(
+        long,
+        env = "GALEN_LOG",
+        default_value = "info,sqlx=warn",
+        value_name = "FILTER"
+    )]
+    pub(crate) log: String,
     /// OTLP endpoint (gRPC) to export traces to; off without it
     #[arg(long, env = "GALEN_OTLP_ENDPOINT", value_name = "URL")]
-    pub otlp_endpoint: Option<String>,
+    pub(crate) otlp_endpoint: Option<String>,
 }
 
 /// Options of `galen demo`.
 #[derive(Debug, Args)]
-pub struct Demo {
+pub(crate) struct Demo {
     /// The hospital's files
-    #[arg(long, env = "GALEN_DATA_DIR", default_value = "./galen-data", value_name = "DIR")]
-    pub data_dir: PathBuf,
+    #[arg(
+        long,
+        env = "GALEN_DATA_DIR",
+        default_value = "./galen-data",
+        value_name = "DIR"
+    )]
+    pub(crate) data_dir: PathBuf,
     /// Where it listens
-    #[arg(long, env = "GALEN_LISTEN", default_value = "127.0.0.1:8080", value_name = "ADDRESS")]
-    pub listen: SocketAddr,
+    #[arg(
+        long,
+        env = "GALEN_LISTEN",
+        default_value = "127.0.0.1:8080",
+        value_name = "ADDRESS"
+    )]
+    pub(crate) listen: SocketAddr,
     /// Health and metrics
-    #[arg(long, env = "GALEN_OPS_LISTEN", default_value = "127.0.0.1:9090", value_name = "ADDRESS")]
-    pub ops_listen: SocketAddr,
+    #[arg(
+        long,
+        env = "GALEN_OPS_LISTEN",
+        default_value = "127.0.0.1:9090",
+        value_name = "ADDRESS"
+    )]
+    pub(crate) ops_listen: SocketAddr,
     /// FHIR bundles to import
-    #[arg(long, default_value = "tests/data/synthea/bundles.ndjson.gz", value_name = "FILE")]
-    pub bundles: Vec<PathBuf>,
+    #[arg(
+        long,
+        default_value = "tests/data/synthea/bundles.ndjson.gz",
+        value_name = "FILE"
+    )]
+    pub(crate) bundles: Vec<PathBuf>,
     /// Days of journeys to play
     #[arg(long, default_value_t = 1, value_name = "N")]
-    pub days: u32,
+    pub(crate) days: u32,
     /// Journeys a day
     #[arg(long, default_value_t = 200, value_name = "N")]
-    pub journeys: u32,
+    pub(crate) journeys: u32,
     /// Stop the hospital that an earlier demo left running
     #[arg(long)]
-    pub stop: bool,
+    pub(crate) stop: bool,
 }
 
 /// What can be imported.
 #[derive(Debug, Subcommand)]
-pub enum Import {
+pub(crate) enum Import {
     /// FHIR R4 bundles: a bundle, or NDJSON with one a line; plain or .gz. Repeating it finds what is there
     Fhir(ImportFhir),
 }
 
 /// Options of `galen import fhir`.
 #[derive(Debug, Args)]
-pub struct ImportFhir {
+pub(crate) struct ImportFhir {
     /// Files
     #[arg(required = true, value_name = "FILE")]
-    pub files: Vec<PathBuf>,
+    pub(crate) files: Vec<PathBuf>,
     /// Where the hospital is
-    #[arg(long, env = "GALEN_URL", default_value = "http://127.0.0.1:8080", value_name = "URL")]
-    pub url: String,
+    #[arg(
+        long,
+        env = "GALEN_URL",
+        default_value = "http://127.0.0.1:8080",
+        value_name = "URL"
+    )]
+    pub(crate) url: String,
     /// Who imports
-    #[arg(long, env = "GALEN_ADMIN_USERNAME", default_value = "admin", value_name = "NAME")]
-    pub username: String,
+    #[arg(
+        long,
+        env = "GALEN_ADMIN_USERNAME",
+        default_value = "admin",
+        value_name = "NAME"
+    )]
+    pub(crate) username: String,
     /// Their password
-    #[arg(long, env = "GALEN_ADMIN_PASSWORD", value_name = "PASSWORD", hide_env_values = true)]
-    pub password: SecretString,
+    #[arg(
+        long,
+        env = "GALEN_ADMIN_PASSWORD",
+        value_name = "PASSWORD",
+        hide_env_values = true
+    )]
+    pub(crate) password: SecretString,
     /// No progress display
     #[arg(long)]
-    pub quiet: bool,
+    pub(crate) quiet: bool,
 }
 
 /// Options of `galen verify`.
 #[derive(Debug, Args)]
-pub struct Verify {
+pub(crate) struct Verify {
     /// The database.
     #[command(flatten)]
-    pub database: Database,
+    pub(crate) database: Database,
     /// Print the result as JSON
     #[arg(long)]
-    pub json: bool,
+    pub(crate) json: bool,
 }
 
 /// Which database, and which dead letters.
 #[derive(Debug, Args)]
-pub struct Letters {
+pub(crate) struct Letters {
     /// The database.
     #[command(flatten)]
-    pub database: Database,
+    pub(crate) database: Database,
     /// Only of this subscription
     #[arg(long)]
-    pub group: Option<String>,
+    pub(crate) group: Option<String>,
     /// Only of this CloudEvents type
     #[arg(long = "type")]
-    pub event_type: Option<String>,
+    pub(crate) event_type: Option<String>,
     /// Only of this error class
     #[arg(long)]
-    pub class: Option<String>,
+    pub(crate) class: Option<String>,
     /// Only of this key
     #[arg(long)]
-    pub key: Option<String>,
+    pub(crate) key: Option<String>,
 }
 
 /// What can be done with events.
 #[derive(Debug, Subcommand)]
-pub enum Events {
+pub(crate) enum Events {
     /// How far every subscription is behind
     Lag {
         /// The database.

@@ -15,27 +15,40 @@ const PAGE: u16 = 200;
 ///
 /// # Errors
 /// When the database cannot be reached.
-pub async fn run(command: Events) -> Result<ExitCode, Box<dyn std::error::Error>> {
+pub(crate) async fn run(command: Events) -> Result<ExitCode, Box<dyn std::error::Error>> {
     match command {
         Events::Lag { database } => {
             let open = hospital::Opened::open(&database).await?;
             let (waiting, age) = open.operations().unsequenced().await?;
             println!("{waiting} events without an offset, the oldest {age} ms old");
-            println!("{:<34} {:<14} {:>8} {:>10} {:>8} {:>6}", "SUBSCRIPTION", "TOPIC", "EVENTS", "AGE MS", "PARKED", "DEAD");
+            println!(
+                "{:<34} {:<14} {:>8} {:>10} {:>8} {:>6}",
+                "SUBSCRIPTION", "TOPIC", "EVENTS", "AGE MS", "PARKED", "DEAD"
+            );
             for lag in open.operations().lag().await? {
-                println!("{:<34} {:<14} {:>8} {:>10} {:>8} {:>6}", lag.group, lag.topic, lag.events, lag.age_ms, lag.parked_keys, lag.dead);
+                println!(
+                    "{:<34} {:<14} {:>8} {:>10} {:>8} {:>6}",
+                    lag.group, lag.topic, lag.events, lag.age_ms, lag.parked_keys, lag.dead
+                );
             }
             open.close().await?;
         }
         Events::DeadLetters(letters) => {
             let open = hospital::Opened::open(&letters.database).await?;
             let found = matching(open.operations(), &filter(&letters)).await?;
-            println!("{:>8} {:<34} {:<52} {:>8} {:<22} {:>8}", "ID", "SUBSCRIPTION", "TYPE", "ATTEMPTS", "CLASS", "BLOCKED");
+            println!(
+                "{:>8} {:<34} {:<52} {:>8} {:<22} {:>8}",
+                "ID", "SUBSCRIPTION", "TYPE", "ATTEMPTS", "CLASS", "BLOCKED"
+            );
             for letter in &found {
                 let class = letter.error_class.as_deref().unwrap_or("");
                 println!(
                     "{:>8} {:<34} {:<52} {:>8} {class:<22} {:>8}",
-                    letter.id, letter.group, letter.event_type, letter.attempts, letter.blocked_behind
+                    letter.id,
+                    letter.group,
+                    letter.event_type,
+                    letter.attempts,
+                    letter.blocked_behind
                 );
             }
             open.close().await?;
@@ -50,22 +63,42 @@ pub async fn run(command: Events) -> Result<ExitCode, Box<dyn std::error::Error>
             };
             println!("{}", serde_json::to_string_pretty(&letter)?);
         }
-        Events::Redrive { letters, id, dry_run } => {
+        Events::Redrive {
+            letters,
+            id,
+            dry_run,
+        } => {
             let open = hospital::Opened::open(&letters.database).await?;
             let filter = filter(&letters);
             if dry_run {
                 let found = matching(open.operations(), &filter).await?;
-                println!("{} dead letters match", found.iter().filter(|letter| id.is_empty() || id.contains(&letter.id)).count());
+                println!(
+                    "{} dead letters match",
+                    found
+                        .iter()
+                        .filter(|letter| id.is_empty() || id.contains(&letter.id))
+                        .count()
+                );
             } else {
                 let ids = (!id.is_empty()).then_some(id.as_slice());
-                let redriven = open.operations().redrive(&filter, ids, "command line").await?;
+                let redriven = open
+                    .operations()
+                    .redrive(&filter, ids, "command line")
+                    .await?;
                 println!("{redriven} dead letters are tried again");
             }
             open.close().await?;
         }
-        Events::Discard { database, id, reason } => {
+        Events::Discard {
+            database,
+            id,
+            reason,
+        } => {
             let open = hospital::Opened::open(&database).await?;
-            let discarded = open.operations().discard(id, "command line", &reason).await?;
+            let discarded = open
+                .operations()
+                .discard(id, "command line", &reason)
+                .await?;
             open.close().await?;
             if !discarded {
                 eprintln!("there is no dead letter {id}");
@@ -92,7 +125,11 @@ async fn matching(
 ) -> Result<Vec<galen_eventing::operations::DeadLetter>, galen_storage::Error> {
     let mut found = Vec::new();
     loop {
-        let after = found.last().map_or(0, |letter: &galen_eventing::operations::DeadLetter| letter.id);
+        let after = found
+            .last()
+            .map_or(0, |letter: &galen_eventing::operations::DeadLetter| {
+                letter.id
+            });
         let page = operations.dead_letters(filter, after, PAGE).await?;
         let last = page.len() < usize::from(PAGE);
         found.extend(page);

@@ -18,19 +18,16 @@ const SECRET_FILE: &str = "database-secret";
 
 /// Every service of the hospital, behind its edge.
 #[must_use]
-pub fn host() -> Host {
+pub(crate) fn host() -> Host {
     Host::new()
         .with::<galen_identity::Identity>()
-        .with::<galen_patients::Patients>()
         .with::<galen_staff::Staff>()
-        .with::<galen_scheduling::Scheduling>()
-        .with::<galen_notifications::Notifications>()
         .with::<galen_gateway::Gateway>()
         .with_edge(galen_gateway::edge)
 }
 
 /// A hospital's provisioned database.
-pub struct Opened {
+pub(crate) struct Opened {
     /// The private cluster, when this process started it.
     cluster: Option<Cluster>,
     databases: Databases,
@@ -42,7 +39,7 @@ impl Opened {
     ///
     /// # Errors
     /// When the database does not start or cannot be provisioned.
-    pub async fn exclusively(options: &Database) -> Result<Self, Box<dyn Error>> {
+    pub(crate) async fn exclusively(options: &Database) -> Result<Self, Box<dyn Error>> {
         std::fs::create_dir_all(&options.data_dir)?;
         match &options.database_url {
             Some(url) => Self::provision(None, existing(url)?, &options.data_dir).await,
@@ -58,7 +55,7 @@ impl Opened {
     ///
     /// # Errors
     /// As [`Opened::exclusively`], and when there is no hospital.
-    pub async fn open(options: &Database) -> Result<Self, Box<dyn Error>> {
+    pub(crate) async fn open(options: &Database) -> Result<Self, Box<dyn Error>> {
         if let Some(url) = &options.database_url {
             return Self::provision(None, existing(url)?, &options.data_dir).await;
         }
@@ -71,13 +68,27 @@ impl Opened {
         }
     }
 
-    async fn provision(cluster: Option<Cluster>, admin: PgConnectOptions, data_dir: &Path) -> Result<Self, Box<dyn Error>> {
+    async fn provision(
+        cluster: Option<Cluster>,
+        admin: PgConnectOptions,
+        data_dir: &Path,
+    ) -> Result<Self, Box<dyn Error>> {
         let access = Access::from_file(admin, &data_dir.join(SECRET_FILE))?;
         let host = host();
-        let databases =
-            Databases::provision(access, galen_eventing::MIGRATIONS, SHARED_MIGRATIONS, host.schemas(), Clock::system()).await?;
+        let databases = Databases::provision(
+            access,
+            galen_eventing::MIGRATIONS,
+            SHARED_MIGRATIONS,
+            host.schemas(),
+            Clock::system(),
+        )
+        .await?;
         let operations = Operations::new(databases.open_events(2).await?);
-        Ok(Self { cluster, databases, operations })
+        Ok(Self {
+            cluster,
+            databases,
+            operations,
+        })
     }
 
     /// A running hospital has provisioned its database itself.
@@ -85,18 +96,22 @@ impl Opened {
         let access = Access::from_file(admin, &data_dir.join(SECRET_FILE))?;
         let databases = Databases::provisioned(access, Clock::system());
         let operations = Operations::new(databases.open_events(2).await?);
-        Ok(Self { cluster: None, databases, operations })
+        Ok(Self {
+            cluster: None,
+            databases,
+            operations,
+        })
     }
 
     /// Opens services' databases.
     #[must_use]
-    pub const fn databases(&self) -> &Databases {
+    pub(crate) const fn databases(&self) -> &Databases {
         &self.databases
     }
 
     /// The operator's view.
     #[must_use]
-    pub const fn operations(&self) -> &Operations {
+    pub(crate) const fn operations(&self) -> &Operations {
         &self.operations
     }
 
@@ -104,7 +119,7 @@ impl Opened {
     ///
     /// # Errors
     /// When the cluster does not stop.
-    pub async fn close(self) -> Result<(), Box<dyn Error>> {
+    pub(crate) async fn close(self) -> Result<(), Box<dyn Error>> {
         if let Some(cluster) = self.cluster {
             cluster.stop().await?;
         }
@@ -114,9 +129,15 @@ impl Opened {
 
 fn existing(url: &SecretString) -> Result<PgConnectOptions, Box<dyn Error>> {
     // The error of a URL would repeat its password.
-    url.expose_secret().parse().map_err(|_| "GALEN_DATABASE_URL is not a PostgreSQL URL".into())
+    url.expose_secret()
+        .parse()
+        .map_err(|_| "GALEN_DATABASE_URL is not a PostgreSQL URL".into())
 }
 
 fn cluster_options(options: &Database) -> ClusterOptions {
-    ClusterOptions { dir: options.data_dir.clone(), fsync: true, bin: options.postgres_bin.clone() }
+    ClusterOptions {
+        dir: options.data_dir.clone(),
+        fsync: true,
+        bin: options.postgres_bin.clone(),
+    }
 }

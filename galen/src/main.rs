@@ -19,7 +19,10 @@ use secrecy::ExposeSecret as _;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
         Ok(runtime) => runtime,
         Err(error) => {
             eprintln!("galen: the runtime does not start: {error}");
@@ -41,7 +44,9 @@ async fn run(cli: Cli) -> Result<ExitCode, Box<dyn std::error::Error>> {
         Command::Demo(options) => demo::run(options).await,
         Command::Import(Import::Fhir(options)) => {
             let client = galen_client::Client::new(&options.url)?;
-            client.login(&options.username, options.password.expose_secret()).await?;
+            client
+                .login(&options.username, options.password.expose_secret())
+                .await?;
             let latencies = latency::Latencies::default();
             let report = import::run(&client, &options.files, &latencies, options.quiet).await?;
             println!("{report}{latencies}");
@@ -51,7 +56,9 @@ async fn run(cli: Cli) -> Result<ExitCode, Box<dyn std::error::Error>> {
         Command::Events(command) => events::run(command).await,
         Command::Bench(options) => bench::run(options).await,
         Command::Openapi { url } => {
-            let reply = galen_client::Client::new(&url)?.get("/openapi.json").await?;
+            let reply = galen_client::Client::new(&url)?
+                .get("/openapi.json")
+                .await?;
             reply.check()?;
             println!("{}", String::from_utf8_lossy(&reply.body));
             Ok(ExitCode::SUCCESS)

@@ -5,28 +5,33 @@ use std::io::IsTerminal as _;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// A progress display.
-pub struct Progress(ProgressBar);
+pub(crate) struct Progress(ProgressBar);
 
 impl Progress {
     /// A bar of `length` steps; silent when asked or when nobody watches.
     #[must_use]
-    pub fn bar(what: &'static str, length: u64, quiet: bool) -> Self {
+    pub(crate) fn bar(what: &'static str, length: u64, quiet: bool) -> Self {
         let hidden = quiet || !std::io::stderr().is_terminal();
-        let target = if hidden { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
+        let target = if hidden {
+            ProgressDrawTarget::hidden()
+        } else {
+            ProgressDrawTarget::stderr()
+        };
         let bar = ProgressBar::with_draw_target(Some(length), target).with_message(what);
-        if let Ok(style) = ProgressStyle::with_template("  {msg:<12} [{bar:32}] {pos}/{len} {eta}") {
+        if let Ok(style) = ProgressStyle::with_template("  {msg:<12} [{bar:32}] {pos}/{len} {eta}")
+        {
             bar.set_style(style);
         }
         Self(bar)
     }
 
     /// One more step is done.
-    pub fn step(&self) {
+    pub(crate) fn step(&self) {
         self.0.inc(1);
     }
 
     /// All is done.
-    pub fn finish(&self) {
+    pub(crate) fn finish(&self) {
         self.0.finish_and_clear();
     }
 }

@@ -15,7 +15,7 @@ use crate::hospital::{self, Opened};
 ///
 /// # Errors
 /// When anything it stands on does not start.
-pub async fn run(options: Up) -> Result<ExitCode, Box<dyn std::error::Error>> {
+pub(crate) async fn run(options: Up) -> Result<ExitCode, Box<dyn std::error::Error>> {
     let telemetry = telemetry(&options.telemetry)?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -31,7 +31,10 @@ pub async fn run(options: Up) -> Result<ExitCode, Box<dyn std::error::Error>> {
         drain: Duration::from_secs(options.drain_seconds),
         pool: options.pool,
     };
-    let running = match hospital::host().run(opened.databases(), host_options, config, Clock::system()).await {
+    let running = match hospital::host()
+        .run(opened.databases(), host_options, config, Clock::system())
+        .await
+    {
         Ok(running) => running,
         Err(error) => {
             opened.close().await?;
@@ -72,5 +75,9 @@ fn config(options: &Up) -> Result<Config, Box<dyn std::error::Error>> {
         Switch::Off => "off",
     };
     let flags = [("gateway.limits".to_owned(), limits.to_owned())];
-    Ok(Config::load(options.config.as_deref(), std::env::vars(), flags)?)
+    Ok(Config::load(
+        options.config.as_deref(),
+        std::env::vars(),
+        flags,
+    )?)
 }

@@ -23,24 +23,38 @@ const SHOWN: usize = 20;
 ///
 /// # Errors
 /// When the database cannot be reached.
-pub async fn run(options: Verify) -> Result<ExitCode, Box<dyn std::error::Error>> {
+pub(crate) async fn run(options: Verify) -> Result<ExitCode, Box<dyn std::error::Error>> {
     let opened = Opened::open(&options.database).await?;
     let findings = check(&opened).await?;
     opened.close().await?;
-    let broken = findings.iter().filter(|finding| !finding.broken.is_empty()).count();
+    let broken = findings
+        .iter()
+        .filter(|finding| !finding.broken.is_empty())
+        .count();
     if options.json {
         println!("{}", serde_json::to_string_pretty(&findings)?);
     } else {
         for finding in &findings {
-            let mark = if finding.broken.is_empty() { "ok    " } else { "BROKEN" };
+            let mark = if finding.broken.is_empty() {
+                "ok    "
+            } else {
+                "BROKEN"
+            };
             println!("{mark} {:<14} {}", finding.service, finding.invariant);
             for what in &finding.broken {
                 println!("         {what}");
             }
         }
-        println!("{} invariants hold, {broken} are broken", findings.len() - broken);
+        println!(
+            "{} invariants hold, {broken} are broken",
+            findings.len() - broken
+        );
     }
-    Ok(if broken == 0 { ExitCode::SUCCESS } else { ExitCode::from(1) })
+    Ok(if broken == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(1)
+    })
 }
 
 async fn check(opened: &Opened) -> Result<Vec<Finding>, Box<dyn std::error::Error>> {
@@ -48,16 +62,36 @@ async fn check(opened: &Opened) -> Result<Vec<Finding>, Box<dyn std::error::Erro
     for (service, checks) in hospital::host().checks() {
         let db = opened.databases().open(service, 1).await?;
         for check in *checks {
-            let rows = sqlx::query(AssertSqlSafe(check.sql)).fetch_all(db.pool()).await?;
-            let broken = rows.iter().take(SHOWN).map(|row| row.try_get::<String, _>(0)).collect::<Result<_, _>>()?;
-            findings.push(Finding { service, invariant: check.name, broken });
+            let rows = sqlx::query(AssertSqlSafe(check.sql))
+                .fetch_all(db.pool())
+                .await?;
+            let broken = rows
+                .iter()
+                .take(SHOWN)
+                .map(|row| row.try_get::<String, _>(0))
+                .collect::<Result<_, _>>()?;
+            findings.push(Finding {
+                service,
+                invariant: check.name,
+                broken,
+            });
         }
     }
     let db = opened.databases().open_events(1).await?;
     for check in galen_eventing::CHECKS {
-        let rows = sqlx::query(AssertSqlSafe(check.1)).fetch_all(db.pool()).await?;
-        let broken = rows.iter().take(SHOWN).map(|row| row.try_get::<String, _>(0)).collect::<Result<_, _>>()?;
-        findings.push(Finding { service: "events", invariant: check.0, broken });
+        let rows = sqlx::query(AssertSqlSafe(check.1))
+            .fetch_all(db.pool())
+            .await?;
+        let broken = rows
+            .iter()
+            .take(SHOWN)
+            .map(|row| row.try_get::<String, _>(0))
+            .collect::<Result<_, _>>()?;
+        findings.push(Finding {
+            service: "events",
+            invariant: check.0,
+            broken,
+        });
     }
     Ok(findings)
 }

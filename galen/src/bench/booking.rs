@@ -22,7 +22,7 @@ struct Booking {
 
 /// Ten minutes each, in the afternoons: no two requests want the same doctor or
 /// patient at the same time.
-pub fn workload(url: &str, token: &str, seed: &Seed, run: usize) -> Arc<impl Workload> {
+pub(crate) fn workload(url: &str, token: &str, seed: &Seed, run: usize) -> Arc<impl Workload> {
     Arc::new(Booking {
         doctors: seed.doctors.clone(),
         patients: seed.patients.clone(),
@@ -38,7 +38,10 @@ impl Workload for Booking {
         // Each time belongs to as many bookings as there are patients; every one of
         // them gets another doctor.
         let number = i64::try_from(number).ok()?;
-        let (patients, doctors) = (i64::try_from(self.patients.len()).ok()?, i64::try_from(self.doctors.len()).ok()?);
+        let (patients, doctors) = (
+            i64::try_from(self.patients.len()).ok()?,
+            i64::try_from(self.doctors.len()).ok()?,
+        );
         let (patient, time) = (number % patients, number / patients);
         let doctor = (patient + time * patients) % doctors;
         let (day, slot) = (time / 8 % DAYS, time % 8);
@@ -47,7 +50,8 @@ impl Workload for Booking {
         if time / 8 >= DAYS {
             return None;
         }
-        let start = self.origin + SignedDuration::from_hours(24 * day) + SignedDuration::from_mins(minute);
+        let start =
+            self.origin + SignedDuration::from_hours(24 * day) + SignedDuration::from_mins(minute);
         let end = start + SignedDuration::from_mins(10);
         let body = format!(
             r#"{{"patientId":"{}","practitionerId":"{}","start":"{start}","end":"{end}","serviceType":"CONSULTATION","paymentMode":"SELF_PAY"}}"#,
@@ -58,13 +62,24 @@ impl Workload for Booking {
             .header("host", &self.host)
             .header("authorization", &self.authorization)
             .header("content-type", "application/json")
-            .header("idempotency-key", format!("bench-{}-{number}-{}", self.run, self.origin.as_second()))
+            .header(
+                "idempotency-key",
+                format!("bench-{}-{number}-{}", self.run, self.origin.as_second()),
+            )
             .body(Full::from(body))
             .ok()
     }
 
     fn check(&self, status: StatusCode, body: &[u8]) -> Result<(), String> {
-        let booked = status == StatusCode::CREATED && body.windows(8).any(|window| window == b"\"BOOKED\"");
-        if booked { Ok(()) } else { Err(format!("{status} {}", String::from_utf8_lossy(&body[..body.len().min(300)]))) }
+        let booked =
+            status == StatusCode::CREATED && body.windows(8).any(|window| window == b"\"BOOKED\"");
+        if booked {
+            Ok(())
+        } else {
+            Err(format!(
+                "{status} {}",
+                String::from_utf8_lossy(&body[..body.len().min(300)])
+            ))
+        }
     }
 }

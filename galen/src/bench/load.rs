@@ -16,7 +16,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
 /// What a workload sends and what it accepts as an answer.
-pub trait Workload: Send + Sync + 'static {
+pub(crate) trait Workload: Send + Sync + 'static {
     /// The `number`th request of all; `None` when there is nothing left to do.
     fn request(&self, number: u64) -> Option<Request<Full<Bytes>>>;
 
@@ -28,23 +28,23 @@ pub trait Workload: Send + Sync + 'static {
 }
 
 /// What a run measured.
-pub struct Measured {
+pub(crate) struct Measured {
     /// Good answers.
-    pub answers: u64,
+    pub(crate) answers: u64,
     /// Other answers and broken connections.
-    pub errors: u64,
+    pub(crate) errors: u64,
     /// The first error.
-    pub first_error: Option<String>,
+    pub(crate) first_error: Option<String>,
     /// How long it ran.
-    pub took: Duration,
+    pub(crate) took: Duration,
     /// Latency of good answers in microseconds.
-    pub latency: Histogram<u64>,
+    pub(crate) latency: Histogram<u64>,
 }
 
 impl Measured {
     /// Good answers a second.
     #[must_use]
-    pub fn rate(&self) -> u64 {
+    pub(crate) fn rate(&self) -> u64 {
         let millis = self.took.as_millis().max(1);
         u64::try_from(u128::from(self.answers) * 1000 / millis).unwrap_or(u64::MAX)
     }
@@ -55,21 +55,41 @@ fn histogram() -> Histogram<u64> {
 }
 
 /// Runs `clients` connections for a while.
-pub async fn run<W: Workload>(address: SocketAddr, workload: Arc<W>, clients: usize, lasting: Duration) -> Measured {
+pub(crate) async fn run<W: Workload>(
+    address: SocketAddr,
+    workload: Arc<W>,
+    clients: usize,
+    lasting: Duration,
+) -> Measured {
     let next = Arc::new(AtomicU64::new(0));
     let began = Instant::now();
     let until = began + lasting;
     let running: Vec<_> = (0..clients)
-        .map(|_| tokio::spawn(client(address, Arc::clone(&workload), Arc::clone(&next), until)))
+        .map(|_| {
+            tokio::spawn(client(
+                address,
+                Arc::clone(&workload),
+                Arc::clone(&next),
+                until,
+            ))
+        })
         .collect();
-    let mut all = Measured { answers: 0, errors: 0, first_error: None, took: Duration::ZERO, latency: histogram() };
+    let mut all = Measured {
+        answers: 0,
+        errors: 0,
+        first_error: None,
+        took: Duration::ZERO,
+        latency: histogram(),
+    };
     for one in running {
         match one.await {
             Ok(one) => {
                 all.answers += one.answers;
                 all.errors += one.errors;
                 all.first_error = all.first_error.or(one.first_error);
-                all.latency.add(one.latency).expect("the bounds are the same");
+                all.latency
+                    .add(one.latency)
+                    .expect("the bounds are the same");
             }
             Err(error) => {
                 all.errors += 1;
@@ -81,16 +101,36 @@ pub async fn run<W: Workload>(address: SocketAddr, workload: Arc<W>, clients: us
     all
 }
 
-async fn client<W: Workload>(address: SocketAddr, workload: Arc<W>, next: Arc<AtomicU64>, until: Instant) -> Measured {
-    let mut measured = Measured { answers: 0, errors: 0, first_error: None, took: Duration::ZERO, latency: histogram() };
+async fn client<W: Workload>(
+    address: SocketAddr,
+    workload: Arc<W>,
+    next: Arc<AtomicU64>,
+    until: Instant,
+) -> Measured {
+    let mut measured = Measured {
+        answers: 0,
+        errors: 0,
+        first_error: None,
+        took: Duration::ZERO,
+        latency: histogram(),
+    };
     let mut connection = None;
     while Instant::now() < until {
-        let Some(request) = workload.request(next.fetch_add(1, Ordering::Relaxed)) else { break };
+        let Some(request) = workload.request(next.fetch_add(1, Ordering::Relaxed)) else {
+            break;
+        };
         let began = Instant::now();
-        match exchange(address, &mut connection, request).await.and_then(|(status, body)| workload.check(status, &body)) {
+        match exchange(address, &mut connection, request)
+            .await
+            .and_then(|(status, body)| workload.check(status, &body))
+        {
             Ok(()) => {
                 measured.answers += 1;
-                measured.latency.saturating_record(u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX).max(1));
+                measured.latency.saturating_record(
+                    u64::try_from(began.elapsed().as_micros())
+                        .unwrap_or(u64::MAX)
+                        .max(1),
+                );
             }
             Err(error) => {
                 measured.errors += 1;
@@ -112,9 +152,13 @@ async fn exchange(
     let sender = match connection {
         Some(sender) if !sender.is_closed() => sender,
         _ => {
-            let stream = TcpStream::connect(address).await.map_err(|e| e.to_string())?;
+            let stream = TcpStream::connect(address)
+                .await
+                .map_err(|e| e.to_string())?;
             stream.set_nodelay(true).map_err(|e| e.to_string())?;
-            let (sender, driver) = http1::handshake(TokioIo::new(stream)).await.map_err(|e| e.to_string())?;
+            let (sender, driver) = http1::handshake(TokioIo::new(stream))
+                .await
+                .map_err(|e| e.to_string())?;
             let driver: Driver = Box::pin(async move {
                 let _ = driver.await;
             });
@@ -123,8 +167,16 @@ async fn exchange(
         }
     };
     sender.ready().await.map_err(|e| e.to_string())?;
-    let response = sender.send_request(request).await.map_err(|e| e.to_string())?;
+    let response = sender
+        .send_request(request)
+        .await
+        .map_err(|e| e.to_string())?;
     let status = response.status();
-    let body = response.into_body().collect().await.map_err(|e| e.to_string())?.to_bytes();
+    let body = response
+        .into_body()
+        .collect()
+        .await
+        .map_err(|e| e.to_string())?
+        .to_bytes();
     Ok((status, body))
 }

@@ -19,28 +19,53 @@ use crate::cli::{Bench, BenchWorkload};
 ///
 /// # Errors
 /// When the hospital cannot be reached or seeded.
-pub async fn run(options: Bench) -> Result<ExitCode, Box<dyn std::error::Error>> {
+pub(crate) async fn run(options: Bench) -> Result<ExitCode, Box<dyn std::error::Error>> {
     let client = Client::new(&options.url)?;
-    client.login(&options.username, options.password.expose_secret()).await?;
+    client
+        .login(&options.username, options.password.expose_secret())
+        .await?;
     let token = client.token().await.ok_or("no token")?;
-    let address: SocketAddr = options.url.trim_start_matches("http://").trim_end_matches('/').parse()?;
+    let address: SocketAddr = options
+        .url
+        .trim_start_matches("http://")
+        .trim_end_matches('/')
+        .parse()?;
     let lasting = Duration::from_secs(options.seconds);
     let seed = seed::sow(&client, &options).await?;
     let mut failed = false;
-    println!("{:<16} {:>8} {:>10} {:>9} {:>9} {:>9} {:>9} {:>7}", "workload", "clients", "answers/s", "p50 ms", "p95 ms", "p99 ms", "max ms", "errors");
+    println!(
+        "{:<16} {:>8} {:>10} {:>9} {:>9} {:>9} {:>9} {:>7}",
+        "workload", "clients", "answers/s", "p50 ms", "p95 ms", "p99 ms", "max ms", "errors"
+    );
     for &clients in &options.clients {
         let measured = match options.workload {
             BenchWorkload::DoctorOptions => {
-                load::run(address, doctor_options::workload(&options.url, &token, &seed), clients, lasting).await
+                load::run(
+                    address,
+                    doctor_options::workload(&options.url, &token, &seed),
+                    clients,
+                    lasting,
+                )
+                .await
             }
             BenchWorkload::Booking => {
-                load::run(address, booking::workload(&options.url, &token, &seed, clients), clients, lasting).await
+                load::run(
+                    address,
+                    booking::workload(&options.url, &token, &seed, clients),
+                    clients,
+                    lasting,
+                )
+                .await
             }
         };
         print(options.workload, clients, &measured);
         failed |= measured.errors > 0;
     }
-    Ok(if failed { ExitCode::from(1) } else { ExitCode::SUCCESS })
+    Ok(if failed {
+        ExitCode::from(1)
+    } else {
+        ExitCode::SUCCESS
+    })
 }
 
 fn print(workload: BenchWorkload, clients: usize, measured: &Measured) {

@@ -19,7 +19,7 @@ const CONCURRENCY: usize = 12;
 const TOLD_WITHIN: Duration = Duration::from_secs(30);
 
 /// Who works in the demo.
-pub struct Staff {
+pub(crate) struct Staff {
     reception: Client,
     physician: Client,
     patients: Vec<String>,
@@ -27,7 +27,7 @@ pub struct Staff {
 
 /// What a day came to.
 #[derive(Debug, Default, Clone, Copy)]
-pub struct Played {
+pub(crate) struct Played {
     registered: u64,
     seen: u64,
     moved: u64,
@@ -75,18 +75,31 @@ impl Staff {
     ///
     /// # Errors
     /// When the API refuses.
-    pub async fn hire(admin: &Client) -> Result<Self, ClientError> {
+    pub(crate) async fn hire(admin: &Client) -> Result<Self, ClientError> {
         let reception = account(admin, "reception", "RECEPTIONIST").await?;
         let physician = account(admin, "physician", "DOCTOR").await?;
         let mut patients = Vec::new();
         let mut cursor = String::new();
         loop {
-            let page: Value = reception.get(&format!("/api/v1/patients?limit=200{cursor}")).await?.success()?;
-            let active = page["items"].as_array().into_iter().flatten().filter(|patient| patient["status"] == "ACTIVE");
+            let page: Value = reception
+                .get(&format!("/api/v1/patients?limit=200{cursor}"))
+                .await?
+                .success()?;
+            let active = page["items"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .filter(|patient| patient["status"] == "ACTIVE");
             patients.extend(active.filter_map(|patient| patient["id"].as_str().map(str::to_owned)));
             match page["nextCursor"].as_str() {
                 Some(next) => cursor = format!("&cursor={next}"),
-                None => return Ok(Self { reception, physician, patients }),
+                None => {
+                    return Ok(Self {
+                        reception,
+                        physician,
+                        patients,
+                    });
+                }
             }
         }
     }
@@ -106,13 +119,23 @@ async fn account(admin: &Client, name: &str, role: &str) -> Result<Client, Clien
 ///
 /// # Errors
 /// The first refusal that no journey expects.
-pub async fn play(staff: &Staff, journeys: u32, latencies: &Latencies) -> Result<Played, ClientError> {
+pub(crate) async fn play(
+    staff: &Staff,
+    journeys: u32,
+    latencies: &Latencies,
+) -> Result<Played, ClientError> {
     let progress = Progress::bar("journeys", u64::from(journeys), false);
     let next_slot = AtomicU64::new(0);
     let slots = free_slots(staff, latencies, journeys).await?;
     let played = stream::iter(0..journeys)
         .map(|number| {
-            let player = Player { staff, latencies, slots: &slots, next_slot: &next_slot, number };
+            let player = Player {
+                staff,
+                latencies,
+                slots: &slots,
+                next_slot: &next_slot,
+                number,
+            };
             let progress = &progress;
             async move {
                 let played = player.play().await;
@@ -131,10 +154,23 @@ pub async fn play(staff: &Staff, journeys: u32, latencies: &Latencies) -> Result
 }
 
 /// Free slots of the coming hours, enough for every journey and its second choices.
-async fn free_slots(staff: &Staff, latencies: &Latencies, journeys: u32) -> Result<Vec<Value>, ClientError> {
+async fn free_slots(
+    staff: &Staff,
+    latencies: &Latencies,
+    journeys: u32,
+) -> Result<Vec<Value>, ClientError> {
     let from = Timestamp::now() + SignedDuration::from_mins(15);
     let to = from + SignedDuration::from_hours(6);
-    let specialties = ["General Practice", "Internal Medicine", "Orthopedics", "Emergency Medicine", "Psychiatry", "Pediatrics", "Dermatology", "Cardiology"];
+    let specialties = [
+        "General Practice",
+        "Internal Medicine",
+        "Orthopedics",
+        "Emergency Medicine",
+        "Psychiatry",
+        "Pediatrics",
+        "Dermatology",
+        "Cardiology",
+    ];
     let mut slots = Vec::new();
     for specialty in specialties {
         let mut cursor = String::new();
@@ -148,7 +184,9 @@ async fn free_slots(staff: &Staff, latencies: &Latencies, journeys: u32) -> Resu
             latencies.record("find slots", began.elapsed());
             slots.extend(page["items"].as_array().into_iter().flatten().cloned());
             match page["nextCursor"].as_str() {
-                Some(next) if slots.len() < journeys as usize * 4 => cursor = format!("&cursor={next}"),
+                Some(next) if slots.len() < journeys as usize * 4 => {
+                    cursor = format!("&cursor={next}")
+                }
                 _ => break,
             }
         }
@@ -181,22 +219,30 @@ impl Player<'_> {
                 }
             }
             Journey::Contested => {
-                let other = &self.staff.patients[(self.number as usize + 7) % self.staff.patients.len().max(1)];
+                let other = &self.staff.patients
+                    [(self.number as usize + 7) % self.staff.patients.len().max(1)];
                 let slot = self.slot();
-                let (one, two) = tokio::join!(self.book(&patient, slot, None), self.book(other, slot, None));
+                let (one, two) = tokio::join!(
+                    self.book(&patient, slot, None),
+                    self.book(other, slot, None)
+                );
                 let booked = u64::from(one?.is_some()) + u64::from(two?.is_some());
                 played.contested += 1;
                 played.lost_race += 2 - booked;
             }
             Journey::Seen | Journey::Newcomer | Journey::Moved | Journey::Cancelled => {
-                let Some(appointment) = self.booked(&patient, &mut played).await? else { return Ok(played) };
+                let Some(appointment) = self.booked(&patient, &mut played).await? else {
+                    return Ok(played);
+                };
                 self.told(&patient, &appointment).await?;
                 played.told += 1;
                 match journey {
                     Journey::Moved => {
                         let slot = self.slot();
                         let body = json!({ "start": slot["start"], "end": slot["end"], "practitionerId": slot["practitionerId"] });
-                        let reply = self.step(&self.staff.reception, &appointment, "reschedule", &body).await?;
+                        let reply = self
+                            .step(&self.staff.reception, &appointment, "reschedule", &body)
+                            .await?;
                         if reply.status.as_u16() == 409 {
                             played.lost_race += 1;
                         } else {
@@ -205,14 +251,24 @@ impl Player<'_> {
                         }
                     }
                     Journey::Cancelled => {
-                        self.step(&self.staff.reception, &appointment, "cancel", &json!({})).await?.check()?;
+                        self.step(&self.staff.reception, &appointment, "cancel", &json!({}))
+                            .await?
+                            .check()?;
                         played.cancelled += 1;
                     }
                     _ => {
-                        self.step(&self.staff.reception, &appointment, "confirm", &json!({})).await?.check()?;
-                        self.step(&self.staff.reception, &appointment, "check-in", &json!({})).await?.check()?;
-                        self.step(&self.staff.physician, &appointment, "start", &json!({})).await?.check()?;
-                        self.step(&self.staff.physician, &appointment, "complete", &json!({})).await?.check()?;
+                        self.step(&self.staff.reception, &appointment, "confirm", &json!({}))
+                            .await?
+                            .check()?;
+                        self.step(&self.staff.reception, &appointment, "check-in", &json!({}))
+                            .await?
+                            .check()?;
+                        self.step(&self.staff.physician, &appointment, "start", &json!({}))
+                            .await?
+                            .check()?;
+                        self.step(&self.staff.physician, &appointment, "complete", &json!({}))
+                            .await?
+                            .check()?;
                         played.seen += 1;
                     }
                 }
@@ -231,7 +287,12 @@ impl Player<'_> {
 
     async fn register(&self) -> Result<String, ClientError> {
         let unique = Uuid::new_v4().simple().to_string();
-        let letters = |digits: &str| digits.chars().map(|c| char::from(b'a' + c.to_digit(16).map_or(0, |d| d as u8))).collect::<String>();
+        let letters = |digits: &str| {
+            digits
+                .chars()
+                .map(|c| char::from(b'a' + c.to_digit(16).map_or(0, |d| d as u8)))
+                .collect::<String>()
+        };
         let body = json!({
             "givenName": "Newcomer",
             "familyName": format!("Demo{}", letters(&unique[..10])),
@@ -246,7 +307,11 @@ impl Player<'_> {
     }
 
     /// Holds and books, with another slot when somebody was quicker.
-    async fn booked(&self, patient: &str, played: &mut Played) -> Result<Option<String>, ClientError> {
+    async fn booked(
+        &self,
+        patient: &str,
+        played: &mut Played,
+    ) -> Result<Option<String>, ClientError> {
         for _ in 0..5 {
             let slot = self.slot();
             self.options(slot).await?;
@@ -261,8 +326,13 @@ impl Player<'_> {
     }
 
     async fn options(&self, slot: &Value) -> Result<(), ClientError> {
-        let (start, end) = (slot["start"].as_str().unwrap_or_default(), slot["end"].as_str().unwrap_or_default());
-        let path = format!("/api/v1/appointments/doctor-options?start={start}&end={end}&serviceType=CONSULTATION");
+        let (start, end) = (
+            slot["start"].as_str().unwrap_or_default(),
+            slot["end"].as_str().unwrap_or_default(),
+        );
+        let path = format!(
+            "/api/v1/appointments/doctor-options?start={start}&end={end}&serviceType=CONSULTATION"
+        );
         let began = Instant::now();
         let reply = self.staff.reception.get(&path).await?;
         self.latencies.record("doctor options", began.elapsed());
@@ -275,12 +345,21 @@ impl Player<'_> {
             "serviceType": "CONSULTATION", "patientId": patient,
         });
         let began = Instant::now();
-        let reply = self.staff.reception.post("/api/v1/slots/hold", &body).await?;
+        let reply = self
+            .staff
+            .reception
+            .post("/api/v1/slots/hold", &body)
+            .await?;
         self.latencies.record("hold", began.elapsed());
         taken_or(&reply).map(|held| held.map(|held| held["holdId"].clone()))
     }
 
-    async fn book(&self, patient: &str, slot: &Value, hold: Option<&Value>) -> Result<Option<String>, ClientError> {
+    async fn book(
+        &self,
+        patient: &str,
+        slot: &Value,
+        hold: Option<&Value>,
+    ) -> Result<Option<String>, ClientError> {
         let mut body = json!({
             "patientId": patient, "practitionerId": slot["practitionerId"], "start": slot["start"], "end": slot["end"],
             "serviceType": "CONSULTATION", "paymentMode": "SELF_PAY",
@@ -289,14 +368,26 @@ impl Player<'_> {
             body["holdId"] = hold.clone();
         }
         let began = Instant::now();
-        let reply = self.staff.reception.post("/api/v1/appointments", &body).await?;
+        let reply = self
+            .staff
+            .reception
+            .post("/api/v1/appointments", &body)
+            .await?;
         self.latencies.record("book", began.elapsed());
         taken_or(&reply).map(|view| view.map(|view| id(&view)))
     }
 
-    async fn step(&self, who: &Client, appointment: &str, step: &'static str, body: &Value) -> Result<Reply, ClientError> {
+    async fn step(
+        &self,
+        who: &Client,
+        appointment: &str,
+        step: &'static str,
+        body: &Value,
+    ) -> Result<Reply, ClientError> {
         let began = Instant::now();
-        let reply = who.post(&format!("/api/v1/appointments/{appointment}/{step}"), body).await?;
+        let reply = who
+            .post(&format!("/api/v1/appointments/{appointment}/{step}"), body)
+            .await?;
         self.latencies.record(step, began.elapsed());
         Ok(reply)
     }
@@ -307,9 +398,15 @@ impl Player<'_> {
         let path = format!("/api/v1/notifications?recipientId={patient}&limit=200");
         loop {
             let page: Value = self.staff.reception.get(&path).await?.success()?;
-            let sent = page["items"].as_array().into_iter().flatten().any(|message| {
-                message["status"] == "SENT" && message["template"] == "appointment-confirmation" && message.to_string().contains(appointment)
-            });
+            let sent = page["items"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .any(|message| {
+                    message["status"] == "SENT"
+                        && message["template"] == "appointment-confirmation"
+                        && message.to_string().contains(appointment)
+                });
             if sent {
                 self.latencies.record("told after booking", began.elapsed());
                 return Ok(());
@@ -318,11 +415,16 @@ impl Player<'_> {
                 let problem = galen_client::Problem {
                     status: 0,
                     code: "NOT_TOLD".to_owned(),
-                    title: format!("appointment {appointment} was booked and its patient not told within {TOLD_WITHIN:?}"),
+                    title: format!(
+                        "appointment {appointment} was booked and its patient not told within {TOLD_WITHIN:?}"
+                    ),
                     detail: Some(page.to_string()),
                     trace_id: None,
                 };
-                return Err(ClientError::Refused { status: http::StatusCode::OK, problem: Some(Box::new(problem)) });
+                return Err(ClientError::Refused {
+                    status: http::StatusCode::OK,
+                    problem: Some(Box::new(problem)),
+                });
             }
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
@@ -331,7 +433,12 @@ impl Player<'_> {
 
 /// The answer, or `None` when somebody was quicker.
 fn taken_or(reply: &Reply) -> Result<Option<Value>, ClientError> {
-    if reply.status.as_u16() == 409 && matches!(reply.code().as_str(), "SLOT_TAKEN" | "PATIENT_BUSY" | "PRACTITIONER_UNAVAILABLE") {
+    if reply.status.as_u16() == 409
+        && matches!(
+            reply.code().as_str(),
+            "SLOT_TAKEN" | "PATIENT_BUSY" | "PRACTITIONER_UNAVAILABLE"
+        )
+    {
         return Ok(None);
     }
     reply.success().map(Some)
@@ -343,7 +450,7 @@ fn id(view: &Value) -> String {
 
 impl Played {
     /// Adds another day.
-    pub fn add(&mut self, other: Self) {
+    pub(crate) fn add(&mut self, other: Self) {
         self.registered += other.registered;
         self.seen += other.seen;
         self.moved += other.moved;

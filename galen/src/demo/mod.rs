@@ -17,7 +17,7 @@ use crate::{import, verify};
 ///
 /// # Errors
 /// When any of it fails.
-pub async fn run(options: Demo) -> Result<ExitCode, Box<dyn std::error::Error>> {
+pub(crate) async fn run(options: Demo) -> Result<ExitCode, Box<dyn std::error::Error>> {
     if options.stop {
         return process::stop(&options.data_dir);
     }
@@ -36,7 +36,10 @@ pub async fn run(options: Demo) -> Result<ExitCode, Box<dyn std::error::Error>> 
     let staff = day::Staff::hire(&admin).await?;
     let mut played = day::Played::default();
     for day in 1..=options.days {
-        println!("playing day {day} of {}: {} journeys", options.days, options.journeys);
+        println!(
+            "playing day {day} of {}: {} journeys",
+            options.days, options.journeys
+        );
         played.add(day::play(&staff, options.journeys, &latencies).await?);
     }
     println!("\nwhat happened in {:.0}", Timestamp::now() - began);
@@ -45,20 +48,41 @@ pub async fn run(options: Demo) -> Result<ExitCode, Box<dyn std::error::Error>> 
     print!("{latencies}");
 
     println!("\ngalen verify");
-    let database = Database { data_dir: options.data_dir.clone(), database_url: None, postgres_bin: None };
-    let verdict = verify::run(Verify { database, json: false }).await?;
+    let database = Database {
+        data_dir: options.data_dir.clone(),
+        database_url: None,
+        postgres_bin: None,
+    };
+    let verdict = verify::run(Verify {
+        database,
+        json: false,
+    })
+    .await?;
     println!("\nthe hospital is running");
     println!("  address        {base}   (OpenAPI: {base}/openapi.json)");
-    println!("  health         http://{}/health/ready", options.ops_listen);
+    println!(
+        "  health         http://{}/health/ready",
+        options.ops_listen
+    );
     println!("  administrator  admin");
     println!("  password       {password}");
-    println!("  mails          {}", options.data_dir.join("notifications/mail").display());
-    println!("  stop it with   galen demo --stop --data-dir {}", options.data_dir.display());
+    println!(
+        "  mails          {}",
+        options.data_dir.join("notifications/mail").display()
+    );
+    println!(
+        "  stop it with   galen demo --stop --data-dir {}",
+        options.data_dir.display()
+    );
     Ok(verdict)
 }
 
 fn list(files: &[std::path::PathBuf]) -> String {
-    files.iter().map(|file| file.display().to_string()).collect::<Vec<_>>().join(", ")
+    files
+        .iter()
+        .map(|file| file.display().to_string())
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 /// Gives every practitioner without a pattern a week: days in the clinic, nights too,
@@ -69,11 +93,22 @@ async fn roster(admin: &Client) -> Result<(), Box<dyn std::error::Error>> {
     let mut planned = 0;
     let mut cursor = String::new();
     loop {
-        let page: Value = admin.get(&format!("/api/v1/practitioners?active=true&limit=200{cursor}")).await?.success()?;
+        let page: Value = admin
+            .get(&format!(
+                "/api/v1/practitioners?active=true&limit=200{cursor}"
+            ))
+            .await?
+            .success()?;
         for practitioner in page["items"].as_array().into_iter().flatten() {
-            let path = format!("/api/v1/practitioners/{}/shift-patterns", practitioner["id"].as_str().unwrap_or_default());
+            let path = format!(
+                "/api/v1/practitioners/{}/shift-patterns",
+                practitioner["id"].as_str().unwrap_or_default()
+            );
             let known: Value = admin.get(&path).await?.success()?;
-            if known["items"].as_array().is_some_and(|patterns| !patterns.is_empty()) {
+            if known["items"]
+                .as_array()
+                .is_some_and(|patterns| !patterns.is_empty())
+            {
                 continue;
             }
             for (start, end, kind) in [("08:00", "20:00", "CLINIC"), ("20:00", "08:00", "NIGHT")] {

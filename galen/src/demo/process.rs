@@ -21,9 +21,17 @@ fn log_file(data_dir: &Path) -> PathBuf {
 
 /// The process a former demo left, if it still runs this binary.
 fn left_running(data_dir: &Path) -> Option<u32> {
-    let pid: u32 = fs::read_to_string(pid_file(data_dir)).ok()?.trim().parse().ok()?;
+    let pid: u32 = fs::read_to_string(pid_file(data_dir))
+        .ok()?
+        .trim()
+        .parse()
+        .ok()?;
     let command = fs::read_to_string(format!("/proc/{pid}/cmdline")).ok()?;
-    command.split('\0').next()?.ends_with("galen").then_some(pid)
+    command
+        .split('\0')
+        .next()?
+        .ends_with("galen")
+        .then_some(pid)
 }
 
 /// Starts `galen up` so that it survives this process, or finds the one that runs.
@@ -31,7 +39,7 @@ fn left_running(data_dir: &Path) -> Option<u32> {
 ///
 /// # Errors
 /// When it does not become ready.
-pub async fn start(options: &Demo) -> Result<String, Box<dyn std::error::Error>> {
+pub(crate) async fn start(options: &Demo) -> Result<String, Box<dyn std::error::Error>> {
     fs::create_dir_all(&options.data_dir)?;
     let ready = options.data_dir.join("demo.ready");
     if left_running(&options.data_dir).is_some()
@@ -45,12 +53,22 @@ pub async fn start(options: &Demo) -> Result<String, Box<dyn std::error::Error>>
         .arg("up")
         .arg("--data-dir")
         .arg(&options.data_dir)
-        .args(["--listen", &options.listen.to_string(), "--ops-listen", &options.ops_listen.to_string()])
+        .args([
+            "--listen",
+            &options.listen.to_string(),
+            "--ops-listen",
+            &options.ops_listen.to_string(),
+        ])
         // The demo is one address that works for a whole hospital.
         .args(["--limits", "off"])
         .stdin(Stdio::null())
         .stdout(File::create(&ready)?)
-        .stderr(File::options().create(true).append(true).open(log_file(&options.data_dir))?)
+        .stderr(
+            File::options()
+                .create(true)
+                .append(true)
+                .open(log_file(&options.data_dir))?,
+        )
         .process_group(0)
         .spawn()?;
     fs::write(pid_file(&options.data_dir), child.id().to_string())?;
@@ -62,10 +80,19 @@ pub async fn start(options: &Demo) -> Result<String, Box<dyn std::error::Error>>
         if let Some(status) = child.try_wait()? {
             let log = fs::read_to_string(log_file(&options.data_dir)).unwrap_or_default();
             let tail: Vec<&str> = log.lines().rev().take(5).collect();
-            return Err(format!("the hospital did not start ({status}): {}", tail.into_iter().rev().collect::<Vec<_>>().join(" / ")).into());
+            return Err(format!(
+                "the hospital did not start ({status}): {}",
+                tail.into_iter().rev().collect::<Vec<_>>().join(" / ")
+            )
+            .into());
         }
         if Instant::now() > deadline {
-            return Err(format!("the hospital is not ready after {} s; see {}", PATIENCE.as_secs(), log_file(&options.data_dir).display()).into());
+            return Err(format!(
+                "the hospital is not ready after {} s; see {}",
+                PATIENCE.as_secs(),
+                log_file(&options.data_dir).display()
+            )
+            .into());
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
@@ -74,14 +101,15 @@ pub async fn start(options: &Demo) -> Result<String, Box<dyn std::error::Error>>
 fn address(ready: &Path) -> Option<String> {
     let text = fs::read_to_string(ready).ok()?;
     let (line, _) = text.split_once('\n')?;
-    line.strip_prefix("ready on ").map(|base| base.trim().to_owned())
+    line.strip_prefix("ready on ")
+        .map(|base| base.trim().to_owned())
 }
 
 /// The administrator's password: given, or made at the first start.
 ///
 /// # Errors
 /// When there is none to be found.
-pub fn admin_password(data_dir: &Path) -> Result<String, Box<dyn std::error::Error>> {
+pub(crate) fn admin_password(data_dir: &Path) -> Result<String, Box<dyn std::error::Error>> {
     if let Ok(given) = std::env::var("GALEN_ADMIN_PASSWORD") {
         return Ok(given);
     }
@@ -94,12 +122,14 @@ pub fn admin_password(data_dir: &Path) -> Result<String, Box<dyn std::error::Err
 ///
 /// # Errors
 /// When it does not stop.
-pub fn stop(data_dir: &Path) -> Result<ExitCode, Box<dyn std::error::Error>> {
+pub(crate) fn stop(data_dir: &Path) -> Result<ExitCode, Box<dyn std::error::Error>> {
     let Some(pid) = left_running(data_dir) else {
         println!("no demo hospital runs in {}", data_dir.display());
         return Ok(ExitCode::SUCCESS);
     };
-    Command::new("kill").args(["-TERM", &pid.to_string()]).status()?;
+    Command::new("kill")
+        .args(["-TERM", &pid.to_string()])
+        .status()?;
     let deadline = Instant::now() + Duration::from_secs(30);
     while left_running(data_dir).is_some() {
         if Instant::now() > deadline {

@@ -4,29 +4,29 @@ use serde_json::{Value, json};
 
 /// What one bundle asks to be registered, as bodies of Galen's REST API.
 #[derive(Debug, Default, Clone, PartialEq)]
-pub struct Contents {
+pub(crate) struct Contents {
     /// Providers and insurers.
-    pub organizations: Vec<Registration>,
+    pub(crate) organizations: Vec<Registration>,
     /// Doctors and other professionals.
-    pub practitioners: Vec<Registration>,
+    pub(crate) practitioners: Vec<Registration>,
     /// People, with their coverages.
-    pub patients: Vec<Registration>,
+    pub(crate) patients: Vec<Registration>,
 }
 
 /// One thing to register, and the source's identifier that makes it findable again.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Registration {
+pub(crate) struct Registration {
     /// System of the source identifier.
-    pub system: String,
+    pub(crate) system: String,
     /// Value of the source identifier.
-    pub value: String,
+    pub(crate) value: String,
     /// Request body.
-    pub body: Value,
+    pub(crate) body: Value,
 }
 
 /// Why a line is not an importable bundle.
 #[derive(Debug, thiserror::Error)]
-pub enum BundleError {
+pub(crate) enum BundleError {
     /// Not JSON.
     #[error("is not JSON")]
     NotJson(#[from] serde_json::Error),
@@ -49,7 +49,7 @@ pub enum BundleError {
 ///
 /// # Errors
 /// [`BundleError`] for the first thing that cannot be registered.
-pub fn read(text: &[u8]) -> Result<Contents, BundleError> {
+pub(crate) fn read(text: &[u8]) -> Result<Contents, BundleError> {
     let bundle: Value = serde_json::from_slice(text)?;
     let entries = bundle
         .get("entry")
@@ -57,7 +57,10 @@ pub fn read(text: &[u8]) -> Result<Contents, BundleError> {
         .filter(|_| bundle["resourceType"] == "Bundle")
         .ok_or(BundleError::NotBundle)?;
     let resources = |kind: &'static str| {
-        entries.iter().map(|entry| &entry["resource"]).filter(move |resource| resource["resourceType"] == kind)
+        entries
+            .iter()
+            .map(|entry| &entry["resource"])
+            .filter(move |resource| resource["resourceType"] == kind)
     };
     let mut contents = Contents::default();
     for resource in resources("Organization") {
@@ -65,17 +68,21 @@ pub fn read(text: &[u8]) -> Result<Contents, BundleError> {
     }
     for resource in resources("Practitioner") {
         let reference = format!("urn:uuid:{}", text_at(resource, "/id"));
-        let role = resources("PractitionerRole").find(|role| role["practitioner"]["reference"] == reference.as_str());
+        let role = resources("PractitionerRole")
+            .find(|role| role["practitioner"]["reference"] == reference.as_str());
         let department = role
             .and_then(|role| role["organization"]["reference"].as_str())
             .and_then(|wanted| entries.iter().find(|entry| entry["fullUrl"] == wanted))
             .map_or_else(String::new, |entry| text_at(&entry["resource"], "/name"));
-        contents.practitioners.push(practitioner(resource, role, &department)?);
+        contents
+            .practitioners
+            .push(practitioner(resource, role, &department)?);
     }
     for resource in resources("Patient") {
         let reference = format!("urn:uuid:{}", text_at(resource, "/id"));
-        let coverages: Vec<&Value> =
-            resources("Coverage").filter(|coverage| coverage["beneficiary"]["reference"] == reference.as_str()).collect();
+        let coverages: Vec<&Value> = resources("Coverage")
+            .filter(|coverage| coverage["beneficiary"]["reference"] == reference.as_str())
+            .collect();
         contents.patients.push(patient(resource, &coverages)?);
     }
     Ok(contents)
@@ -95,12 +102,22 @@ fn organization(resource: &Value) -> Result<Registration, BundleError> {
         "address": address(resource),
         "identifiers": [{ "system": system, "value": value }],
     }));
-    Ok(Registration { system, value, body })
+    Ok(Registration {
+        system,
+        value,
+        body,
+    })
 }
 
-fn practitioner(resource: &Value, role: Option<&Value>, department: &str) -> Result<Registration, BundleError> {
+fn practitioner(
+    resource: &Value,
+    role: Option<&Value>,
+    department: &str,
+) -> Result<Registration, BundleError> {
     let (system, value) = first_identifier(resource, "Practitioner")?;
-    let specialty = role.map(|role| text_at(role, "/specialty/0/text")).filter(|text| !text.is_empty());
+    let specialty = role
+        .map(|role| text_at(role, "/specialty/0/text"))
+        .filter(|text| !text.is_empty());
     let body = json!({
         "givenName": required(resource, "/name/0/given/0", "Practitioner", "given name")?,
         "familyName": required(resource, "/name/0/family", "Practitioner", "family name")?,
@@ -109,12 +126,18 @@ fn practitioner(resource: &Value, role: Option<&Value>, department: &str) -> Res
         "licenseNumber": value,
         "identifiers": [{ "system": system, "value": value }],
     });
-    Ok(Registration { system, value, body })
+    Ok(Registration {
+        system,
+        value,
+        body,
+    })
 }
 
 fn patient(resource: &Value, coverages: &[&Value]) -> Result<Registration, BundleError> {
     let (system, value) = first_identifier(resource, "Patient")?;
-    let national_id = identifiers(resource).find(|(s, _)| s.ends_with("/us-ssn")).map(|(_, v)| v);
+    let national_id = identifiers(resource)
+        .find(|(s, _)| s.ends_with("/us-ssn"))
+        .map(|(_, v)| v);
     let mut kept: Vec<Value> = Vec::new();
     for (s, v) in identifiers(resource).filter(|(s, _)| !s.ends_with("/us-ssn")) {
         kept.push(json!({ "system": s, "value": v }));
@@ -146,15 +169,27 @@ fn patient(resource: &Value, coverages: &[&Value]) -> Result<Registration, Bundl
         "identifiers": kept,
         "coverages": coverages_of(coverages),
     }));
-    Ok(Registration { system, value, body })
+    Ok(Registration {
+        system,
+        value,
+        body,
+    })
 }
 
 /// Coverages by start, each with the best priority that is free in its time.
 fn coverages_of(coverages: &[&Value]) -> Vec<Value> {
-    let day = |coverage: &Value, path: &str| optional(coverage, path).map(|text| text.chars().take(10).collect::<String>());
+    let day = |coverage: &Value, path: &str| {
+        optional(coverage, path).map(|text| text.chars().take(10).collect::<String>())
+    };
     let mut sorted: Vec<(String, Option<String>, &Value)> = coverages
         .iter()
-        .filter_map(|coverage| Some((day(coverage, "/period/start")?, day(coverage, "/period/end"), *coverage)))
+        .filter_map(|coverage| {
+            Some((
+                day(coverage, "/period/start")?,
+                day(coverage, "/period/end"),
+                *coverage,
+            ))
+        })
         .filter(|(start, end, _)| end.as_ref().is_none_or(|end| start < end))
         .collect();
     sorted.sort_by(|a, b| (&a.0, &a.1).cmp(&(&b.0, &b.1)));
@@ -197,23 +232,43 @@ fn identifiers(resource: &Value) -> impl Iterator<Item = (String, String)> + '_ 
         .as_array()
         .into_iter()
         .flatten()
-        .filter_map(|identifier| Some((identifier["system"].as_str()?.to_owned(), identifier["value"].as_str()?.to_owned())))
+        .filter_map(|identifier| {
+            Some((
+                identifier["system"].as_str()?.to_owned(),
+                identifier["value"].as_str()?.to_owned(),
+            ))
+        })
 }
 
 fn first_identifier(resource: &Value, kind: &'static str) -> Result<(String, String), BundleError> {
-    identifiers(resource).next().ok_or_else(|| incomplete(resource, kind, "identifier"))
+    identifiers(resource)
+        .next()
+        .ok_or_else(|| incomplete(resource, kind, "identifier"))
 }
 
-fn required(resource: &Value, path: &str, kind: &'static str, field: &'static str) -> Result<String, BundleError> {
+fn required(
+    resource: &Value,
+    path: &str,
+    kind: &'static str,
+    field: &'static str,
+) -> Result<String, BundleError> {
     optional(resource, path).ok_or_else(|| incomplete(resource, kind, field))
 }
 
 fn incomplete(resource: &Value, kind: &'static str, field: &'static str) -> BundleError {
-    BundleError::Incomplete { resource: kind, id: text_at(resource, "/id"), field }
+    BundleError::Incomplete {
+        resource: kind,
+        id: text_at(resource, "/id"),
+        field,
+    }
 }
 
 fn optional(resource: &Value, path: &str) -> Option<String> {
-    resource.pointer(path).and_then(Value::as_str).filter(|text| !text.is_empty()).map(str::to_owned)
+    resource
+        .pointer(path)
+        .and_then(Value::as_str)
+        .filter(|text| !text.is_empty())
+        .map(str::to_owned)
 }
 
 fn text_at(resource: &Value, path: &str) -> String {
@@ -238,12 +293,22 @@ mod tests {
 
     #[test]
     fn coverages_that_overlap_get_different_priorities() {
-        let all = [coverage("2000-01-01", None), coverage("1990-01-01", Some("2001-01-01")), coverage("2001-01-01", Some("2002-01-01"))];
+        let all = [
+            coverage("2000-01-01", None),
+            coverage("1990-01-01", Some("2001-01-01")),
+            coverage("2001-01-01", Some("2002-01-01")),
+        ];
         let priorities: Vec<(String, u64)> = coverages_of(&all.iter().collect::<Vec<_>>())
             .iter()
-            .map(|c| (text_at(c, "/validFrom"), c["priority"].as_u64().unwrap_or(0)))
+            .map(|c| {
+                (
+                    text_at(c, "/validFrom"),
+                    c["priority"].as_u64().unwrap_or(0),
+                )
+            })
             .collect();
-        let expected = [("1990-01-01", 1), ("2000-01-01", 2), ("2001-01-01", 1)].map(|(d, p)| (d.to_owned(), p));
+        let expected = [("1990-01-01", 1), ("2000-01-01", 2), ("2001-01-01", 1)]
+            .map(|(d, p)| (d.to_owned(), p));
         assert_eq!(priorities, expected);
     }
 
@@ -263,8 +328,17 @@ mod tests {
     #[test]
     fn what_is_not_a_bundle_is_refused() {
         assert!(matches!(read(b"{"), Err(BundleError::NotJson(_))));
-        assert!(matches!(read(b"{\"entry\":[]}"), Err(BundleError::NotBundle)));
+        assert!(matches!(
+            read(b"{\"entry\":[]}"),
+            Err(BundleError::NotBundle)
+        ));
         let nameless = json!({ "resourceType": "Bundle", "entry": [{ "resource": { "resourceType": "Patient", "id": "x", "identifier": [{ "system": "s", "value": "1" }] } }] });
-        assert!(matches!(read(nameless.to_string().as_bytes()), Err(BundleError::Incomplete { field: "given name", .. })));
+        assert!(matches!(
+            read(nameless.to_string().as_bytes()),
+            Err(BundleError::Incomplete {
+                field: "given name",
+                ..
+            })
+        ));
     }
 }

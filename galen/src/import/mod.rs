@@ -2,8 +2,8 @@
 //! through the public API. Repeating it, or resuming after an interruption, finds
 //! by source identifier what is already there.
 
-pub mod bundle;
-pub mod source;
+pub(crate) mod bundle;
+pub(crate) mod source;
 
 use std::collections::HashSet;
 use std::path::PathBuf;
@@ -17,29 +17,29 @@ use crate::progress::Progress;
 
 /// What an import did.
 #[derive(Debug, Default, Clone, Copy)]
-pub struct Tally {
+pub(crate) struct Tally {
     /// Registered now.
-    pub created: u64,
+    pub(crate) created: u64,
     /// Were there already.
-    pub present: u64,
+    pub(crate) present: u64,
 }
 
 /// What an import did, by kind.
 #[derive(Debug, Default)]
-pub struct Report {
+pub(crate) struct Report {
     /// Providers and insurers.
-    pub organizations: Tally,
+    pub(crate) organizations: Tally,
     /// Practitioners.
-    pub practitioners: Tally,
+    pub(crate) practitioners: Tally,
     /// Patients.
-    pub patients: Tally,
+    pub(crate) patients: Tally,
     /// Coverages of the created patients.
-    pub coverages: u64,
+    pub(crate) coverages: u64,
 }
 
 /// Why an import stopped. Everything before it stays; a repetition goes on.
 #[derive(Debug, thiserror::Error)]
-pub enum ImportError {
+pub(crate) enum ImportError {
     /// A file cannot be read.
     #[error("{path}")]
     File {
@@ -79,23 +79,48 @@ const CONCURRENCY: usize = 8;
 ///
 /// # Errors
 /// [`ImportError`].
-pub async fn run(client: &Client, files: &[PathBuf], latencies: &Latencies, quiet: bool) -> Result<Report, ImportError> {
+pub(crate) async fn run(
+    client: &Client,
+    files: &[PathBuf],
+    latencies: &Latencies,
+    quiet: bool,
+) -> Result<Report, ImportError> {
     let mut report = Report::default();
     let mut seen = HashSet::new();
     for path in files {
-        let file = |source| ImportError::File { path: path.clone(), source };
+        let file = |source| ImportError::File {
+            path: path.clone(),
+            source,
+        };
         let progress = Progress::bar("importing", source::count(path).map_err(file)?, quiet);
         for (index, bundle) in source::open(path).map_err(file)?.enumerate() {
-            let contents = bundle::read(&bundle.map_err(file)?)
-                .map_err(|source| ImportError::Bundle { path: path.clone(), number: index + 1, source })?;
+            let contents =
+                bundle::read(&bundle.map_err(file)?).map_err(|source| ImportError::Bundle {
+                    path: path.clone(),
+                    number: index + 1,
+                    source,
+                })?;
             // Bundles repeat the organisations and practitioners of their patients.
             let mut fresh = |all: Vec<Registration>| -> Vec<Registration> {
-                all.into_iter().filter(|r| seen.insert((r.system.clone(), r.value.clone()))).collect()
+                all.into_iter()
+                    .filter(|r| seen.insert((r.system.clone(), r.value.clone())))
+                    .collect()
             };
-            let (organizations, practitioners) = (fresh(contents.organizations), fresh(contents.practitioners));
-            add(&mut report.organizations, register(client, "/api/v1/organizations", organizations, latencies).await?);
-            add(&mut report.practitioners, register(client, "/api/v1/practitioners", practitioners, latencies).await?);
-            let covered: u64 = contents.patients.iter().map(|p| p.body["coverages"].as_array().map_or(0, Vec::len) as u64).sum();
+            let (organizations, practitioners) =
+                (fresh(contents.organizations), fresh(contents.practitioners));
+            add(
+                &mut report.organizations,
+                register(client, "/api/v1/organizations", organizations, latencies).await?,
+            );
+            add(
+                &mut report.practitioners,
+                register(client, "/api/v1/practitioners", practitioners, latencies).await?,
+            );
+            let covered: u64 = contents
+                .patients
+                .iter()
+                .map(|p| p.body["coverages"].as_array().map_or(0, Vec::len) as u64)
+                .sum();
             let path = "/api/v1/patients?acknowledgeDuplicates=true";
             let patients = register(client, path, contents.patients, latencies).await?;
             report.coverages += if patients.created > 0 { covered } else { 0 };
@@ -112,7 +137,12 @@ fn add(sum: &mut Tally, more: Tally) {
     sum.present += more.present;
 }
 
-async fn register(client: &Client, path: &'static str, all: Vec<Registration>, latencies: &Latencies) -> Result<Tally, ImportError> {
+async fn register(
+    client: &Client,
+    path: &'static str,
+    all: Vec<Registration>,
+    latencies: &Latencies,
+) -> Result<Tally, ImportError> {
     let created = stream::iter(all)
         .map(|registration| async move {
             let refused = |source| ImportError::Refused {
@@ -122,7 +152,10 @@ async fn register(client: &Client, path: &'static str, all: Vec<Registration>, l
                 source,
             };
             let began = std::time::Instant::now();
-            let reply = client.post(path, &registration.body).await.map_err(refused)?;
+            let reply = client
+                .post(path, &registration.body)
+                .await
+                .map_err(refused)?;
             latencies.record("import", began.elapsed());
             if reply.code() == "IDENTIFIER_EXISTS" {
                 return Ok(false);
@@ -134,15 +167,26 @@ async fn register(client: &Client, path: &'static str, all: Vec<Registration>, l
         .try_collect::<Vec<bool>>()
         .await?;
     let present = created.iter().filter(|created| !**created).count() as u64;
-    Ok(Tally { created: created.len() as u64 - present, present })
+    Ok(Tally {
+        created: created.len() as u64 - present,
+        present,
+    })
 }
 
 /// A line per kind.
 impl std::fmt::Display for Report {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let kinds = [("organisations", self.organizations), ("practitioners", self.practitioners), ("patients", self.patients)];
+        let kinds = [
+            ("organisations", self.organizations),
+            ("practitioners", self.practitioners),
+            ("patients", self.patients),
+        ];
         for (kind, tally) in kinds {
-            writeln!(f, "  {kind:<14} {:>6} registered, {:>6} known already", tally.created, tally.present)?;
+            writeln!(
+                f,
+                "  {kind:<14} {:>6} registered, {:>6} known already",
+                tally.created, tally.present
+            )?;
         }
         writeln!(f, "  {:<14} {:>6} registered", "coverages", self.coverages)
     }

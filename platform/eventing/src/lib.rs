@@ -9,6 +9,7 @@
 pub mod backbone;
 mod backoff;
 mod cause;
+pub mod checks;
 mod consumer;
 mod cursor;
 mod group;
@@ -29,6 +30,7 @@ pub mod subscription;
 pub mod timer;
 
 pub use backbone::{Backbone, Running};
+pub use checks::CHECKS;
 pub use operations::Operations;
 pub use process::{Decision, Instance, Process, Processes, Status, TimerChange, Trigger};
 pub use projection::Projection;

@@ -5,6 +5,6 @@ create table merge_effect (
     account_id uuid not null references account,
     survivor_id uuid not null,
     retired_id uuid not null,
-    effect text not null constraint merge_effect_known check (effect in ('REPOINTED', 'LOCKED')),
+    effect text not null constraint merge_effect_known check (effect in ('REPOINTED', 'LOCKED', 'UNLINKED')),
     constraint merge_effect_of_two check (survivor_id <> retired_id)
 );

@@ -25,6 +25,7 @@ mod jobs;
 mod link;
 mod merge;
 mod password;
+mod problems;
 mod reactions;
 mod rpc;
 mod secret;
@@ -35,7 +36,9 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use galen_eventing::subscription;
-use galen_service::{Check, Config, ConfigError, Job, Platform, Service, Setting, StartError};
+use galen_service::{
+    Check, Config, ConfigError, Job, Platform, ProblemPage, Service, Setting, StartError,
+};
 use galen_storage::{Db, SchemaSpec, migrations};
 use jiff::SignedDuration;
 use tonic::service::Routes;
@@ -72,6 +75,10 @@ impl Service for Identity {
         ],
         subscribes: &["patients"],
     };
+
+    fn problems() -> &'static [ProblemPage] {
+        problems::PAGES
+    }
 
     fn settings() -> &'static [Setting] {
         SETTINGS

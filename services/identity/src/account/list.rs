@@ -16,7 +16,7 @@ use super::view::{UserView, role_schema};
 use crate::Identity;
 
 /// Which accounts.
-#[derive(Debug, Deserialize, IntoParams)]
+#[derive(Deserialize, IntoParams)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct ListUsers {

@@ -9,7 +9,8 @@ use std::sync::Arc;
 use axum::extract::State;
 use galen_access::Role;
 use galen_kernel::{Problem, Violations};
-use galen_service::{Answer, Body, Cx, Needs, Outcome, Requires};
+use galen_service::{Body, Cx, Needs, Outcome, Requires};
+use http::StatusCode;
 use secrecy::SecretString;
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -72,7 +73,7 @@ pub(crate) async fn register(
         .await?
         .ok_or_else(Problem::unauthenticated)?;
     tx.commit().await?;
-    Ok(Answer::created(&tokens))
+    Ok(tokens.answer(StatusCode::CREATED))
 }
 
 fn parse(request: &Register) -> Result<(Username, Option<Email>, NewPassword), Problem> {

@@ -231,7 +231,7 @@ pub(crate) async fn set_password(
 }
 
 /// Which accounts a list shows.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Filter {
     /// Beginning of the login name.
     pub(crate) username: Option<String>,

@@ -60,6 +60,7 @@ impl From<&Account> for UserView {
 pub(crate) fn role_schema() -> Object {
     ObjectBuilder::new()
         .schema_type(Type::String)
+        .description(Some("A role."))
         .enum_values(Some(Role::ALL.iter().map(|role| role.name())))
         .build()
 }
@@ -67,6 +68,7 @@ pub(crate) fn role_schema() -> Object {
 /// The schema of an account's roles.
 pub(crate) fn roles_schema() -> Array {
     ArrayBuilder::new()
+        .description(Some("The roles of the account."))
         .items(role_schema())
         .min_items(Some(1))
         .build()

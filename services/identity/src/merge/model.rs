@@ -1,10 +1,12 @@
 //! The rules of merging and unmerging: pure.
 //!
 //! The survivor keeps its account; if it has none it gets the retired record's,
-//! else that one is locked. Undoing a merge undoes this, unless the account has
-//! been given to another record or unlocked by an administrator since. A survivor
-//! that gives an account back is left without one.
+//! else that one is locked, or, where it is also a colleague's, loses its record
+//! only. Undoing a merge undoes this, unless the account has been given to another
+//! record or unlocked by an administrator since. A survivor that gives an account
+//! back is left without one.
 
+use galen_access::Role;
 use galen_contracts::ids::{PatientId, UserId};
 use galen_kernel::Id;
 
@@ -22,6 +24,8 @@ pub(crate) enum Effect {
     Repointed,
     /// It is locked.
     Locked,
+    /// It belongs to no record.
+    Unlinked,
 }
 
 impl Effect {
@@ -30,12 +34,13 @@ impl Effect {
         match self {
             Self::Repointed => "REPOINTED",
             Self::Locked => "LOCKED",
+            Self::Unlinked => "UNLINKED",
         }
     }
 
     /// Reads its column.
     pub(crate) fn from_name(name: &str) -> Option<Self> {
-        [Self::Repointed, Self::Locked]
+        [Self::Repointed, Self::Locked, Self::Unlinked]
             .into_iter()
             .find(|effect| effect.name() == name)
     }
@@ -62,45 +67,42 @@ pub(crate) fn merge(
     survivor: PatientId,
     survivor_has_account: bool,
 ) -> (Account, Effect) {
-    if survivor_has_account {
-        // A lock of an administrator is not weakened to one that unmerging opens.
-        let lock = account.lock.or(Some(LockReason::Merged));
-        (
-            Account {
-                lock,
-                ..account.clone()
-            },
-            Effect::Locked,
-        )
-    } else {
-        (
-            Account {
-                patient: Some(survivor),
-                ..account.clone()
-            },
-            Effect::Repointed,
-        )
-    }
+    let mut after = account.clone();
+    let only_a_patient = account.roles.iter().all(|role| role == Role::Patient);
+    let effect = match (survivor_has_account, only_a_patient) {
+        (false, _) => {
+            after.patient = Some(survivor);
+            Effect::Repointed
+        }
+        (true, true) => {
+            // A lock of an administrator is not weakened to one that unmerging opens.
+            after.lock = account.lock.or(Some(LockReason::Merged));
+            Effect::Locked
+        }
+        (true, false) => {
+            after.patient = None;
+            Effect::Unlinked
+        }
+    };
+    (after, effect)
 }
 
 /// The account after the merge is undone.
 pub(crate) fn unmerge(account: &Account, done: &MergeEffect) -> Account {
+    let mut after = account.clone();
     match done.effect {
-        Effect::Repointed if account.patient == Some(done.survivor) => Account {
-            patient: Some(done.retired),
-            ..account.clone()
-        },
-        Effect::Locked if account.lock == Some(LockReason::Merged) => Account {
-            lock: None,
-            ..account.clone()
-        },
-        _ => account.clone(),
+        Effect::Repointed if account.patient == Some(done.survivor) => {
+            after.patient = Some(done.retired);
+        }
+        Effect::Unlinked if account.patient.is_none() => after.patient = Some(done.retired),
+        Effect::Locked if account.lock == Some(LockReason::Merged) => after.lock = None,
+        _ => {}
     }
+    after
 }
 
 #[cfg(test)]
 mod tests {
-    use galen_access::Role;
     use galen_kernel::Timestamp;
     use proptest::prelude::*;
 
@@ -129,11 +131,15 @@ mod tests {
 
     proptest! {
         #[test]
-        fn unmerging_undoes_merging(survivor_has_account: bool, locked: bool) {
-            let before = account(1, locked.then_some(LockReason::Administrator));
+        fn unmerging_undoes_merging(survivor_has_account: bool, locked: bool, colleague: bool) {
+            let mut before = account(1, locked.then_some(LockReason::Administrator));
+            if colleague {
+                before.roles = RoleSet::new([Role::Patient, Role::Admin]).expect("two roles");
+            }
             let (after, effect) = merge(&before, patient_id(2), survivor_has_account);
-            prop_assert_eq!(effect == Effect::Locked, survivor_has_account);
-            prop_assert!(after.lock.is_some() || after.patient == Some(patient_id(2)));
+            prop_assert_eq!(effect == Effect::Locked, survivor_has_account && !colleague);
+            prop_assert!(!colleague || after.lock == before.lock, "a colleague can go on working");
+            prop_assert!(after.lock.is_some() || after.patient != Some(patient_id(1)));
             let done = MergeEffect {
                 merge: MergeId::from_uuid(uuid::Uuid::nil()),
                 account: before.id,

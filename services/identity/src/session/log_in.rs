@@ -7,16 +7,17 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use galen_kernel::{Pii, Problem};
-use galen_service::{Answer, Body, Cx, Needs, Outcome, Requires};
+use galen_kernel::{Pii, Problem, Timestamp, Violations};
+use galen_service::{Body, Cx, Needs, Outcome, Requires};
+use http::StatusCode;
 use jiff::SignedDuration;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::device::Device;
-use super::open::{self, TokenAnswer};
-use crate::account::{self, Username};
+use super::open::{self, OpenError, TokenAnswer};
+use crate::account::{self, Account, Username};
 use crate::attempt::model::Subject;
 use crate::password::policy;
 use crate::{Identity, attempt, password};
@@ -96,6 +97,7 @@ pub(crate) async fn log_in(
     if let Some(failures) = attempt::store::find(s.db.pool(), &subject).await?
         && let Some(wait) = failures.closed_for(cx.now())
     {
+        count_outcome("paused");
         return Err(LogInError::TooManyAttempts { wait }.into());
     }
     let account = match Username::parse(request.username.expose()) {
@@ -110,26 +112,48 @@ pub(crate) async fn log_in(
         .await?;
     let tokens = match account {
         Some(account) if right && account.lock.is_none() => {
-            let mut tx = s.db.begin().await?;
-            let tokens = open::open(&mut tx, &s.keyring, &account, &device, cx.now()).await?;
-            attempt::store::clear(tx.conn(), &subject).await?;
-            tx.commit().await?;
-            tokens
+            enter(&s, &account, &device, &subject, cx.now()).await?
         }
         _ => None,
     };
     match tokens {
-        Some(tokens) => Ok(Answer::ok(&tokens)),
+        Some(tokens) => {
+            count_outcome("ok");
+            Ok(tokens.answer(StatusCode::OK))
+        }
         None => {
             attempt::store::count(s.db.pool(), &subject, cx.now()).await?;
+            count_outcome("refused");
             Err(LogInError::InvalidCredentials.into())
         }
     }
 }
 
+/// Opens a session and forgets earlier failures. `None` when the account was locked
+/// or its password changed in this moment.
+async fn enter(
+    s: &Identity,
+    account: &Account,
+    device: &Device,
+    subject: &Subject,
+    now: Timestamp,
+) -> Result<Option<TokenAnswer>, OpenError> {
+    let mut tx = s.db.begin().await?;
+    let tokens = open::open(&mut tx, &s.keyring, account, device, now).await?;
+    if tokens.is_some() {
+        attempt::store::clear(tx.conn(), subject).await?;
+        tx.commit().await?;
+    }
+    Ok(tokens)
+}
+
+fn count_outcome(outcome: &'static str) {
+    metrics::counter!("galen_identity_logins_total", "outcome" => outcome).increment(1);
+}
+
 /// What is longer than any name or password is not worth hashing.
 fn check_lengths(request: &LogIn) -> Result<(), Problem> {
-    let mut wrong = galen_kernel::Violations::new();
+    let mut wrong = Violations::new();
     let name = request.username.expose().chars().count();
     wrong.require(
         name <= account::username::LONGEST,

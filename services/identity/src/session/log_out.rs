@@ -3,9 +3,9 @@
 
 use std::sync::Arc;
 
+use axum::body::HttpBody as _;
 use axum::extract::{FromRequest, Request, State};
 use galen_service::{Answer, Body, Cx, Halt, Needs, Outcome, Requires};
-use http::header::CONTENT_TYPE;
 use secrecy::SecretString;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -35,13 +35,11 @@ impl<S: Send + Sync, T: DeserializeOwned + Default> FromRequest<S> for MaybeBody
     type Rejection = Halt;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Halt> {
-        if request.headers().contains_key(CONTENT_TYPE) {
-            Body::from_request(request, state)
-                .await
-                .map(|Body(body)| Self(body))
-        } else {
-            Ok(Self(T::default()))
+        if request.body().is_end_stream() {
+            return Ok(Self(T::default()));
         }
+        let Body(body) = Body::<Option<T>>::from_request(request, state).await?;
+        Ok(Self(body.unwrap_or_default()))
     }
 }
 

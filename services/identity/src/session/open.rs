@@ -4,7 +4,10 @@ use galen_access::TokenError;
 use galen_access::token::ACCESS_TOKEN_SECONDS;
 use galen_contracts::ids::SessionId;
 use galen_kernel::{Problem, Timestamp};
+use galen_service::Answer;
 use galen_storage::Tx;
+use http::header::CACHE_CONTROL;
+use http::{HeaderValue, StatusCode};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -30,6 +33,16 @@ pub(crate) struct TokenAnswer {
     expires_in: i64,
     /// How the access token is shown (RFC 6750).
     token_type: TokenType,
+}
+
+impl TokenAnswer {
+    /// The answer, which nobody on the way may keep (RFC 6749 section 5.1).
+    pub(crate) fn answer(&self, status: StatusCode) -> Answer {
+        let mut answer = Answer::json(status, self);
+        let no_store = HeaderValue::from_static("no-store");
+        answer.headers.insert(CACHE_CONTROL, no_store);
+        answer
+    }
 }
 
 /// How an access token is shown.

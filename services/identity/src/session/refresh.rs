@@ -13,8 +13,9 @@ use axum::extract::State;
 use galen_contracts::identity::v1::TokenReuseDetected;
 use galen_eventing::Publish as _;
 use galen_kernel::{Problem, Timestamp};
-use galen_service::{Answer, Body, Cx, Needs, Outcome, Requires};
+use galen_service::{Body, Cx, Needs, Outcome, Requires};
 use galen_storage::Tx;
+use http::StatusCode;
 use secrecy::SecretString;
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -74,7 +75,7 @@ pub(crate) async fn refresh(
     match exchanged {
         Exchange::Renewed(tokens) => {
             tx.commit().await?;
-            Ok(Answer::ok(&tokens))
+            Ok(tokens.answer(StatusCode::OK))
         }
         Exchange::Reused => {
             tx.commit().await?;

@@ -47,7 +47,7 @@ async fn settings_that_cannot_be_used_are_named_and_not_repeated() {
         .await
         .expect("emptied");
     for (setting, value) in [
-        ("identity.admin_password", "admin"),
+        ("identity.admin_password", "letmein"),
         ("identity.admin_password", "password123"),
         ("identity.admin_username", "no spaces"),
         ("identity.public_url", "galen.example.org"),

@@ -298,6 +298,7 @@ fn config(settings: &[(&str, &str)]) -> Config {
 pub(crate) fn tokens(reply: &Reply, expected: StatusCode) -> Tokens {
     assert_eq!(reply.status, expected, "{:?}", reply.body);
     let text = |name: &str| reply.body[name].as_str().expect("a token").to_owned();
+    assert_eq!(reply.header("cache-control"), Some("no-store"));
     assert_eq!(reply.body["tokenType"], "Bearer");
     assert_eq!(reply.body["expiresIn"], 900);
     Tokens {

@@ -61,7 +61,7 @@ async fn all_reasons_for_a_refusal_look_the_same() {
         ("no-password", PASSWORD),
         ("no-password", ""),
         ("", ""),
-        ("nul\u{0}name", PASSWORD),
+        ("bell\u{7}name", PASSWORD),
     ] {
         assert_eq!(
             refusal(&hospital.try_log_in(username, password).await),

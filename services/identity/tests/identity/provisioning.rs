@@ -18,6 +18,7 @@ fn registered(patient: &str, mrn: &str, has_email: bool, user: &str) -> PatientR
     }
 }
 
+/// The account whose name begins like this.
 async fn account_named(hospital: &Hospital, name: &str) -> Value {
     let page = hospital
         .admin()
@@ -127,17 +128,14 @@ async fn a_patient_is_provisioned_once_however_often_it_is_said() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_squatter_on_a_record_number_keeps_nobody_out() {
     let hospital = Hospital::open().await;
-    hospital.register("mrn-0042").await;
+    let squatter = hospital.register("mrn-0042").await;
     let patient = new_id(&hospital);
     hospital
         .patients_say(&registered(&patient, "MRN-0042", true, ""))
         .await;
     let account = account_named(&hospital, "mrn-0042-").await;
     assert_eq!(account["patientId"], json!(patient));
-    assert_eq!(
-        account_named(&hospital, "mrn-0042").await["patientId"],
-        json!(null)
-    );
+    assert_eq!(hospital.me(&squatter).await["patientId"], json!(null));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -247,6 +245,37 @@ async fn where_both_records_have_an_account_the_retired_one_is_locked_until_they
             merge_id: merge,
         })
         .await;
+    let me = hospital.me(&hospital.log_in("mrn-1", PASSWORD).await).await;
+    assert_eq!(me["patientId"], json!(retired));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_colleague_is_not_locked_out_because_their_record_was_merged() {
+    let hospital = Hospital::open().await;
+    let (retired, _) = patient_with_password(&hospital, "mrn-1").await;
+    let (survivor, _) = patient_with_password(&hospital, "mrn-2").await;
+    let account = account_named(&hospital, "mrn-1").await;
+    let path = format!("/users/{}", account["id"].as_str().expect("an id"));
+    let admin = hospital.admin().await;
+    admin
+        .patch(&path, json!({ "roles": ["NURSE", "PATIENT"] }))
+        .await;
+
+    let merge = new_id(&hospital);
+    let merged = PatientsMerged {
+        survivor_id: survivor.clone(),
+        retired_id: retired.clone(),
+        merge_id: merge.clone(),
+    };
+    hospital.patients_say(&merged).await;
+    let me = hospital.me(&hospital.log_in("mrn-1", PASSWORD).await).await;
+    assert_eq!(me["patientId"], json!(null));
+    let parted = PatientsUnmerged {
+        survivor_id: survivor,
+        restored_id: retired.clone(),
+        merge_id: merge,
+    };
+    hospital.patients_say(&parted).await;
     let me = hospital.me(&hospital.log_in("mrn-1", PASSWORD).await).await;
     assert_eq!(me["patientId"], json!(retired));
 }

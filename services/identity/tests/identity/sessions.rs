@@ -19,6 +19,7 @@ async fn one_sees_ones_own_sessions_and_which_one_asks() {
     let hospital = Hospital::open().await;
     hospital.register("somebody.else").await;
     let first = hospital.register("nadia").await;
+    hospital.clock.advance(jiff::SignedDuration::from_secs(1));
     let browser = hospital
         .api
         .anonymous()
@@ -125,6 +126,11 @@ async fn logging_out_ends_the_session_of_either_token() {
         anonymous.post("/auth/logout", Value::Null).await.status,
         StatusCode::UNAUTHORIZED
     );
+    let null = anonymous.with_header(header::CONTENT_TYPE, "application/json");
+    let null = null
+        .send(http::Method::POST, "/api/v1/auth/logout", "null".into())
+        .await;
+    assert_eq!(null.status, StatusCode::UNAUTHORIZED);
     let unknown = anonymous
         .post("/auth/logout", json!({ "refreshToken": "unknown" }))
         .await;

@@ -309,6 +309,7 @@ async fn of_two_administrators_who_demote_each_other_one_stays() {
 async fn accounts_are_listed_page_by_page() {
     let hospital = Hospital::open().await;
     let admin = hospital.admin().await;
+    hospital.clock.advance(jiff::SignedDuration::from_secs(1));
     for n in 0..5 {
         hospital.register(&format!("patient-{n}")).await;
         hospital.clock.advance(jiff::SignedDuration::from_secs(1));

@@ -6,8 +6,8 @@ use bytes::Bytes;
 use galen_kernel::{Problem, Timestamp};
 use galen_storage::{Db, Error, Migration, Ts, Tx};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
-use sqlx::Row as _;
 use sqlx::postgres::PgRow;
+use sqlx::{PgExecutor, Row as _};
 
 use crate::outcome::{Answer, Halt, Outcome};
 
@@ -33,7 +33,8 @@ pub struct IdempotencyKey {
 /// A key is claimed by an advisory lock that lives as long as the transaction, so
 /// that a second request with the same key waits for the first and then sees its
 /// answer. Both happen in one function, which in READ COMMITTED reads with a fresh
-/// snapshot after the lock, in one round trip.
+/// snapshot after the lock, in one round trip. Looking without claiming waits as
+/// well, but shortly: a transaction that was given up is undone a moment later.
 pub const IDEMPOTENCY: Migration = Migration {
     name: "0000_idempotency",
     sql: "
@@ -54,11 +55,19 @@ language sql stable as $$
     select hashtextextended(current_schema() || '/' || caller || '/' || key, 0)
 $$;
 
-create function claim_idempotency_key(wanted_caller text, wanted_key text) returns setof idempotency
+create function claim_idempotency_key(caller_ text, key_ text) returns setof idempotency
 language plpgsql volatile set lock_timeout = '5s' as $$
 begin
-    perform pg_advisory_xact_lock(idempotency_lock_id(wanted_caller, wanted_key));
-    return query select * from idempotency i where i.caller = wanted_caller and i.key = wanted_key;
+    perform pg_advisory_xact_lock(idempotency_lock_id(caller_, key_));
+    return query select * from idempotency i where i.caller = caller_ and i.key = key_;
+end
+$$;
+
+create function look_up_idempotency_key(caller_ text, key_ text) returns setof idempotency
+language plpgsql volatile set lock_timeout = '250ms' as $$
+begin
+    perform pg_advisory_xact_lock_shared(idempotency_lock_id(caller_, key_));
+    return query select * from idempotency i where i.caller = caller_ and i.key = key_;
 end
 $$;
 ",
@@ -76,21 +85,9 @@ impl Command {
     pub(crate) async fn begin(db: &Db, claim: Option<IdempotencyKey>) -> Result<Self, Halt> {
         let mut tx = db.begin().await?;
         if let Some(claim) = &claim {
-            let stored = sqlx::query(
-                "select fingerprint, status, headers, body from claim_idempotency_key($1, $2)",
-            )
-            .bind(&claim.caller)
-            .bind(&claim.key)
-            .fetch_optional(tx.conn())
-            .await
-            .map_err(Error::from)
-            .map_err(|error| match error.sqlstate() {
-                Some(state) if state == LOCK_NOT_AVAILABLE => in_progress(),
-                _ => error.into(),
-            })?;
-            if let Some(row) = stored {
-                return Err(claim.settled_by(&row)?);
-            }
+            let sql =
+                "select fingerprint, status, headers, body from claim_idempotency_key($1, $2)";
+            claim.unless_settled(sql, tx.conn()).await?;
         }
         Ok(Self { tx, claim })
     }
@@ -125,29 +122,8 @@ impl Command {
 
 /// Says what is known of a key, without claiming it.
 pub(crate) async fn look_up(db: &Db, claim: &IdempotencyKey) -> Result<(), Halt> {
-    // The shared lock is had unless the first request still runs; it is given back
-    // at the end of the statement.
-    let row = sqlx::query(
-        "select pg_try_advisory_xact_lock_shared(idempotency_lock_id($1, $2)) as free,
-                i.fingerprint, i.status, i.headers, i.body
-         from (select) as once
-         left join idempotency i on i.caller = $1 and i.key = $2",
-    )
-    .bind(&claim.caller)
-    .bind(&claim.key)
-    .fetch_one(db.pool())
-    .await
-    .map_err(Error::from)?;
-    let stored: Option<&[u8]> = row.try_get("fingerprint").map_err(Error::from)?;
-    if stored.is_some() {
-        return Err(claim.settled_by(&row)?);
-    }
-    let free: bool = row.try_get("free").map_err(Error::from)?;
-    if free {
-        Ok(())
-    } else {
-        Err(in_progress().into())
-    }
+    let sql = "select fingerprint, status, headers, body from look_up_idempotency_key($1, $2)";
+    claim.unless_settled(sql, db.pool()).await
 }
 
 /// Forgets the keys of answers given before an instant; returns how many.
@@ -175,6 +151,27 @@ pub async fn forget_keys(db: &Db, before: Timestamp) -> Result<u64, Error> {
 }
 
 impl IdempotencyKey {
+    /// Goes on unless the key was used before, or the first request still runs.
+    async fn unless_settled(
+        &self,
+        sql: &'static str,
+        executor: impl PgExecutor<'_>,
+    ) -> Result<(), Halt> {
+        let stored = sqlx::query(sql)
+            .bind(&self.caller)
+            .bind(&self.key)
+            .fetch_optional(executor)
+            .await;
+        match stored.map_err(Error::from) {
+            Ok(None) => Ok(()),
+            Ok(Some(row)) => Err(self.settled_by(&row)?),
+            Err(error) if error.sqlstate().as_deref() == Some(LOCK_NOT_AVAILABLE) => {
+                Err(in_progress().into())
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
     /// What the stored answer means for this request: a replay, or a refusal when
     /// the request is another one.
     fn settled_by(&self, row: &PgRow) -> Result<Halt, Problem> {

@@ -203,8 +203,7 @@ impl Gate {
         if let Some(Identified(known)) = extensions.get() {
             return known.clone();
         }
-        let verified =
-            bearer(headers).map(|token| self.keys.verify_until(token, self.clock.now()));
+        let verified = bearer(headers).map(|token| self.keys.verify_until(token, self.clock.now()));
         let caller = match verified {
             Some(Ok((principal, until))) => Some(Arc::new(Caller { principal, until })),
             Some(Err(_)) | None => None,

@@ -58,6 +58,7 @@ pub(crate) fn merge(
     let (mut paths, mut schemas) = (Map::new(), Map::new());
     for (service, document) in documents {
         let mut document = serde_json::to_value(document).expect("a document is plain data");
+        name_pages(&mut document);
         // Two services may call different things the same.
         let own = document
             .pointer("/components/schemas")
@@ -107,6 +108,34 @@ pub(crate) fn merge(
             },
         },
     })
+}
+
+/// Pages of lists as schemas that a person would write: `NotePage` instead of
+/// `PageView_Note`, with a reference to the item instead of a copy.
+fn name_pages(document: &mut Value) {
+    const GENERIC: &str = "PageView_";
+    let schemas = document
+        .pointer("/components/schemas")
+        .and_then(Value::as_object);
+    let names: Vec<String> = schemas
+        .into_iter()
+        .flatten()
+        .map(|(name, _)| name.clone())
+        .collect();
+    for page in &names {
+        let Some(item) = page
+            .strip_prefix(GENERIC)
+            .filter(|item| names.iter().any(|name| name == item))
+        else {
+            continue;
+        };
+        if let Some(items) = document.pointer_mut(&format!(
+            "/components/schemas/{page}/properties/items/items"
+        )) {
+            *items = json!({ "$ref": reference(item) });
+        }
+        rename(document, page, &format!("{item}Page"));
+    }
 }
 
 fn take_object(document: &mut Value, pointer: &str) -> Map<String, Value> {
@@ -444,12 +473,15 @@ mod tests {
     #[test]
     fn a_page_names_its_items_and_always_has_a_cursor() {
         let document = document();
-        let page = &document["components"]["schemas"]["PageView_Note"];
+        let page = &document["components"]["schemas"]["NotePage"];
         assert_eq!(page["required"], json!(["items", "nextCursor"]));
         assert_eq!(
-            page["properties"]["items"]["items"]["$ref"],
-            "#/components/schemas/Note"
+            page["properties"]["items"]["items"],
+            json!({ "$ref": "#/components/schemas/Note" })
         );
+        let list = &document["paths"]["/api/v1/notes"]["get"]["responses"]["200"]["content"]["application/json"]
+            ["schema"];
+        assert_eq!(*list, json!({ "$ref": "#/components/schemas/NotePage" }));
     }
 
     #[test]

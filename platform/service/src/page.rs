@@ -1,11 +1,11 @@
-//! Pages of a list as the API documents them.
+//! Pages of a list as the API documents them: a handler answers
+//! `Answer::ok(&PageView::from(page))` and documents `body = PageView<ItemView>`.
 
 use galen_kernel::Page;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// One page of a list: the kernel's [`Page`] with a schema. A handler answers
-/// `Answer::ok(&PageView::from(page))` and documents `body = PageView<ItemView>`.
+/// One page of a list.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PageView<T: ToSchema> {

@@ -49,7 +49,7 @@ struct DeadLetterView {
     offset: i64,
     /// CloudEvents type.
     event_type: String,
-    /// `retry`, `blocked` or `dead`.
+    /// `retry`, `blocked`, `dead` or `discarded`.
     state: String,
     /// Tries so far.
     attempts: i32,

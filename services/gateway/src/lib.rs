@@ -1,24 +1,53 @@
-//! The public edge: limits, headers, CORS, and the live stream.
+//! Gateway: the hospital's front door.
+//!
+//! **Edge** ([`edge()`]): limits per account and address, shedding of load, CORS,
+//! security headers, and the removal of headers that only we may set. It wraps the
+//! public router of a host, whichever services that runs.
+//!
+//! **Owns** the entries of the live stream: ids and codes of what happened, for a day.
+//!
+//! **Offers** `GET /stream`, resumable, with each event only for those who may know it.
+//!
+//! **Hears** every event of every topic.
+//!
+//! **Schedules** the forgetting of old entries.
+
+mod edge;
+mod stream;
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use galen_service::{Config, ConfigError, Platform, Service, StartError};
+use galen_contracts::registry;
+use galen_eventing::Subscription;
+use galen_eventing::subscription::Definition;
+use galen_service::{Job, Platform, ProblemPage, Service, Setting, StartError};
 use galen_storage::{Db, SchemaSpec, migrations};
+use jiff::SignedDuration;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
 use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
-/// Wraps the public router: limits, CORS and security headers.
-///
-/// # Errors
-/// When a setting cannot be used.
-pub fn edge(router: axum::Router, config: &Config) -> Result<axum::Router, ConfigError> {
-    config.get_or("gateway.limits", "on".to_owned())?;
-    Ok(router)
-}
+pub use edge::edge;
 
-/// The service of the live stream.
+use crate::stream::record::Recorder;
+use crate::stream::seats::Seats;
+use crate::stream::store;
+use crate::stream::tail::Tail;
+
+/// How long a client can be away and still resume.
+const KEPT: SignedDuration = SignedDuration::from_hours(24);
+/// How often older entries are forgotten.
+const FORGETTING: Duration = Duration::from_secs(600);
+
+/// The service behind the live stream.
 pub struct Gateway {
-    /// Its own schema.
-    pub db: Db,
+    pub(crate) db: Db,
+    pub(crate) tail: Arc<Tail>,
+    pub(crate) seats: Arc<Seats>,
+    pub(crate) stopping: CancellationToken,
+    wake: Arc<Notify>,
 }
 
 impl Service for Gateway {
@@ -26,14 +55,62 @@ impl Service for Gateway {
     const SCHEMA: SchemaSpec = SchemaSpec {
         service: Self::NAME,
         migrations: migrations!["0001_stream_entry"],
-        subscribes: galen_contracts::registry::TOPICS,
+        subscribes: registry::TOPICS,
     };
 
     async fn start(platform: Platform) -> Result<Self, StartError> {
-        Ok(Self { db: platform.db })
+        let Platform {
+            db,
+            config,
+            stopping,
+            ..
+        } = platform;
+        let streams = edge::bounded(&config, "gateway.streams", 256)?;
+        let per_account = edge::bounded(&config, "gateway.streams_per_account", 8)?;
+        let wake = Arc::<Notify>::default();
+        let tail = Arc::new(Tail::new(db.clone(), Arc::clone(&wake)));
+        tokio::spawn(Arc::clone(&tail).run(stopping.clone()));
+        Ok(Self {
+            db,
+            tail,
+            seats: Arc::new(Seats::new(streams, per_account)),
+            stopping,
+            wake,
+        })
     }
 
     fn rest(self: &Arc<Self>) -> OpenApiRouter {
         OpenApiRouter::new()
+            .routes(routes!(stream::follow::follow))
+            .with_state(Arc::clone(self))
+    }
+
+    fn subscriptions(self: &Arc<Self>) -> Vec<Definition> {
+        let recorder = Arc::new(Recorder::new(Arc::clone(&self.wake)));
+        vec![
+            Subscription::new("gateway.stream", recorder)
+                .in_batches(registry::ALL)
+                .build(),
+        ]
+    }
+
+    fn jobs(self: &Arc<Self>) -> Vec<Job> {
+        let db = self.db.clone();
+        vec![Job::new(
+            "gateway.forget-stream-entries",
+            FORGETTING,
+            move || {
+                let db = db.clone();
+                async move { Ok(store::forget(&db, db.clock().now() - KEPT).await?) }
+            },
+        )]
+    }
+
+    fn settings() -> &'static [Setting] {
+        edge::SETTINGS
+    }
+
+    fn problems() -> &'static [ProblemPage] {
+        edge::PAGES
     }
 }

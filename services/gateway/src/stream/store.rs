@@ -1,0 +1,164 @@
+//! All SQL of the live stream.
+
+use galen_access::Permission;
+use galen_kernel::Timestamp;
+use galen_storage::{Columns as _, Db, Error, Tx, ts};
+use serde_json::value::RawValue;
+use sqlx::postgres::PgRow;
+use uuid::Uuid;
+
+use super::audience::Owners;
+
+/// An entry to be written.
+#[derive(Debug)]
+pub(crate) struct NewEntry {
+    pub(crate) at: Timestamp,
+    pub(crate) event_type: String,
+    pub(crate) subject: String,
+    pub(crate) permission: Permission,
+    pub(crate) owners: Owners,
+    pub(crate) data: serde_json::Value,
+}
+
+/// An entry as it is told.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    /// Its place: a client resumes behind it.
+    pub(crate) id: i64,
+    pub(crate) at: Timestamp,
+    pub(crate) event_type: String,
+    pub(crate) subject: String,
+    /// `None` when a newer version wrote it: nobody sees it.
+    pub(crate) permission: Option<Permission>,
+    pub(crate) owners: Owners,
+    pub(crate) data: Box<RawValue>,
+}
+
+/// What can be told: the entries behind `forgotten_to`, up to `last`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Bounds {
+    pub(crate) forgotten_to: i64,
+    pub(crate) last: i64,
+}
+
+/// Writes entries, in order and behind everything that was written before. Other
+/// writers wait until this transaction has ended.
+pub(crate) async fn record(tx: &mut Tx, entries: Vec<NewEntry>) -> Result<(), Error> {
+    sqlx::query("select pg_advisory_xact_lock(hashtextextended('gateway.stream_entry', 0))")
+        .execute(tx.conn())
+        .await?;
+    let now = tx.clock().now();
+    let expected = entries.len() as u64;
+    let (mut ats, mut types, mut subjects, mut permissions, mut data) =
+        (vec![], vec![], vec![], vec![], vec![]);
+    let (mut patients, mut practitioners, mut users): (
+        Vec<Option<Uuid>>,
+        Vec<Option<Uuid>>,
+        Vec<Option<Uuid>>,
+    ) = (vec![], vec![], vec![]);
+    for entry in entries {
+        ats.push(ts(entry.at));
+        types.push(entry.event_type);
+        subjects.push(entry.subject);
+        permissions.push(entry.permission.name());
+        patients.push(entry.owners.patient.map(|id| id.uuid()));
+        practitioners.push(entry.owners.practitioner.map(|id| id.uuid()));
+        users.push(entry.owners.user.map(|id| id.uuid()));
+        data.push(entry.data);
+    }
+    let written = sqlx::query(
+        "insert into stream_entry (at, recorded_at, type, subject, permission, patient_id, practitioner_id, user_id, data)
+         select e.at, $9, e.type, e.subject, e.permission, e.patient_id, e.practitioner_id, e.user_id, e.data
+         from unnest($1::timestamptz[], $2::text[], $3::text[], $4::text[], $5::uuid[], $6::uuid[], $7::uuid[], $8::jsonb[])
+              with ordinality as e (at, type, subject, permission, patient_id, practitioner_id, user_id, data, n)
+         order by e.n",
+    )
+    .bind(ats)
+    .bind(types)
+    .bind(subjects)
+    .bind(permissions)
+    .bind(patients)
+    .bind(practitioners)
+    .bind(users)
+    .bind(data)
+    .bind(ts(now))
+    .execute(tx.conn())
+    .await?;
+    match written.rows_affected() {
+        actual if actual == expected => Ok(()),
+        actual => Err(Error::RowsAffected {
+            operation: "record stream entries",
+            expected,
+            actual,
+        }),
+    }
+}
+
+/// The entries behind an id, at most so many.
+pub(crate) async fn after(db: &Db, id: i64, limit: i64) -> Result<Vec<Entry>, Error> {
+    let rows = sqlx::query(
+        "select id, at, type, subject, permission, patient_id, practitioner_id, user_id, data::text as data
+         from stream_entry where id > $1 order by id limit $2",
+    )
+    .bind(id)
+    .bind(limit)
+    .fetch_all(db.pool())
+    .await?;
+    rows.iter().map(entry).collect()
+}
+
+fn entry(row: &PgRow) -> Result<Entry, Error> {
+    let permission = row.text("permission")?;
+    Ok(Entry {
+        id: row.col("id")?,
+        at: row.instant("at")?,
+        event_type: row.text("type")?,
+        subject: row.text("subject")?,
+        permission: Permission::ALL
+            .iter()
+            .copied()
+            .find(|known| known.name() == permission),
+        owners: Owners {
+            patient: row.opt_id("patient_id")?,
+            practitioner: row.opt_id("practitioner_id")?,
+            user: row.opt_id("user_id")?,
+        },
+        data: RawValue::from_string(row.text("data")?).map_err(|_| Error::Inconsistent {
+            column: "gateway.stream_entry.data",
+        })?,
+    })
+}
+
+/// What can be told now.
+pub(crate) async fn bounds(db: &Db) -> Result<Bounds, Error> {
+    let row = sqlx::query(
+        "select forgotten_to, greatest(forgotten_to, (select max(id) from stream_entry)) as last from stream_horizon",
+    )
+    .fetch_one(db.pool())
+    .await?;
+    Ok(Bounds {
+        forgotten_to: row.col("forgotten_to")?,
+        last: row.col("last")?,
+    })
+}
+
+/// Forgets what was told before an instant, and says how much that was. In the order
+/// of ids, so that no gap arises behind the horizon.
+pub(crate) async fn forget(db: &Db, before: Timestamp) -> Result<u64, Error> {
+    let forgotten: i64 = sqlx::query_scalar(
+        "with gone as (
+             delete from stream_entry
+             where id <= (select max(id) from stream_entry where recorded_at < $1)
+             returning id
+         ), moved as (
+             update stream_horizon
+             set forgotten_to = greatest(forgotten_to, (select max(id) from gone))
+             where exists (select from gone)
+         )
+         select count(*) from gone",
+    )
+    .bind(ts(before))
+    .fetch_one(db.pool())
+    .await?;
+    Ok(forgotten.unsigned_abs())
+}

@@ -82,6 +82,7 @@ events! {
         AppointmentMissed, "appointment-missed", |e| appointment_key(&e.appointment);
         NoShowReverted, "no-show-reverted", |e| appointment_key(&e.appointment);
         AppointmentNeedsReschedule, "appointment-needs-reschedule", |e| appointment_key(&e.appointment);
+        AppointmentGroundRegained, "appointment-ground-regained", |e| appointment_key(&e.appointment);
         SlotOffered, "slot-offered", |e| &e.entry_id;
         SlotOfferExpired, "slot-offer-expired", |e| &e.entry_id;
         PractitionerVerificationRequested, "practitioner-verification-requested", |e| &e.practitioner_id;

@@ -87,6 +87,12 @@ pub struct AppointmentNeedsReschedule {
     #[prost(string, tag = "2")]
     pub reason_code: ::prost::alloc::string::String,
 }
+/// The practitioner is there again at that time: it need not be moved any longer.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AppointmentGroundRegained {
+    #[prost(message, optional, tag = "1")]
+    pub appointment: ::core::option::Option<Appointment>,
+}
 /// A free slot is offered to someone waiting, until `expires_at`.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct SlotOffered {

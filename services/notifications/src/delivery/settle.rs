@@ -9,6 +9,7 @@ use sqlx::types::Json;
 use crate::delivery::Code;
 use crate::delivery::claim::Claimed;
 use crate::message::Status;
+use crate::message::model::AttemptOutcome;
 use crate::message::plan::Skip;
 use crate::template::store::TemplateId;
 use crate::template::{Channel, Locale};
@@ -46,7 +47,7 @@ pub struct FailedAttempt {
 /// One attempt, as it is written down.
 struct Tried<'a> {
     channel: Channel,
-    outcome: &'static str,
+    outcome: AttemptOutcome,
     code: Option<&'a str>,
 }
 
@@ -80,12 +81,16 @@ impl Settlement {
         match self {
             Self::Sent(channel, ..) => Some(Tried {
                 channel: *channel,
-                outcome: "DELIVERED",
+                outcome: AttemptOutcome::Delivered,
                 code: None,
             }),
             Self::Again(failed, _) | Self::GivenUp(failed) => Some(Tried {
                 channel: failed.channel,
-                outcome: if failed.refused { "REFUSED" } else { "FAILED" },
+                outcome: if failed.refused {
+                    AttemptOutcome::Refused
+                } else {
+                    AttemptOutcome::Failed
+                },
                 code: Some(&failed.code),
             }),
             _ => None,
@@ -159,7 +164,7 @@ pub async fn settle(
         .bind(message.round)
         .bind(tried.channel.code())
         .bind(Ts::from(now))
-        .bind(tried.outcome)
+        .bind(tried.outcome.code())
         .bind(tried.code)
         .execute(tx.conn())
         .await?;

@@ -33,6 +33,18 @@ codes! {
 }
 
 codes! {
+    /// What came of an attempt.
+    AttemptOutcome {
+        /// The provider has it, or it can be read in the account.
+        Delivered = "DELIVERED",
+        /// The provider will never take it for this address.
+        Refused = "REFUSED",
+        /// Not now.
+        Failed = "FAILED",
+    }
+}
+
+codes! {
     /// What an appointment is for.
     ServiceType {
         /// A consultation.

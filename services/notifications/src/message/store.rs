@@ -8,7 +8,7 @@ use sqlx::types::Json;
 use sqlx::{PgConnection, PgExecutor, PgPool, Row as _};
 use uuid::Uuid;
 
-use crate::message::model::{MessageId, NewMessage, Params, Recipient, Status};
+use crate::message::model::{AttemptOutcome, MessageId, NewMessage, Params, Recipient, Status};
 use crate::message::plan::Skip;
 use crate::template::{Channel, TemplateName};
 
@@ -64,8 +64,8 @@ pub struct Attempt {
     pub channel: Channel,
     /// When.
     pub at: Timestamp,
-    /// DELIVERED, REFUSED or FAILED.
-    pub outcome: String,
+    /// What came of it.
+    pub outcome: AttemptOutcome,
     /// Why not.
     pub error_code: Option<String>,
 }
@@ -289,7 +289,7 @@ pub async fn attempts(pool: &PgPool, id: MessageId) -> Result<Vec<Attempt>, Erro
                 n: row.try_get("n")?,
                 channel: Channel::read(row.try_get("channel")?).ok_or(INCONSISTENT)?,
                 at: row.try_get::<Ts, _>("at")?.to_jiff(),
-                outcome: row.try_get("outcome")?,
+                outcome: AttemptOutcome::read(row.try_get("outcome")?).ok_or(INCONSISTENT)?,
                 error_code: row.try_get("error_code")?,
             })
         })

@@ -6,7 +6,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::message::model::{Recipient, Status};
+use crate::message::model::{AttemptOutcome, Recipient, Status};
 use crate::message::plan::Skip;
 use crate::message::store::{Attempt, Stored};
 use crate::template::{Category, Channel, Locale, TemplateName, Text};
@@ -28,7 +28,7 @@ pub struct NotificationView {
     /// How far it has come.
     status: Status,
     /// Why it is dead or suppressed, or why the last attempt failed.
-    #[schema(example = "SMTP_CONNECT")]
+    #[schema(example = "SMTP_CONNECTION")]
     reason_code: Option<String>,
     /// The way it went.
     channel: Option<Channel>,
@@ -80,8 +80,8 @@ pub struct AttemptView {
     /// When.
     #[schema(value_type = String, format = "date-time")]
     at: Timestamp,
-    /// DELIVERED, REFUSED (this address, for good) or FAILED (for now).
-    outcome: String,
+    /// What came of it.
+    outcome: AttemptOutcome,
     /// Why not.
     error_code: Option<String>,
 }

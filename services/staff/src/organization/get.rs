@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use galen_access::Permission;
 use galen_service::{Answer, Cx, Needs, Outcome, PathIds, Requires};
+use uuid::Uuid;
 
 use super::model::{OrganizationError, OrganizationId};
 use super::register::OrganizationView;

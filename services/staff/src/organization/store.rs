@@ -36,17 +36,17 @@ impl Position {
 }
 
 fn read(row: &PgRow) -> Result<Organization, Error> {
-    let systems: Vec<String> = row.col("systems")?;
-    let values: Vec<String> = row.col("identifier_values")?;
-    let kind: String = row.col("kind")?;
+    let systems: Vec<String> = row.try_get("systems")?;
+    let values: Vec<String> = row.try_get("identifier_values")?;
+    let kind: String = row.try_get("kind")?;
     Ok(Organization {
-        id: OrganizationId::from_uuid(row.col("id")?),
-        name: row.col("name")?,
+        id: OrganizationId::from_uuid(row.try_get("id")?),
+        name: row.try_get("name")?,
         kind: Kind::read(&kind).ok_or(Error::Inconsistent { column: "staff.organization.kind" })?,
-        phone: row.col("phone")?,
+        phone: row.try_get("phone")?,
         address: row.try_get::<Option<Json<Address>>, _>("address")?.map(|address| address.0),
         identifiers: systems.into_iter().zip(values).map(|(system, value)| Identifier { system, value }).collect(),
-        version: row.col("version")?,
+        version: row.try_get("version")?,
     })
 }
 
@@ -73,7 +73,7 @@ pub async fn insert(db: &mut PgConnection, organization: &Organization, at: Time
     .bind(&organization.phone)
     .bind(organization.address.as_ref().map(Json))
     .bind(organization.version)
-    .bind(ts(at))
+    .bind(Ts::from(at))
     .bind(systems)
     .bind(values)
     .execute(db)

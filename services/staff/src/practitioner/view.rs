@@ -105,7 +105,7 @@ impl PractitionerView {
 }
 
 /// The identifiers of a request, checked and in order.
-pub(super) fn identifiers(wrong: &mut Violations, given: &[IdentifierView]) -> Vec<Identifier> {
+pub(crate) fn identifiers(wrong: &mut Violations, given: &[IdentifierView]) -> Vec<Identifier> {
     wrong.require(
         given.len() <= 20,
         "/identifiers",

@@ -66,7 +66,7 @@ impl Hospital {
 
     /// Opens it with these settings.
     pub(crate) async fn open_with(settings: &[(&str, &str)]) -> Self {
-        let clock = Clock::manual("2026-11-02T08:00:00Z".parse().expect("an instant"));
+        let clock = Clock::manual("2031-03-03T08:00:00Z".parse().expect("an instant"));
         let database = TestDatabase::new(
             galen_eventing::MIGRATIONS,
             SHARED_MIGRATIONS,

@@ -217,7 +217,11 @@ impl Consumer {
         let (waiting, clean): (Vec<_>, Vec<_>) = events
             .into_iter()
             .partition(|e| parked.contains(&e.received.key));
-        group.apply_all(&mut tx, clean).await?;
+        if let Err(failed) = group.apply_all(&mut tx, clean).await {
+            // At once; merely dropped, it would keep its locks a little longer.
+            tx.rollback().await.map_err(unknown)?;
+            return Err(failed);
+        }
         let blocked: Vec<_> = waiting.iter().map(lane::Entry::blocked).collect();
         lane::park(&mut tx, group.name, topic.id, *part, &blocked)
             .await

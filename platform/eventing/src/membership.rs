@@ -92,7 +92,9 @@ impl Membership {
         let mut wanted = Vec::new();
         for slot in self.slots.iter() {
             let mine = winner(slot, &members) == Some(self.me);
-            match *slot.ownership.borrow() {
+            // A copy: the guard must not outlive this line.
+            let ownership = *slot.ownership.borrow();
+            match ownership {
                 Ownership::None if mine => wanted.push(slot),
                 Ownership::Held(_) if mine => {}
                 Ownership::Held(grant) => {

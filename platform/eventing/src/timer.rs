@@ -282,10 +282,13 @@ impl ServiceTimers {
                 .iter()
                 .map(|t| (t.due.kind.clone(), t.due.key.clone()))
                 .collect();
-            // Dropping the transaction undoes it.
             let fired = match self.fire_all(&mut tx, taken).await {
                 Ok(()) => tx.commit().await.is_ok(),
-                Err(_) => false,
+                Err(_) => {
+                    // At once, so that its locks do not hide the timers.
+                    tx.rollback().await?;
+                    false
+                }
             };
             if !fired {
                 for (kind, key) in named {

@@ -44,7 +44,11 @@ pub(crate) async fn copy(
         cluster,
         &[
             &format!("create database {name} template {template}"),
-            &format!("revoke all on database {name} from public; grant connect on database {name} to galen_service, galen_events"),
+            &format!(
+                "revoke all on database {name} from public;
+                 grant connect on database {name} to galen_service, galen_events;
+                 grant temporary on database {name} to galen_service"
+            ),
         ],
     )
     .await;

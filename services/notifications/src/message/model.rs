@@ -102,8 +102,8 @@ pub enum Params {
         start: Timestamp,
         /// To.
         end: Timestamp,
-        /// For what.
-        service_type: ServiceType,
+        /// For what; `None` for a kind that this version does not know.
+        service_type: Option<ServiceType>,
     },
     /// A slot that is offered.
     Offer {
@@ -238,7 +238,7 @@ mod tests {
                 practitioner_id: clock.id(),
                 start,
                 end,
-                service_type: ServiceType::FollowUp,
+                service_type: Some(ServiceType::FollowUp),
             },
             Params::Offer {
                 entry_id: clock.uuid(),

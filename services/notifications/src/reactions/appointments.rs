@@ -44,8 +44,7 @@ impl Facts {
             practitioner_id: convert::id("practitioner_id", &wire.practitioner_id)?,
             start,
             end: convert::instant("end", wire.end.as_ref())?,
-            service_type: ServiceType::of_wire(wire.service_type())
-                .ok_or(WireError::Malformed("service_type"))?,
+            service_type: ServiceType::of_wire(wire.service_type()),
         };
         Ok(Self {
             patient: convert::id("patient_id", &wire.patient_id)?,

@@ -69,7 +69,7 @@ fn example(at: Timestamp, zone: &TimeZone, locale: &Locale, hospital: &str) -> V
         (Variable::EndTime, words::time(end, zone)),
         (
             Variable::ServiceType,
-            words::service_type(ServiceType::Consultation, locale).to_owned(),
+            words::service_type(Some(ServiceType::Consultation), locale).to_owned(),
         ),
         (Variable::OfferDate, words::date(offer, zone, locale)),
         (Variable::OfferTime, words::time(offer, zone)),

@@ -139,31 +139,35 @@ pub fn time(at: Timestamp, zone: &TimeZone) -> String {
     format!("{:02}:{:02}", time.hour(), time.minute())
 }
 
-/// What an appointment is for.
+/// What an appointment is for; just an appointment where that is not known.
 #[must_use]
-pub fn service_type(service: ServiceType, locale: &Locale) -> &'static str {
+pub fn service_type(service: Option<ServiceType>, locale: &Locale) -> &'static str {
     use ServiceType as S;
     match (language(locale), service) {
-        (Language::German, S::Consultation) => "Sprechstunde",
-        (Language::German, S::Surgery) => "Operation",
-        (Language::German, S::Vaccination) => "Impfung",
-        (Language::German, S::FollowUp) => "Nachuntersuchung",
-        (Language::German, S::Procedure) => "Eingriff",
-        (Language::Turkish, S::Consultation) => "muayene",
-        (Language::Turkish, S::Surgery) => "ameliyat",
-        (Language::Turkish, S::Vaccination) => "aşı",
-        (Language::Turkish, S::FollowUp) => "kontrol muayenesi",
-        (Language::Turkish, S::Procedure) => "tıbbi işlem",
-        (Language::Spanish, S::Consultation) => "consulta",
-        (Language::Spanish, S::Surgery) => "cirugía",
-        (Language::Spanish, S::Vaccination) => "vacunación",
-        (Language::Spanish, S::FollowUp) => "revisión",
-        (Language::Spanish, S::Procedure) => "procedimiento",
-        (_, S::Consultation) => "consultation",
-        (_, S::Surgery) => "surgery",
-        (_, S::Vaccination) => "vaccination",
-        (_, S::FollowUp) => "follow-up",
-        (_, S::Procedure) => "procedure",
+        (Language::German, None) => "Termin",
+        (Language::German, Some(S::Consultation)) => "Sprechstunde",
+        (Language::German, Some(S::Surgery)) => "Operation",
+        (Language::German, Some(S::Vaccination)) => "Impfung",
+        (Language::German, Some(S::FollowUp)) => "Nachuntersuchung",
+        (Language::German, Some(S::Procedure)) => "Eingriff",
+        (Language::Turkish, None) => "randevu",
+        (Language::Turkish, Some(S::Consultation)) => "muayene",
+        (Language::Turkish, Some(S::Surgery)) => "ameliyat",
+        (Language::Turkish, Some(S::Vaccination)) => "aşı",
+        (Language::Turkish, Some(S::FollowUp)) => "kontrol muayenesi",
+        (Language::Turkish, Some(S::Procedure)) => "tıbbi işlem",
+        (Language::Spanish, None) => "cita",
+        (Language::Spanish, Some(S::Consultation)) => "consulta",
+        (Language::Spanish, Some(S::Surgery)) => "cirugía",
+        (Language::Spanish, Some(S::Vaccination)) => "vacunación",
+        (Language::Spanish, Some(S::FollowUp)) => "revisión",
+        (Language::Spanish, Some(S::Procedure)) => "procedimiento",
+        (_, None) => "appointment",
+        (_, Some(S::Consultation)) => "consultation",
+        (_, Some(S::Surgery)) => "surgery",
+        (_, Some(S::Vaccination)) => "vaccination",
+        (_, Some(S::FollowUp)) => "follow-up",
+        (_, Some(S::Procedure)) => "procedure",
     }
 }
 

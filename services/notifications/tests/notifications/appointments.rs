@@ -257,3 +257,20 @@ async fn a_moved_appointment_is_told_once_for_both_its_events() {
         "APPOINTMENT_RESCHEDULED"
     );
 }
+
+#[tokio::test]
+async fn a_kind_of_appointment_that_is_not_known_yet_is_told_all_the_same() {
+    let world = World::new().await;
+    let patient = world.patient("ada@example.org", "", "en");
+    let appointment = Appointment {
+        service_type: 99,
+        ..world.appointment(patient, 48)
+    };
+    world
+        .hears(confirmation(&world, &appointment, world.clock.uuid()))
+        .await;
+    world.send().await;
+    let mails = world.mails();
+    let mail = mails.values().next().expect("a mail");
+    assert!(mail.contains("For: appointment"), "{mail}");
+}

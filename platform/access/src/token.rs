@@ -419,7 +419,7 @@ mod tests {
     #[test]
     fn a_token_names_its_principal() {
         let desk = desk();
-        assert_eq!(desk.verify(&desk.token()), Ok(desk.principal.clone()));
+        assert_eq!(desk.verify(&desk.token()), Ok(desk.principal));
     }
 
     #[test]

@@ -127,13 +127,12 @@ impl Works {
         finished("requests", &self.listeners, self.drain * 2).await;
         finished("jobs", &self.jobs, self.drain).await;
         self.backbone.cancel();
-        if let Some(backbone) = backbone {
-            if tokio::time::timeout(self.drain, backbone.stopped())
+        if let Some(backbone) = backbone
+            && tokio::time::timeout(self.drain, backbone.stopped())
                 .await
                 .is_err()
-            {
-                tracing::warn!("the backbone does not stop in time");
-            }
+        {
+            tracing::warn!("the backbone does not stop in time");
         }
         self.rpc.cancel();
         finished("gRPC calls", &self.rpc_servers, self.drain).await;

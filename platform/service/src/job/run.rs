@@ -149,24 +149,26 @@ async fn run(job: &Job, db: &Db, state: &Mutex<State>) -> bool {
     let (started_at, started) = (db.clock().now(), Instant::now());
     set(state, |state| state.running_since = Some(started_at));
     let span = tracing::info_span!(parent: None, "job", job.name = &*job.name);
-    let outcome = galen_telemetry::in_span(span, None, async {
+    let work = async {
         let outcome = AssertUnwindSafe((job.run)()).catch_unwind().await;
         let outcome =
             outcome.unwrap_or_else(|panic| Err(Problem::internal(panic_message(&*panic))));
-        measure(&job.name, &outcome, started.elapsed());
-        outcome
-    });
-    let outcome = outcome.await.map_err(|problem| problem.code);
-    let succeeded = outcome.is_ok();
+        let took = started.elapsed();
+        tell(&job.name, &outcome, took);
+        LastRun {
+            started_at,
+            took,
+            outcome: outcome.map_err(|problem| problem.code),
+        }
+    };
+    let last = galen_telemetry::in_span(span, None, work).await;
+    measure(&job.name, &last, db.clock().now());
+    let succeeded = last.outcome.is_ok();
     set(state, |state| {
         *state = State {
             running_since: None,
-            last: Some(LastRun {
-                started_at,
-                took: started.elapsed(),
-                outcome,
-            }),
-        }
+            last: Some(last),
+        };
     });
     succeeded
 }
@@ -175,22 +177,30 @@ fn set(state: &Mutex<State>, change: impl FnOnce(&mut State)) {
     change(&mut state.lock().unwrap_or_else(PoisonError::into_inner));
 }
 
-fn measure(job: &Cow<'static, str>, outcome: &Result<u64, Problem>, took: Duration) {
-    let (job, ms) = (job.clone(), took.as_secs_f64() * 1000.0);
+fn tell(job: &str, outcome: &Result<u64, Problem>, took: Duration) {
+    let ms = took.as_secs_f64() * 1000.0;
     match outcome {
-        Ok(0) => tracing::debug!(%job, ms, "a job ran"),
-        Ok(items) => tracing::info!(%job, items, ms, "a job ran"),
-        Err(problem) => tracing::warn!(%job, ms, error = chain(problem), "a job failed"),
+        Ok(0) => tracing::debug!(job, ms, "a job ran"),
+        Ok(items) => tracing::info!(job, items, ms, "a job ran"),
+        Err(problem) => tracing::warn!(job, ms, error = chain(problem), "a job failed"),
     }
-    metrics::histogram!("galen_job_seconds", "job" => job.clone()).record(took.as_secs_f64());
-    metrics::counter!("galen_job_runs_total", "job" => job.clone(), "outcome" => if outcome.is_ok() { "success" } else { "failure" }).increment(1);
-    if let Ok(items) = outcome {
-        metrics::counter!("galen_job_items_total", "job" => job.clone()).increment(*items);
-        metrics::gauge!("galen_job_last_success_timestamp_seconds", "job" => job.clone()).set(
-            std::time::SystemTime::now()
-                .duration_since(std::time::UNIX_EPOCH)
-                .unwrap_or_default()
-                .as_secs_f64(),
-        );
+}
+
+fn measure(job: &str, run: &LastRun, now: Timestamp) {
+    let (job, outcome) = (
+        job.to_owned(),
+        if run.outcome.is_ok() {
+            "success"
+        } else {
+            "failure"
+        },
+    );
+    metrics::histogram!("galen_job_seconds", "job" => job.clone()).record(run.took.as_secs_f64());
+    metrics::counter!("galen_job_runs_total", "job" => job.clone(), "outcome" => outcome)
+        .increment(1);
+    if let Ok(items) = run.outcome {
+        metrics::counter!("galen_job_items_total", "job" => job.clone()).increment(items);
+        metrics::gauge!("galen_job_last_success_timestamp_seconds", "job" => job)
+            .set(now.as_duration().as_secs_f64());
     }
 }

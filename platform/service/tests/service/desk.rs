@@ -31,16 +31,16 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 /// Signs the tokens of callers of a hosted desk.
-pub static KEY: LazyLock<SigningKey> =
+pub(crate) static KEY: LazyLock<SigningKey> =
     LazyLock::new(|| SigningKey::generate().expect("there is randomness"));
 
 /// Keeps notes.
-pub struct Desk {
+pub(crate) struct Desk {
     platform: Platform,
     /// A note with the text `wait` is only made when there is a permit.
-    pub gate: Arc<Semaphore>,
-    pub job_runs: Arc<AtomicU64>,
-    pub job_wake: Arc<Notify>,
+    pub(crate) gate: Arc<Semaphore>,
+    pub(crate) job_runs: Arc<AtomicU64>,
+    pub(crate) job_wake: Arc<Notify>,
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -323,7 +323,7 @@ const DESK: &[Migration] = &[Migration {
 }];
 
 /// Counts the notes that it hears of. The text `poison` never succeeds.
-pub struct Listener {
+pub(crate) struct Listener {
     db: Db,
 }
 
@@ -376,15 +376,14 @@ const LISTENER: &[Migration] = &[Migration {
 }];
 
 /// A desk alone, with its API.
-pub struct Alone {
-    pub database: TestDatabase,
-    pub desk: Arc<Desk>,
-    pub api: TestApi,
-    pub clock: Clock,
+pub(crate) struct Alone {
+    pub(crate) desk: Arc<Desk>,
+    pub(crate) api: TestApi,
+    pub(crate) clock: Clock,
 }
 
 /// Opens a desk on a database of its own.
-pub async fn alone() -> Alone {
+pub(crate) async fn alone() -> Alone {
     let clock = Clock::manual("2026-11-02T08:00:00Z".parse().expect("a constant"));
     let database = TestDatabase::new(
         galen_eventing::MIGRATIONS,
@@ -397,17 +396,12 @@ pub async fn alone() -> Alone {
     let platform = testing::platform(database.open("identity").await, clock.clone(), peers);
     let desk = Arc::new(Desk::start(platform.clone()).await.expect("the desk opens"));
     let api = TestApi::new(desk.rest(), &platform);
-    Alone {
-        database,
-        desk,
-        api,
-        clock,
-    }
+    Alone { desk, api, clock }
 }
 
 impl Alone {
     /// How many notes there are.
-    pub async fn notes(&self) -> i64 {
+    pub(crate) async fn notes(&self) -> i64 {
         sqlx::query_scalar("select count(*) from note")
             .fetch_one(self.desk.db().pool())
             .await
@@ -416,7 +410,7 @@ impl Alone {
 }
 
 impl Desk {
-    pub fn db(&self) -> &Db {
+    pub(crate) fn db(&self) -> &Db {
         &self.platform.db
     }
 }

@@ -18,10 +18,10 @@ use tokio::net::TcpStream;
 use crate::desk::{Desk, KEY, Listener};
 
 /// A host with both services on a database of its own.
-pub struct Hospital {
-    pub running: RunningHost,
-    pub database: TestDatabase,
-    pub clock: Clock,
+pub(crate) struct Hospital {
+    pub(crate) running: RunningHost,
+    pub(crate) database: TestDatabase,
+    pub(crate) clock: Clock,
     _files: tempfile::TempDir,
 }
 
@@ -54,10 +54,10 @@ fn options(files: &tempfile::TempDir) -> HostOptions {
 }
 
 impl Hospital {
-    pub async fn open() -> Self {
+    pub(crate) async fn open() -> Self {
         let clock = Clock::system();
         let database = database(&clock).await;
-        let files = tempfile::tempdir().unwrap();
+        let files = tempfile::tempdir().expect("a directory");
         let running = host()
             .run(
                 database.databases(),
@@ -66,7 +66,7 @@ impl Hospital {
                 clock.clone(),
             )
             .await
-            .unwrap();
+            .expect("the test can go on");
         Self {
             running,
             database,
@@ -76,7 +76,7 @@ impl Hospital {
     }
 
     /// A token of somebody with a role.
-    pub fn token(&self, role: Role) -> String {
+    pub(crate) fn token(&self, role: Role) -> String {
         let (user_id, session_id) = (self.clock.id(), self.clock.id());
         let principal = Principal {
             user_id,
@@ -85,11 +85,12 @@ impl Hospital {
             patient_id: None,
             practitioner_id: None,
         };
-        KEY.sign(&principal, "galen", self.clock.now()).unwrap()
+        KEY.sign(&principal, "galen", self.clock.now())
+            .expect("the test can go on")
     }
 
     /// A request over a connection of its own.
-    pub async fn call(
+    pub(crate) async fn call(
         &self,
         method: &str,
         path: &str,
@@ -98,12 +99,12 @@ impl Hospital {
     ) -> (u16, Value, String) {
         call(self.running.address, method, path, token, body)
             .await
-            .unwrap()
+            .expect("the test can go on")
     }
 }
 
 /// Speaks HTTP/1.1 by hand: the host's own framing is what is tested.
-pub async fn call(
+pub(crate) async fn call(
     address: SocketAddr,
     method: &str,
     path: &str,

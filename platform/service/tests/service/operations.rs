@@ -15,12 +15,17 @@ async fn publish(hospital: &Hospital, user_id: &str) {
         .await
         .begin()
         .await
-        .unwrap();
+        .expect("the event is published");
     tx.publish(&UserChanged {
         user_id: user_id.to_owned(),
     });
-    tx.commit().await.unwrap();
-    hospital.running.backbone.settle().await.unwrap();
+    tx.commit().await.expect("the event is published");
+    hospital
+        .running
+        .backbone
+        .settle()
+        .await
+        .expect("the event is published");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -62,7 +62,7 @@ async fn host(database: &TestDatabase, files: &tempfile::TempDir) -> RunningHost
             Clock::system(),
         )
         .await
-        .unwrap()
+        .expect("the host starts")
 }
 
 async fn until_runs(expected: u64) {

@@ -114,6 +114,7 @@ static TABLE: &[Audience] = &[
     Audience::appointment::<AppointmentMissed>(),
     Audience::appointment::<NoShowReverted>(),
     Audience::appointment::<AppointmentNeedsReschedule>(),
+    Audience::appointment::<AppointmentGroundRegained>(),
     Audience::of::<SlotOffered>(Permission::AppointmentRead)
         .patient("/patientId")
         .practitioner("/practitionerId"),

@@ -5,7 +5,7 @@ use galen_kernel::Timestamp;
 use galen_storage::{Columns as _, Db, Error, Tx, ts};
 use serde_json::value::RawValue;
 use sqlx::postgres::PgRow;
-use uuid::Uuid;
+use sqlx::types::Json;
 
 use super::audience::Owners;
 
@@ -43,29 +43,12 @@ pub(crate) struct Bounds {
 
 /// Writes entries, in order and behind everything that was written before. Other
 /// writers wait until this transaction has ended.
-pub(crate) async fn record(tx: &mut Tx, entries: Vec<NewEntry>) -> Result<(), Error> {
+pub(crate) async fn record(tx: &mut Tx, entries: &[NewEntry]) -> Result<(), Error> {
     sqlx::query("select pg_advisory_xact_lock(hashtextextended('gateway.stream_entry', 0))")
         .execute(tx.conn())
         .await?;
     let now = tx.clock().now();
     let expected = entries.len() as u64;
-    let (mut ats, mut types, mut subjects, mut permissions, mut data) =
-        (vec![], vec![], vec![], vec![], vec![]);
-    let (mut patients, mut practitioners, mut users): (
-        Vec<Option<Uuid>>,
-        Vec<Option<Uuid>>,
-        Vec<Option<Uuid>>,
-    ) = (vec![], vec![], vec![]);
-    for entry in entries {
-        ats.push(ts(entry.at));
-        types.push(entry.event_type);
-        subjects.push(entry.subject);
-        permissions.push(entry.permission.name());
-        patients.push(entry.owners.patient.map(|id| id.uuid()));
-        practitioners.push(entry.owners.practitioner.map(|id| id.uuid()));
-        users.push(entry.owners.user.map(|id| id.uuid()));
-        data.push(entry.data);
-    }
     let written = sqlx::query(
         "insert into stream_entry (at, recorded_at, type, subject, permission, patient_id, practitioner_id, user_id, data)
          select e.at, $9, e.type, e.subject, e.permission, e.patient_id, e.practitioner_id, e.user_id, e.data
@@ -73,14 +56,14 @@ pub(crate) async fn record(tx: &mut Tx, entries: Vec<NewEntry>) -> Result<(), Er
               with ordinality as e (at, type, subject, permission, patient_id, practitioner_id, user_id, data, n)
          order by e.n",
     )
-    .bind(ats)
-    .bind(types)
-    .bind(subjects)
-    .bind(permissions)
-    .bind(patients)
-    .bind(practitioners)
-    .bind(users)
-    .bind(data)
+    .bind(column(entries, |entry| ts(entry.at)))
+    .bind(column(entries, |entry| entry.event_type.as_str()))
+    .bind(column(entries, |entry| entry.subject.as_str()))
+    .bind(column(entries, |entry| entry.permission.name()))
+    .bind(column(entries, |entry| entry.owners.patient.map(|id| id.uuid())))
+    .bind(column(entries, |entry| entry.owners.practitioner.map(|id| id.uuid())))
+    .bind(column(entries, |entry| entry.owners.user.map(|id| id.uuid())))
+    .bind(column(entries, |entry| Json(&entry.data)))
     .bind(ts(now))
     .execute(tx.conn())
     .await?;
@@ -92,6 +75,10 @@ pub(crate) async fn record(tx: &mut Tx, entries: Vec<NewEntry>) -> Result<(), Er
             actual,
         }),
     }
+}
+
+fn column<'e, T>(entries: &'e [NewEntry], of: impl Fn(&'e NewEntry) -> T) -> Vec<T> {
+    entries.iter().map(of).collect()
 }
 
 /// The entries behind an id, at most so many.

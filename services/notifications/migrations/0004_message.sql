@@ -44,7 +44,7 @@ create index message_due on message (next_attempt_at) where status = 'QUEUED';
 create index message_leased on message (locked_until) where status = 'SENDING';
 create index message_recipient on message (recipient_id, id);
 create index message_status on message (status, id);
-create index message_about on message (about_id) where status in ('QUEUED', 'SENDING');
+create index message_about on message (about_id);
 
 -- What was tried. Codes only: the words of a mail server may repeat the address.
 create table attempt (

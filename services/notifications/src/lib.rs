@@ -33,9 +33,9 @@ use galen_contracts::patients::v1::{
     PatientDeactivated, PatientDemographicsChanged, PatientsMerged, PatientsUnmerged,
 };
 use galen_contracts::scheduling::v1::{
-    AppointmentBooked, AppointmentCancelled, AppointmentCheckedIn, AppointmentMissed,
-    AppointmentNeedsReschedule, AppointmentRescheduled, AppointmentStarted, ConfirmationRequested,
-    NoShowReverted, SlotOfferExpired, SlotOffered,
+    AppointmentBooked, AppointmentCancelled, AppointmentCheckedIn, AppointmentGroundRegained,
+    AppointmentMissed, AppointmentNeedsReschedule, AppointmentRescheduled, AppointmentStarted,
+    ConfirmationRequested, NoShowReverted, SlotOfferExpired, SlotOffered,
 };
 use galen_contracts::staff::v1::PractitionerChanged;
 use galen_eventing::subscription::Definition;
@@ -137,6 +137,7 @@ impl Service for Notifications {
                 .on::<AppointmentRescheduled>()
                 .on::<AppointmentCancelled>()
                 .on::<AppointmentNeedsReschedule>()
+                .on::<AppointmentGroundRegained>()
                 .on::<AppointmentCheckedIn>()
                 .on::<AppointmentStarted>()
                 .on::<AppointmentMissed>()

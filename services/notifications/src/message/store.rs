@@ -203,6 +203,26 @@ pub async fn withdraw(
     Ok(withdrawn)
 }
 
+/// Whether somebody was told something about this, or is being told right now.
+///
+/// # Errors
+/// When the database fails.
+pub async fn is_told(
+    connection: &mut PgConnection,
+    about: Uuid,
+    template: TemplateName,
+) -> Result<bool, Error> {
+    let told = sqlx::query_scalar(
+        "select exists (select from message
+                        where about_id = $1 and template = $2 and status in ('SENDING', 'SENT'))",
+    )
+    .bind(about)
+    .bind(template.code())
+    .fetch_one(connection)
+    .await?;
+    Ok(told)
+}
+
 /// What waits for a merged record is told to the record that survives.
 ///
 /// # Errors

@@ -7,9 +7,9 @@ use galen_contracts::ids::PatientId;
 use galen_contracts::notifications::v1::ConfirmationQueued;
 use galen_contracts::scheduling::v1 as scheduling;
 use galen_contracts::scheduling::v1::{
-    AppointmentBooked, AppointmentCancelled, AppointmentCheckedIn, AppointmentMissed,
-    AppointmentNeedsReschedule, AppointmentRescheduled, AppointmentStarted, ConfirmationRequested,
-    NoShowReverted, SlotOfferExpired, SlotOffered,
+    AppointmentBooked, AppointmentCancelled, AppointmentCheckedIn, AppointmentGroundRegained,
+    AppointmentMissed, AppointmentNeedsReschedule, AppointmentRescheduled, AppointmentStarted,
+    ConfirmationRequested, NoShowReverted, SlotOfferExpired, SlotOffered,
 };
 use galen_eventing::{Delivery, Failure, Handle, Publish as _, Received};
 use galen_kernel::Timestamp;
@@ -78,19 +78,19 @@ async fn queue(tx: &mut Tx, message: &NewMessage) -> Result<MessageId, Failure> 
     Ok(store::queue(tx.conn(), id, message, now).await?)
 }
 
-/// The appointment is not to be reminded of any more.
-async fn forget_reminders(tx: &mut Tx, appointment: Uuid) -> Result<(), Failure> {
+/// What is said of an appointment that is to take place.
+const BEFOREHAND: &[TemplateName] = &[
+    TemplateName::AppointmentReminder,
+    TemplateName::AppointmentNeedsReschedule,
+];
+
+/// The appointment is over, or another one: nobody is told of it beforehand any more.
+async fn forget(tx: &mut Tx, appointment: Uuid) -> Result<(), Failure> {
     // First the timers, then what they have already queued: a timer that is firing
     // right now is waited for, and its message found.
     reminder::cancel(tx, appointment).await?;
     let now = tx.clock().now();
-    store::withdraw(
-        tx.conn(),
-        appointment,
-        &[TemplateName::AppointmentReminder],
-        now,
-    )
-    .await?;
+    store::withdraw(tx.conn(), appointment, BEFOREHAND, now).await?;
     Ok(())
 }
 
@@ -170,7 +170,7 @@ impl Handle<AppointmentRescheduled> for Appointments {
         delivery: Delivery<AppointmentRescheduled>,
     ) -> Result<(), Failure> {
         let facts = Facts::read(delivery.event.appointment.as_ref())?;
-        forget_reminders(tx, facts.id).await
+        forget(tx, facts.id).await
     }
 }
 
@@ -182,7 +182,7 @@ impl Handle<AppointmentCancelled> for Appointments {
     ) -> Result<(), Failure> {
         let Delivery { event, meta } = delivery;
         let facts = Facts::read(event.appointment.as_ref())?;
-        forget_reminders(tx, facts.id).await?;
+        forget(tx, facts.id).await?;
         if let Some(template) = cancellation(&event.cancelled_by, &event.reason_code) {
             queue(tx, &facts.message(template, &meta)).await?;
         }
@@ -219,6 +219,29 @@ impl Handle<AppointmentNeedsReschedule> for Appointments {
     }
 }
 
+impl Handle<AppointmentGroundRegained> for Appointments {
+    /// It stays where it is: who was told otherwise is told so.
+    async fn handle(
+        &self,
+        tx: &mut Tx,
+        delivery: Delivery<AppointmentGroundRegained>,
+    ) -> Result<(), Failure> {
+        let Delivery { event, meta } = delivery;
+        let facts = Facts::read(event.appointment.as_ref())?;
+        let now = tx.clock().now();
+        let moved = TemplateName::AppointmentNeedsReschedule;
+        store::withdraw(tx.conn(), facts.id, &[moved], now).await?;
+        if store::is_told(tx.conn(), facts.id, moved).await? {
+            queue(
+                tx,
+                &facts.message(TemplateName::AppointmentConfirmation, &meta),
+            )
+            .await?;
+        }
+        Ok(())
+    }
+}
+
 impl Handle<AppointmentCheckedIn> for Appointments {
     async fn handle(
         &self,
@@ -226,7 +249,7 @@ impl Handle<AppointmentCheckedIn> for Appointments {
         delivery: Delivery<AppointmentCheckedIn>,
     ) -> Result<(), Failure> {
         let facts = Facts::read(delivery.event.appointment.as_ref())?;
-        forget_reminders(tx, facts.id).await
+        forget(tx, facts.id).await
     }
 }
 
@@ -237,7 +260,7 @@ impl Handle<AppointmentStarted> for Appointments {
         delivery: Delivery<AppointmentStarted>,
     ) -> Result<(), Failure> {
         let facts = Facts::read(delivery.event.appointment.as_ref())?;
-        forget_reminders(tx, facts.id).await
+        forget(tx, facts.id).await
     }
 }
 
@@ -249,7 +272,7 @@ impl Handle<AppointmentMissed> for Appointments {
     ) -> Result<(), Failure> {
         let Delivery { event, meta } = delivery;
         let facts = Facts::read(event.appointment.as_ref())?;
-        forget_reminders(tx, facts.id).await?;
+        forget(tx, facts.id).await?;
         queue(tx, &facts.message(TemplateName::AppointmentMissed, &meta)).await?;
         Ok(())
     }

@@ -3,8 +3,9 @@
 use galen_contracts::convert::to_wire;
 use galen_contracts::scheduling::v1::Appointment;
 use galen_contracts::scheduling::v1::{
-    AppointmentBooked, AppointmentCancelled, AppointmentMissed, AppointmentNeedsReschedule,
-    AppointmentRescheduled, ConfirmationRequested, NoShowReverted, SlotOffered,
+    AppointmentBooked, AppointmentCancelled, AppointmentGroundRegained, AppointmentMissed,
+    AppointmentNeedsReschedule, AppointmentRescheduled, ConfirmationRequested, NoShowReverted,
+    SlotOffered,
 };
 use jiff::SignedDuration;
 use uuid::Uuid;
@@ -130,6 +131,7 @@ async fn every_turn_of_an_appointment_has_its_text() {
         turns(world.appointment(patient, 72));
     world.hears(booked).await;
     world.hears(moved).await;
+    assert_eq!(world.send().await, 2);
     world.hears(by_patient).await;
     world.hears(by_hospital).await;
     world.hears(closed).await;
@@ -149,7 +151,7 @@ async fn every_turn_of_an_appointment_has_its_text() {
         "APPOINTMENT_RESCHEDULED",
     ];
     assert_eq!(texts, expected);
-    assert_eq!(world.send().await, 5);
+    assert_eq!(world.send().await, 3);
     assert_eq!(world.mails().len(), 5);
 }
 
@@ -273,4 +275,48 @@ async fn a_kind_of_appointment_that_is_not_known_yet_is_told_all_the_same() {
     let mails = world.mails();
     let mail = mails.values().next().expect("a mail");
     assert!(mail.contains("For: appointment"), "{mail}");
+}
+
+#[tokio::test]
+async fn an_appointment_that_stays_after_all_is_confirmed_to_who_was_told_otherwise() {
+    let world = World::new().await;
+    let patient = world.patient("ada@example.org", "", "en");
+    let needs = |appointment: &Appointment| AppointmentNeedsReschedule {
+        appointment: Some(appointment.clone()),
+        reason_code: "LEAVE".to_owned(),
+    };
+    let regained = |appointment: &Appointment| AppointmentGroundRegained {
+        appointment: Some(appointment.clone()),
+    };
+    let (told, not_told) = (
+        world.appointment(patient, 48),
+        world.appointment(patient, 72),
+    );
+    world.hears(needs(&told)).await;
+    assert_eq!(world.send().await, 1);
+    world.hears(regained(&told)).await;
+    world.hears(needs(&not_told)).await;
+    world.hears(regained(&not_told)).await;
+    let messages = world.messages(patient).await;
+    let about = |appointment: &Appointment| -> Vec<(String, String)> {
+        let text =
+            |m: &serde_json::Value, field: &str| m[field].as_str().expect("a text").to_owned();
+        let mut found: Vec<_> = messages
+            .iter()
+            .filter(|m| m["aboutId"] == appointment.appointment_id.as_str())
+            .map(|m| (text(m, "template"), text(m, "status")))
+            .collect();
+        found.sort();
+        found
+    };
+    let pair = |template: &str, status: &str| (template.to_owned(), status.to_owned());
+    let confirmed = pair("APPOINTMENT_CONFIRMATION", "QUEUED");
+    assert_eq!(
+        about(&told),
+        [confirmed, pair("APPOINTMENT_NEEDS_RESCHEDULE", "SENT")]
+    );
+    assert_eq!(
+        about(&not_told),
+        [pair("APPOINTMENT_NEEDS_RESCHEDULE", "SUPPRESSED")]
+    );
 }

@@ -13,6 +13,7 @@
 //! **Schedules** the forgetting of old entries.
 
 mod edge;
+mod measure;
 mod stream;
 
 use std::sync::Arc;
@@ -59,6 +60,7 @@ impl Service for Gateway {
     };
 
     async fn start(platform: Platform) -> Result<Self, StartError> {
+        measure::describe();
         let Platform {
             db,
             config,

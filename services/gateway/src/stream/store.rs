@@ -149,3 +149,145 @@ pub(crate) async fn forget(db: &Db, before: Timestamp) -> Result<u64, Error> {
     .await?;
     Ok(forgotten.unsigned_abs())
 }
+
+#[cfg(test)]
+mod tests {
+    use galen_kernel::Clock;
+    use galen_service::Service as _;
+    use galen_testkit::TestDatabase;
+    use jiff::SignedDuration;
+
+    use super::*;
+    use crate::Gateway;
+
+    async fn open() -> (TestDatabase, Db, Clock) {
+        let clock = Clock::manual("2026-11-02T08:00:00Z".parse().unwrap());
+        let database = TestDatabase::new(
+            galen_eventing::MIGRATIONS,
+            &[],
+            &[Gateway::SCHEMA],
+            clock.clone(),
+        )
+        .await;
+        let db = database.open("gateway").await;
+        (database, db, clock)
+    }
+
+    fn about(subject: &str) -> NewEntry {
+        NewEntry {
+            at: Timestamp::UNIX_EPOCH,
+            event_type: "galen.test.v1".to_owned(),
+            subject: subject.to_owned(),
+            permission: Permission::OpsRead,
+            owners: Owners::default(),
+            data: serde_json::json!({ "subject": subject }),
+        }
+    }
+
+    async fn write(db: &Db, subjects: &[&str]) {
+        let mut tx = db.begin().await.unwrap();
+        let entries: Vec<NewEntry> = subjects.iter().map(|subject| about(subject)).collect();
+        record(&mut tx, &entries).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+
+    async fn subjects(db: &Db) -> Vec<String> {
+        after(db, 0, 100)
+            .await
+            .unwrap()
+            .into_iter()
+            .map(|entry| entry.subject)
+            .collect()
+    }
+
+    #[tokio::test]
+    async fn a_writer_waits_until_the_one_before_has_ended() {
+        let (_database, db, _) = open().await;
+        let mut first = db.begin().await.unwrap();
+        record(&mut first, &[about("first")]).await.unwrap();
+        let second = tokio::spawn({
+            let db = db.clone();
+            async move { write(&db, &["second"]).await }
+        });
+        let waiting =
+            "select exists (select from pg_locks where locktype = 'advisory' and not granted)";
+        while !second.is_finished()
+            && !sqlx::query_scalar::<_, bool>(waiting)
+                .fetch_one(db.pool())
+                .await
+                .unwrap()
+        {
+            tokio::task::yield_now().await;
+        }
+        assert!(
+            !second.is_finished(),
+            "a later id would be seen before an earlier one"
+        );
+        assert!(subjects(&db).await.is_empty());
+        first.commit().await.unwrap();
+        second.await.unwrap();
+        assert_eq!(subjects(&db).await, ["first", "second"]);
+    }
+
+    #[tokio::test]
+    async fn entries_keep_their_order_and_what_they_say() {
+        let (_database, db, clock) = open().await;
+        write(&db, &["b", "a"]).await;
+        let mut entry = about("c");
+        entry.at = clock.now();
+        entry.owners = Owners {
+            patient: Some(clock.id()),
+            practitioner: Some(clock.id()),
+            user: Some(clock.id()),
+        };
+        let mut tx = db.begin().await.unwrap();
+        record(&mut tx, std::slice::from_ref(&entry)).await.unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(subjects(&db).await, ["b", "a", "c"]);
+        let read = after(&db, 0, 100).await.unwrap().pop().unwrap();
+        assert_eq!(
+            (read.at, read.owners, read.permission),
+            (entry.at, entry.owners, Some(Permission::OpsRead))
+        );
+        assert_eq!(read.data.get(), "{\"subject\": \"c\"}");
+        assert_eq!(after(&db, read.id - 1, 100).await.unwrap().len(), 1);
+        assert_eq!(after(&db, 0, 2).await.unwrap().len(), 2);
+    }
+
+    #[tokio::test]
+    async fn what_is_forgotten_leaves_a_horizon() {
+        let (_database, db, clock) = open().await;
+        assert_eq!(
+            bounds(&db).await.unwrap(),
+            Bounds {
+                forgotten_to: 0,
+                last: 0
+            }
+        );
+        write(&db, &["old", "older"]).await;
+        clock.advance(SignedDuration::from_hours(1));
+        let cut = clock.now();
+        write(&db, &["new"]).await;
+        let newest = bounds(&db).await.unwrap().last;
+        assert_eq!(forget(&db, cut).await.unwrap(), 2);
+        assert_eq!(forget(&db, cut).await.unwrap(), 0);
+        assert_eq!(
+            bounds(&db).await.unwrap(),
+            Bounds {
+                forgotten_to: newest - 1,
+                last: newest
+            }
+        );
+        assert_eq!(subjects(&db).await, ["new"]);
+        clock.advance(SignedDuration::from_hours(1));
+        assert_eq!(forget(&db, clock.now()).await.unwrap(), 1);
+        assert_eq!(
+            bounds(&db).await.unwrap(),
+            Bounds {
+                forgotten_to: newest,
+                last: newest
+            },
+            "though all is gone"
+        );
+    }
+}

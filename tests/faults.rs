@@ -58,7 +58,10 @@ pub async fn kills_lose_nothing_and_repeat_nothing() {
         let before = booked.load(Ordering::Relaxed);
         let deadline = std::time::Instant::now() + Duration::from_secs(60);
         while booked.load(Ordering::Relaxed) < before + 5 {
-            assert!(std::time::Instant::now() < deadline, "no bookings after kill {kill}");
+            assert!(
+                std::time::Instant::now() < deadline,
+                "no bookings after kill {kill}"
+            );
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         tokio::time::sleep(Duration::from_millis(random.random_range(0..150))).await;
@@ -81,12 +84,19 @@ pub async fn kills_lose_nothing_and_repeat_nothing() {
     }
 
     let acknowledged = acknowledged.lock().await;
-    assert!(acknowledged.len() >= KILLS * 5, "only {} bookings", acknowledged.len());
+    assert!(
+        acknowledged.len() >= KILLS * 5,
+        "only {} bookings",
+        acknowledged.len()
+    );
     drained(&hospital).await;
     check(&hospital, &acknowledged).await;
     let (green, report) = hospital.verify();
     assert!(green, "{report}");
-    println!("{} acknowledged bookings, {KILLS} kills", acknowledged.len());
+    println!(
+        "{} acknowledged bookings, {KILLS} kills",
+        acknowledged.len()
+    );
 }
 
 struct Load {
@@ -107,12 +117,25 @@ impl Load {
             let body = booking(&self.patient, &self.doctor, tomorrow(slot * 10), 10);
             let key = format!("load-{}-{slot}", self.worker);
             while !self.stop.load(Ordering::Relaxed) {
-                let Some(client) = self.login().await else { continue };
+                let Some(client) = self.login().await else {
+                    continue;
+                };
                 let mut headers = http::HeaderMap::new();
                 headers.insert("idempotency-key", key.parse().expect("visible ASCII"));
                 let token = client.token().await.expect("logged in");
-                headers.insert("authorization", format!("Bearer {token}").parse().expect("visible ASCII"));
-                let Ok(reply) = client.send(http::Method::POST, "/api/v1/appointments", Some(&body), headers).await else {
+                headers.insert(
+                    "authorization",
+                    format!("Bearer {token}").parse().expect("visible ASCII"),
+                );
+                let Ok(reply) = client
+                    .send(
+                        http::Method::POST,
+                        "/api/v1/appointments",
+                        Some(&body),
+                        headers,
+                    )
+                    .await
+                else {
                     continue;
                 };
                 match reply.status.as_u16() {
@@ -146,8 +169,14 @@ impl Load {
 }
 
 async fn database(hospital: &Hospital) -> sqlx::PgPool {
-    let options = galen_storage::Cluster::running(hospital.dir()).expect("readable").expect("the cluster runs");
-    sqlx::postgres::PgPoolOptions::new().max_connections(2).connect_with(options).await.expect("the superuser can log in")
+    let options = galen_storage::Cluster::running(hospital.dir())
+        .expect("readable")
+        .expect("the cluster runs");
+    sqlx::postgres::PgPoolOptions::new()
+        .max_connections(2)
+        .connect_with(options)
+        .await
+        .expect("the superuser can log in")
 }
 
 /// Waits until every booking's process has ended and every message is sent.
@@ -157,7 +186,7 @@ async fn drained(hospital: &Hospital) {
     loop {
         let (open, waiting): (i64, i64) = sqlx::query_as(
             "select (select count(*) from events.process where status in ('RUNNING', 'COMPENSATING')),
-                    (select count(*) from notifications.message where template = 'appointment-confirmation' and status in ('QUEUED', 'SENDING'))",
+                    (select count(*) from notifications.message where template = 'APPOINTMENT_CONFIRMATION' and status in ('QUEUED', 'SENDING'))",
         )
         .fetch_one(&pool)
         .await
@@ -165,7 +194,10 @@ async fn drained(hospital: &Hospital) {
         if open == 0 && waiting == 0 {
             return;
         }
-        assert!(std::time::Instant::now() < deadline, "{open} processes and {waiting} messages are still under way");
+        assert!(
+            std::time::Instant::now() < deadline,
+            "{open} processes and {waiting} messages are still under way"
+        );
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }
@@ -175,25 +207,44 @@ async fn check(hospital: &Hospital, acknowledged: &HashMap<String, String>) {
     let rows = sqlx::query(
         "select a.id::text,
                 (select count(*) from notifications.message m
-                 where m.template = 'appointment-confirmation' and m.params->>'appointmentId' = a.id::text and m.status = 'SENT') as sent,
+                 where m.template = 'APPOINTMENT_CONFIRMATION' and m.about_id = a.id and m.status = 'SENT') as sent,
                 (select count(*) from events.process p where p.business_key = a.id::text and p.status = 'COMPLETED') as completed
          from scheduling.appointment a",
     )
     .fetch_all(&pool)
     .await
     .expect("readable");
-    let found: HashMap<String, (i64, i64)> =
-        rows.iter().map(|row| (row.get("id"), (row.get("sent"), row.get("completed")))).collect();
+    let found: HashMap<String, (i64, i64)> = rows
+        .iter()
+        .map(|row| (row.get("id"), (row.get("sent"), row.get("completed"))))
+        .collect();
     for (key, id) in acknowledged {
-        assert_eq!(found.get(id), Some(&(1, 1)), "{key}: (confirmations, completed processes) of {id}");
+        assert_eq!(
+            found.get(id),
+            Some(&(1, 1)),
+            "{key}: (confirmations, completed processes) of {id}"
+        );
     }
     // A booking whose answer was lost and never repeated may exist beyond the
     // acknowledged ones, at most one a worker; more would be an effect twice.
-    assert!(found.len() <= acknowledged.len() + WORKERS, "{} bookings for {} acknowledged", found.len(), acknowledged.len());
-    let mails = std::fs::read_dir(hospital.dir().join("notifications/mail")).expect("a spool").count();
-    let sent: i64 = sqlx::query_scalar("select count(*) from notifications.message where status = 'SENT' and channel = 'EMAIL'")
-        .fetch_one(&pool)
-        .await
-        .expect("readable");
-    assert_eq!(i64::try_from(mails).expect("small"), sent, "e-mails in the spool and sent messages");
+    assert!(
+        found.len() <= acknowledged.len() + WORKERS,
+        "{} bookings for {} acknowledged",
+        found.len(),
+        acknowledged.len()
+    );
+    let mails = std::fs::read_dir(hospital.dir().join("notifications/mail"))
+        .expect("a spool")
+        .count();
+    let sent: i64 = sqlx::query_scalar(
+        "select count(*) from notifications.message where status = 'SENT' and channel = 'EMAIL'",
+    )
+    .fetch_one(&pool)
+    .await
+    .expect("readable");
+    assert_eq!(
+        i64::try_from(mails).expect("small"),
+        sent,
+        "e-mails in the spool and sent messages"
+    );
 }

@@ -28,14 +28,20 @@ impl Hospital {
 
     /// Starts a fresh hospital with settings from the environment.
     pub fn with(settings: &[(&str, &str)]) -> Self {
-        let owner = tempfile::Builder::new().prefix("galen-outside-").tempdir().expect("a temporary directory");
+        let owner = tempfile::Builder::new()
+            .prefix("galen-outside-")
+            .tempdir()
+            .expect("a temporary directory");
         // PostgreSQL runs as another user than root and must be able to get in.
         open_to_others(owner.path());
         let mut hospital = Self {
             dir: owner.path().join("data"),
             child: None,
             base: String::new(),
-            settings: settings.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect(),
+            settings: settings
+                .iter()
+                .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
+                .collect(),
             _owner: Some(owner),
         };
         hospital.start();
@@ -47,10 +53,22 @@ impl Hospital {
         assert!(self.child.is_none(), "it runs already");
         let began = Instant::now();
         let mut child = galen()
-            .args(["up", "--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0", "--limits", "off", "--data-dir"])
+            .args([
+                "up",
+                "--listen",
+                "127.0.0.1:0",
+                "--ops-listen",
+                "127.0.0.1:0",
+                "--limits",
+                "off",
+                "--data-dir",
+            ])
             .arg(&self.dir)
             .env("GALEN_ADMIN_PASSWORD", ADMIN_PASSWORD)
-            .env("GALEN_LOG", std::env::var("GALEN_TEST_LOG").unwrap_or_else(|_| "warn".to_owned()))
+            .env(
+                "GALEN_LOG",
+                std::env::var("GALEN_TEST_LOG").unwrap_or_else(|_| "warn".to_owned()),
+            )
             .envs(self.settings.iter().map(|(k, v)| (k, v)))
             .stdout(Stdio::piped())
             .spawn()
@@ -93,7 +111,10 @@ impl Hospital {
     /// The administrator.
     pub async fn admin(&self) -> Client {
         let client = self.anonymous();
-        client.login("admin", ADMIN_PASSWORD).await.expect("the administrator can log in");
+        client
+            .login("admin", ADMIN_PASSWORD)
+            .await
+            .expect("the administrator can log in");
         client
     }
 
@@ -112,21 +133,32 @@ impl Hospital {
     }
 
     fn database_pid(&self) -> Option<String> {
-        let text = find_file(&self.dir, "postmaster.pid").and_then(|path| std::fs::read_to_string(path).ok())?;
+        let text = find_file(&self.dir, "postmaster.pid")
+            .and_then(|path| std::fs::read_to_string(path).ok())?;
         text.lines().next().map(|pid| pid.trim().to_owned())
     }
 
     /// A clean stop (SIGTERM); returns whether it ended with 0.
     pub fn stop(&mut self) -> bool {
         let mut child = self.child.take().expect("it runs");
-        let _ = Command::new("kill").args(["-TERM", &child.id().to_string()]).status();
+        let _ = Command::new("kill")
+            .args(["-TERM", &child.id().to_string()])
+            .status();
         child.wait().expect("it has ended").success()
     }
 
     /// `galen verify` on the data directory: its exit status and what it printed.
     pub fn verify(&self) -> (bool, String) {
-        let output = galen().args(["verify", "--data-dir"]).arg(&self.dir).output().expect("galen verify runs");
-        let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        let output = galen()
+            .args(["verify", "--data-dir"])
+            .arg(&self.dir)
+            .output()
+            .expect("galen verify runs");
+        let text = format!(
+            "{}{}",
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr)
+        );
         (output.status.success(), text)
     }
 
@@ -169,6 +201,8 @@ pub fn find_file(dir: &Path, name: &str) -> Option<PathBuf> {
         if entry.file_name() == name {
             return Some(path);
         }
-        (path.is_dir() && !path.is_symlink()).then(|| find_file(&path, name)).flatten()
+        (path.is_dir() && !path.is_symlink())
+            .then(|| find_file(&path, name))
+            .flatten()
     })
 }

@@ -23,27 +23,76 @@ pub async fn a_patient_is_registered_books_and_is_seen(hospital: &Hospital) {
     let anonymous = hospital.anonymous();
     let password = "mein sicheres Passwort";
     let set = json!({ "token": token, "newPassword": password });
-    let reply = anonymous.send(Method::POST, "/api/v1/auth/password/set", Some(&set), HeaderMap::new()).await.expect("an answer");
-    assert!(reply.status.is_success(), "{}", String::from_utf8_lossy(&reply.body));
-    let reply = anonymous.send(Method::POST, "/api/v1/auth/password/set", Some(&set), HeaderMap::new()).await.expect("an answer");
+    let reply = anonymous
+        .send(
+            Method::POST,
+            "/api/v1/auth/password/set",
+            Some(&set),
+            HeaderMap::new(),
+        )
+        .await
+        .expect("an answer");
+    assert!(
+        reply.status.is_success(),
+        "{}",
+        String::from_utf8_lossy(&reply.body)
+    );
+    let reply = anonymous
+        .send(
+            Method::POST,
+            "/api/v1/auth/password/set",
+            Some(&set),
+            HeaderMap::new(),
+        )
+        .await
+        .expect("an answer");
     assert!(reply.status.is_client_error(), "a link works once");
 
-    let mrn = text(&expect_status(&reception.get(&format!("/api/v1/patients/{id}")).await.expect("an answer"), 200), "mrn");
+    let mrn = text(
+        &expect_status(
+            &reception
+                .get(&format!("/api/v1/patients/{id}"))
+                .await
+                .expect("an answer"),
+            200,
+        ),
+        "mrn",
+    );
     let me = hospital.anonymous();
-    me.login(&mrn, password).await.expect("the patient can log in");
-    assert_eq!(text(&expect_status(&me.get("/api/v1/patients/me").await.expect("an answer"), 200), "id"), id);
+    me.login(&mrn, password)
+        .await
+        .expect("the patient can log in");
+    assert_eq!(
+        text(
+            &expect_status(
+                &me.get("/api/v1/patients/me").await.expect("an answer"),
+                200
+            ),
+            "id"
+        ),
+        id
+    );
 
     // About to start, so that the patient may check in.
-    let start = Timestamp::from_second(Timestamp::now().as_second() / 300 * 300 + 1200).expect("a valid instant");
+    let start = Timestamp::from_second(Timestamp::now().as_second() / 300 * 300 + 1200)
+        .expect("a valid instant");
     let option = free_doctor(&me, &practitioner, start).await;
     assert_eq!(text(&option, "practitionerId"), practitioner);
     let hold = json!({ "practitionerId": practitioner, "start": start, "end": start + SignedDuration::from_mins(20), "serviceType": "CONSULTATION", "patientId": id });
-    let held = expect_status(&me.post("/api/v1/slots/hold", &hold).await.expect("an answer"), 201);
+    let held = expect_status(
+        &me.post("/api/v1/slots/hold", &hold)
+            .await
+            .expect("an answer"),
+        201,
+    );
     let mut body = booking(&id, &practitioner, start, 20);
     body["holdId"] = held["holdId"].clone();
-    let reply = me.post("/api/v1/appointments", &body).await.expect("an answer");
+    let reply = me
+        .post("/api/v1/appointments", &body)
+        .await
+        .expect("an answer");
     let appointment = text(&expect_status(&reply, 201), "id");
-    told(&me, &id, &appointment, "appointment-confirmation").await;
+    told(&me, &id, &appointment, "APPOINTMENT_CONFIRMATION").await;
 
     let at = format!("/api/v1/appointments/{appointment}");
     for (who, step, status) in [
@@ -52,11 +101,20 @@ pub async fn a_patient_is_registered_books_and_is_seen(hospital: &Hospital) {
         (&physician, "start", "IN_CONSULTATION"),
         (&physician, "complete", "FULFILLED"),
     ] {
-        let reply = who.post(&format!("{at}/{step}"), &json!({})).await.expect("an answer");
+        let reply = who
+            .post(&format!("{at}/{step}"), &json!({}))
+            .await
+            .expect("an answer");
         assert_eq!(text(&expect_status(&reply, 200), "status"), status);
     }
-    let reply = me.post(&format!("{at}/cancel"), &json!({})).await.expect("an answer");
-    assert_eq!((reply.status.as_u16(), reply.code().as_str()), (409, "INVALID_TRANSITION"));
+    let reply = me
+        .post(&format!("{at}/cancel"), &json!({}))
+        .await
+        .expect("an answer");
+    assert_eq!(
+        (reply.status.as_u16(), reply.code().as_str()),
+        (409, "INVALID_TRANSITION")
+    );
 }
 
 /// A booking is moved, then cancelled; the patient is told, and the time is free again.
@@ -66,25 +124,67 @@ pub async fn a_booking_is_moved_and_cancelled(hospital: &Hospital) {
     let (first, second) = (patient(&admin).await, patient(&admin).await);
     free_doctor(&admin, &practitioner, tomorrow(600)).await;
     let book = |patient: String, at: i64| {
-        let (admin, body) = (admin.clone(), booking(&patient, &practitioner, tomorrow(at), 30));
-        async move { admin.post("/api/v1/appointments", &body).await.expect("an answer") }
+        let (admin, body) = (
+            admin.clone(),
+            booking(&patient, &practitioner, tomorrow(at), 30),
+        );
+        async move {
+            admin
+                .post("/api/v1/appointments", &body)
+                .await
+                .expect("an answer")
+        }
     };
     let original = text(&expect_status(&book(first.clone(), 600).await, 201), "id");
     assert_eq!(book(second.clone(), 615).await.code(), "SLOT_TAKEN");
-    assert_eq!(book(second.clone(), 630).await.status.as_u16(), 201, "adjacent slots do not conflict");
+    assert_eq!(
+        book(second.clone(), 630).await.status.as_u16(),
+        201,
+        "adjacent slots do not conflict"
+    );
 
     let moved = json!({ "start": tomorrow(700), "end": tomorrow(730) });
-    let reply = admin.post(&format!("/api/v1/appointments/{original}/reschedule"), &moved).await.expect("an answer");
-    assert!(reply.status.is_success(), "{}", String::from_utf8_lossy(&reply.body));
-    let old = expect_status(&admin.get(&format!("/api/v1/appointments/{original}")).await.expect("an answer"), 200);
+    let reply = admin
+        .post(
+            &format!("/api/v1/appointments/{original}/reschedule"),
+            &moved,
+        )
+        .await
+        .expect("an answer");
+    assert!(
+        reply.status.is_success(),
+        "{}",
+        String::from_utf8_lossy(&reply.body)
+    );
+    let old = expect_status(
+        &admin
+            .get(&format!("/api/v1/appointments/{original}"))
+            .await
+            .expect("an answer"),
+        200,
+    );
     assert_eq!(text(&old, "status"), "RESCHEDULED");
     let replacement = text(&old, "replacedById");
-    assert_eq!(book(second, 600).await.status.as_u16(), 201, "the old time is free");
+    assert_eq!(
+        book(second, 600).await.status.as_u16(),
+        201,
+        "the old time is free"
+    );
 
-    let reply = admin.post(&format!("/api/v1/appointments/{replacement}/cancel"), &json!({})).await.expect("an answer");
+    let reply = admin
+        .post(
+            &format!("/api/v1/appointments/{replacement}/cancel"),
+            &json!({}),
+        )
+        .await
+        .expect("an answer");
     assert_eq!(text(&expect_status(&reply, 200), "status"), "CANCELLED");
-    told(&admin, &first, &replacement, "appointment-cancelled").await;
-    assert_eq!(book(first, 700).await.status.as_u16(), 201, "the cancelled time is free");
+    told(&admin, &first, &replacement, "APPOINTMENT_CANCELLED_BY_HOSPITAL").await;
+    assert_eq!(
+        book(first, 700).await.status.as_u16(),
+        201,
+        "the cancelled time is free"
+    );
 }
 
 /// A stale version is refused, and the current one is accepted.
@@ -92,18 +192,40 @@ pub async fn a_stale_version_is_refused(hospital: &Hospital) {
     let admin = hospital.admin().await;
     let id = patient(&admin).await;
     let path = format!("/api/v1/patients/{id}");
-    let version = admin.get(&path).await.expect("an answer").version().expect("an ETag");
+    let version = admin
+        .get(&path)
+        .await
+        .expect("an answer")
+        .version()
+        .expect("an ETag");
     let change = json!({ "phone": "+49 30 1234567" });
     let with = |version: i64| {
         let mut headers = HeaderMap::new();
-        headers.insert("if-match", format!("\"{version}\"").parse().expect("visible ASCII"));
+        headers.insert(
+            "if-match",
+            format!("\"{version}\"").parse().expect("visible ASCII"),
+        );
         headers
     };
-    let reply = admin.request(Method::PATCH, &path, Some(&change), with(version + 7)).await.expect("an answer");
+    let reply = admin
+        .request(Method::PATCH, &path, Some(&change), with(version + 7))
+        .await
+        .expect("an answer");
     assert_eq!(reply.status.as_u16(), 412);
-    let reply = admin.request(Method::PATCH, &path, Some(&change), with(version)).await.expect("an answer");
-    assert_eq!(reply.status.as_u16(), 200, "{}", String::from_utf8_lossy(&reply.body));
-    let reply = admin.request(Method::PATCH, &path, Some(&change), with(version)).await.expect("an answer");
+    let reply = admin
+        .request(Method::PATCH, &path, Some(&change), with(version))
+        .await
+        .expect("an answer");
+    assert_eq!(
+        reply.status.as_u16(),
+        200,
+        "{}",
+        String::from_utf8_lossy(&reply.body)
+    );
+    let reply = admin
+        .request(Method::PATCH, &path, Some(&change), with(version))
+        .await
+        .expect("an answer");
     assert_eq!(reply.status.as_u16(), 412, "the version has moved");
 }
 
@@ -114,24 +236,51 @@ pub async fn patients_see_only_their_own(hospital: &Hospital) {
     let username = format!("self-{}", uuid::Uuid::new_v4().simple());
     let body = json!({ "username": username, "password": "a long enough password" });
     let me = hospital.anonymous();
-    let reply = me.post("/api/v1/auth/register", &body).await.expect("an answer");
+    let reply = me
+        .post("/api/v1/auth/register", &body)
+        .await
+        .expect("an answer");
     expect_status(&reply, 201);
-    me.login(&username, "a long enough password").await.expect("a registered user can log in");
-    for path in [format!("/api/v1/patients/{stranger}"), format!("/api/v1/patients/{stranger}/notes"), format!("/api/v1/notification-preferences/{stranger}")] {
+    me.login(&username, "a long enough password")
+        .await
+        .expect("a registered user can log in");
+    for path in [
+        format!("/api/v1/patients/{stranger}"),
+        format!("/api/v1/patients/{stranger}/notes"),
+        format!("/api/v1/notification-preferences/{stranger}"),
+    ] {
         let reply = me.get(&path).await.expect("an answer");
         assert_eq!(reply.status.as_u16(), 404, "{path}");
     }
-    for path in ["/api/v1/users", "/api/v1/ops/overview", "/api/v1/practitioners", "/api/v1/patients/duplicates"] {
+    for path in [
+        "/api/v1/users",
+        "/api/v1/ops/overview",
+        "/api/v1/practitioners",
+        "/api/v1/patients/duplicates",
+    ] {
         let reply = me.get(path).await.expect("an answer");
         assert_eq!(reply.status.as_u16(), 403, "{path}");
     }
-    let reply = hospital.anonymous().get("/api/v1/patients/me").await.expect("an answer");
+    let reply = hospital
+        .anonymous()
+        .get("/api/v1/patients/me")
+        .await
+        .expect("an answer");
     assert_eq!(reply.status.as_u16(), 401);
 }
 
 /// The token of the link in the welcome mail, as the patient would find it.
 async fn credential_token(dir: &Path, reception: &Client, patient: &str) -> String {
-    let email = text(&expect_status(&reception.get(&format!("/api/v1/patients/{patient}")).await.expect("an answer"), 200), "email");
+    let email = text(
+        &expect_status(
+            &reception
+                .get(&format!("/api/v1/patients/{patient}"))
+                .await
+                .expect("an answer"),
+            200,
+        ),
+        "email",
+    );
     let spool = dir.join("notifications/mail");
     let found = eventually("the welcome mail arrives", || async {
         let mails = std::fs::read_dir(&spool).map_err(|e| e.to_string())?;
@@ -141,7 +290,14 @@ async fn credential_token(dir: &Path, reception: &Client, patient: &str) -> Stri
             .filter(|mail| mail.contains(&email))
             // Quoted-printable breaks long lines with "=\r\n" and writes "=" as "=3D".
             .map(|mail| mail.replace("=\r\n", "").replace("=3D", "="))
-            .find_map(|mail| mail.split_once("#token=").map(|(_, rest)| rest.split_whitespace().next().unwrap_or_default().to_owned()))
+            .find_map(|mail| {
+                mail.split_once("#token=").map(|(_, rest)| {
+                    rest.split_whitespace()
+                        .next()
+                        .unwrap_or_default()
+                        .to_owned()
+                })
+            })
             .map(Value::String)
             .ok_or_else(|| format!("no mail to {email} with a link"))
     })
@@ -171,10 +327,21 @@ async fn free_doctor(client: &Client, practitioner: &str, start: Timestamp) -> V
 async fn told(client: &Client, patient: &str, appointment: &str, template: &str) {
     eventually(template, || async {
         let path = format!("/api/v1/notifications?recipientId={patient}&limit=200");
-        let page: Value = client.get(&path).await.map_err(|e| e.to_string())?.json().map_err(|e| e.to_string())?;
-        let sent = page["items"].as_array().into_iter().flatten().find(|message| {
-            message["template"] == template && message["status"] == "SENT" && message.to_string().contains(appointment)
-        });
+        let page: Value = client
+            .get(&path)
+            .await
+            .map_err(|e| e.to_string())?
+            .json()
+            .map_err(|e| e.to_string())?;
+        let sent = page["items"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .find(|message| {
+                message["template"] == template
+                    && message["status"] == "SENT"
+                    && message["aboutId"] == appointment
+            });
         sent.cloned().ok_or_else(|| page.to_string())
     })
     .await;

@@ -91,11 +91,18 @@ fn main() -> ExitCode {
         green &= holds;
     }
     drop(Arc::into_inner(shared));
-    if green { ExitCode::SUCCESS } else { ExitCode::from(101) }
+    if green {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(101)
+    }
 }
 
 fn block_on(test: impl Future<Output = ()>) -> Result<(), libtest_mimic::Failed> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()?;
     runtime.block_on(test);
     Ok(())
 }

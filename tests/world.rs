@@ -16,7 +16,10 @@ pub fn expect_status(reply: &Reply, status: u16) -> Value {
 /// A field of an answer as text.
 #[track_caller]
 pub fn text(value: &Value, field: &str) -> String {
-    value[field].as_str().unwrap_or_else(|| panic!("no {field} in {value}")).to_owned()
+    value[field]
+        .as_str()
+        .unwrap_or_else(|| panic!("no {field} in {value}"))
+        .to_owned()
 }
 
 /// Registers a patient with a name of their own and an e-mail address.
@@ -29,13 +32,18 @@ pub async fn patient(clerk: &Client) -> String {
         "sex": "FEMALE",
         "email": format!("{unique}@example.com"),
     });
-    let reply = clerk.post("/api/v1/patients", &body).await.expect("an answer");
+    let reply = clerk
+        .post("/api/v1/patients", &body)
+        .await
+        .expect("an answer");
     text(&expect_status(&reply, 201), "id")
 }
 
 /// Digits as letters: names hold none.
 fn letters(hex: &str) -> String {
-    hex.chars().map(|c| char::from(b'a' + c.to_digit(16).map_or(0, |d| d as u8))).collect()
+    hex.chars()
+        .map(|c| char::from(b'a' + c.to_digit(16).map_or(0, |d| d as u8)))
+        .collect()
 }
 
 /// Registers a doctor who works round the clock for the next days.
@@ -48,13 +56,19 @@ pub async fn doctor(admin: &Client, days: i64) -> String {
         "licenseNumber": unique,
         "department": "Testing",
     });
-    let reply = admin.post("/api/v1/practitioners", &body).await.expect("an answer");
+    let reply = admin
+        .post("/api/v1/practitioners", &body)
+        .await
+        .expect("an answer");
     let id = text(&expect_status(&reply, 201), "id");
     let start = midnight();
     for day in 0..days {
         let from = start + SignedDuration::from_hours(24 * day);
         let shift = json!({ "start": from, "end": from + SignedDuration::from_hours(24), "kind": "CLINIC" });
-        let reply = admin.post(&format!("/api/v1/practitioners/{id}/shifts"), &shift).await.expect("an answer");
+        let reply = admin
+            .post(&format!("/api/v1/practitioners/{id}/shifts"), &shift)
+            .await
+            .expect("an answer");
         expect_status(&reply, 201);
     }
     id
@@ -94,7 +108,10 @@ pub async fn user(admin: &Client, roles: &[&str], practitioner: Option<&str>) ->
     let reply = admin.post("/api/v1/users", &body).await.expect("an answer");
     expect_status(&reply, 201);
     let client = admin.anonymous();
-    client.login(&username, password).await.expect("a new user can log in");
+    client
+        .login(&username, password)
+        .await
+        .expect("a new user can log in");
     client
 }
 

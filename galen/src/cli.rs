@@ -180,6 +180,22 @@ pub(crate) struct Up {
     /// The hospital's time zone: shifts, days and texts are in it
     #[arg(long, env = "GALEN_ZONE", default_value = "UTC", value_name = "IANA")]
     pub(crate) zone: String,
+    /// Login name of the first administrator, made when there is none
+    #[arg(
+        long,
+        env = "GALEN_ADMIN_USERNAME",
+        default_value = "admin",
+        value_name = "NAME"
+    )]
+    pub(crate) admin_username: String,
+    /// The first administrator's password; without it one is made and written to a file in the data directory
+    #[arg(
+        long,
+        env = "GALEN_ADMIN_PASSWORD",
+        value_name = "PASSWORD",
+        hide_env_values = true
+    )]
+    pub(crate) admin_password: Option<SecretString>,
     /// Connections per service's pool
     #[arg(long, env = "GALEN_POOL", default_value_t = 16, value_name = "N")]
     pub(crate) pool: u32,

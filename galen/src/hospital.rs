@@ -21,7 +21,10 @@ const SECRET_FILE: &str = "database-secret";
 pub(crate) fn host() -> Host {
     Host::new()
         .with::<galen_identity::Identity>()
+        .with::<galen_patients::Patients>()
         .with::<galen_staff::Staff>()
+        .with::<galen_scheduling::Scheduling>()
+        .with::<galen_notifications::Notifications>()
         .with::<galen_gateway::Gateway>()
         .with_edge(galen_gateway::edge)
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use galen_kernel::Clock;
 use galen_service::{Config, HostOptions};
 use galen_telemetry::{LogFormat, Telemetry, TelemetryOptions};
+use secrecy::ExposeSecret as _;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::{self, Switch, Up};
@@ -67,14 +68,24 @@ fn telemetry(options: &cli::Telemetry) -> Result<Telemetry, galen_telemetry::Tel
     })
 }
 
-/// Settings of the services. Three of them have short names in the environment
-/// because everybody needs them.
+/// Settings of the services: those of the command line, then the environment, then
+/// the file.
 fn config(options: &Up) -> Result<Config, Box<dyn std::error::Error>> {
     let limits = match options.limits {
         Switch::On => "on",
         Switch::Off => "off",
     };
-    let flags = [("gateway.limits".to_owned(), limits.to_owned())];
+    let mut flags = vec![
+        ("gateway.limits".to_owned(), limits.to_owned()),
+        (
+            "identity.admin_username".to_owned(),
+            options.admin_username.clone(),
+        ),
+    ];
+    if let Some(password) = &options.admin_password {
+        let password = password.expose_secret().to_owned();
+        flags.push(("identity.admin_password".to_owned(), password));
+    }
     Ok(Config::load(
         options.config.as_deref(),
         std::env::vars(),

@@ -404,8 +404,8 @@ impl Player<'_> {
                 .flatten()
                 .any(|message| {
                     message["status"] == "SENT"
-                        && message["template"] == "appointment-confirmation"
-                        && message.to_string().contains(appointment)
+                        && message["template"] == "APPOINTMENT_CONFIRMATION"
+                        && message["aboutId"] == appointment
                 });
             if sent {
                 self.latencies.record("told after booking", began.elapsed());
@@ -419,6 +419,7 @@ impl Player<'_> {
                         "appointment {appointment} was booked and its patient not told within {TOLD_WITHIN:?}"
                     ),
                     detail: Some(page.to_string()),
+                    errors: Vec::new(),
                     trace_id: None,
                 };
                 return Err(ClientError::Refused {

@@ -11,6 +11,8 @@ pub(crate) struct Contents {
     pub(crate) practitioners: Vec<Registration>,
     /// People, with their coverages.
     pub(crate) patients: Vec<Registration>,
+    /// Optional values that cannot be what they claim to be, and are left out.
+    pub(crate) left_out: Vec<String>,
 }
 
 /// One thing to register, and the source's identifier that makes it findable again.
@@ -79,6 +81,11 @@ pub(crate) fn read(text: &[u8]) -> Result<Contents, BundleError> {
             .push(practitioner(resource, role, &department)?);
     }
     for resource in resources("Patient") {
+        if telecom(resource, "email").is_some_and(|email| !is_address(&email)) {
+            let id = text_at(resource, "/id");
+            let what = format!("Patient {id}: its e-mail address is none");
+            contents.left_out.push(what);
+        }
         let reference = format!("urn:uuid:{}", text_at(resource, "/id"));
         let coverages: Vec<&Value> = resources("Coverage")
             .filter(|coverage| coverage["beneficiary"]["reference"] == reference.as_str())
@@ -142,13 +149,6 @@ fn patient(resource: &Value, coverages: &[&Value]) -> Result<Registration, Bundl
     for (s, v) in identifiers(resource).filter(|(s, _)| !s.ends_with("/us-ssn")) {
         kept.push(json!({ "system": s, "value": v }));
     }
-    let telecom = |kind: &str| {
-        resource["telecom"]
-            .as_array()
-            .and_then(|all| all.iter().find(|entry| entry["system"] == kind))
-            .and_then(|entry| entry["value"].as_str())
-            .map(str::to_owned)
-    };
     let sex = match text_at(resource, "/gender").as_str() {
         "male" => "MALE",
         "female" => "FEMALE",
@@ -160,8 +160,8 @@ fn patient(resource: &Value, coverages: &[&Value]) -> Result<Registration, Bundl
         "familyName": required(resource, "/name/0/family", "Patient", "family name")?,
         "birthDate": required(resource, "/birthDate", "Patient", "birth date")?,
         "sex": sex,
-        "email": telecom("email"),
-        "phone": telecom("phone"),
+        "email": telecom(resource, "email").filter(|email| is_address(email)),
+        "phone": telecom(resource, "phone"),
         "address": address(resource),
         "nationalId": national_id,
         "language": optional(resource, "/communication/0/language/coding/0/code"),
@@ -214,6 +214,17 @@ fn coverages_of(coverages: &[&Value]) -> Vec<Value> {
             }))
         })
         .collect()
+}
+
+fn telecom(resource: &Value, kind: &str) -> Option<String> {
+    let all = resource["telecom"].as_array()?;
+    let entry = all.iter().find(|entry| entry["system"] == kind)?;
+    entry["value"].as_str().map(str::to_owned)
+}
+
+/// Generators make addresses of names, and some names have blanks.
+fn is_address(text: &str) -> bool {
+    text.contains('@') && !text.contains(char::is_whitespace)
 }
 
 fn address(resource: &Value) -> Option<Value> {

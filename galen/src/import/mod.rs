@@ -35,6 +35,8 @@ pub(crate) struct Report {
     pub(crate) patients: Tally,
     /// Coverages of the created patients.
     pub(crate) coverages: u64,
+    /// Optional values that cannot be what they claim to be.
+    pub(crate) left_out: Vec<String>,
 }
 
 /// Why an import stopped. Everything before it stays; a repetition goes on.
@@ -100,6 +102,7 @@ pub(crate) async fn run(
                     number: index + 1,
                     source,
                 })?;
+            report.left_out.extend(contents.left_out);
             // Bundles repeat the organisations and practitioners of their patients.
             let mut fresh = |all: Vec<Registration>| -> Vec<Registration> {
                 all.into_iter()
@@ -188,6 +191,10 @@ impl std::fmt::Display for Report {
                 tally.created, tally.present
             )?;
         }
-        writeln!(f, "  {:<14} {:>6} registered", "coverages", self.coverages)
+        writeln!(f, "  {:<14} {:>6} registered", "coverages", self.coverages)?;
+        for what in &self.left_out {
+            writeln!(f, "  left out: {what}")?;
+        }
+        Ok(())
     }
 }

@@ -5,5 +5,5 @@
 mod reply;
 mod session;
 
-pub use reply::{Problem, Reply};
+pub use reply::{FieldError, Problem, Reply};
 pub use session::{Client, ClientError};

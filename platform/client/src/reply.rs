@@ -1,5 +1,7 @@
 //! What the server answered.
 
+use std::fmt;
+
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
@@ -31,9 +33,37 @@ pub struct Problem {
     /// What happened this time.
     #[serde(default)]
     pub detail: Option<String>,
+    /// The wrong fields of a request.
+    #[serde(default)]
+    pub errors: Vec<FieldError>,
     /// For the log of the server.
     #[serde(default)]
     pub trace_id: Option<String>,
+}
+
+/// One wrong field of a request.
+#[derive(Debug, Clone, Deserialize)]
+pub struct FieldError {
+    /// RFC 6901 pointer, or `?name` for a query parameter.
+    pub pointer: String,
+    /// Stable code.
+    pub code: String,
+    /// For a person.
+    pub message: String,
+}
+
+/// Code, title, detail and wrong fields on one line.
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.code, self.title)?;
+        if let Some(detail) = &self.detail {
+            write!(f, " {detail}")?;
+        }
+        for error in &self.errors {
+            write!(f, " {} {}", error.pointer, error.message)?;
+        }
+        Ok(())
+    }
 }
 
 impl Reply {

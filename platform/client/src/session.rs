@@ -19,7 +19,7 @@ pub enum ClientError {
     #[error("unreadable answer")]
     Unreadable(#[source] serde_json::Error),
     /// The server refused.
-    #[error("{status}{}", problem.as_ref().map(|p| format!(" {} {} {}", p.code, p.title, p.detail.as_deref().unwrap_or(""))).unwrap_or_default())]
+    #[error("{status} {}", problem.as_ref().map(ToString::to_string).unwrap_or_default())]
     Refused {
         /// HTTP status.
         status: StatusCode,

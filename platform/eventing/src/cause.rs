@@ -23,14 +23,14 @@ pub(crate) fn current() -> Cause {
     CURRENT.try_with(|cause| *cause).unwrap_or_default()
 }
 
-/// Runs a handler as caused by `cause`, in the trace of whoever published.
+/// Runs a handler as caused by `cause`, as the next step of the publisher's trace.
 pub(crate) async fn caused_by<F: Future>(
     cause: Cause,
     publisher: Option<TraceContext>,
     work: F,
 ) -> F::Output {
-    let trace = publisher.map_or_else(TraceContext::root, |t| t.child());
-    galen_telemetry::in_trace(trace, CURRENT.scope(cause, work)).await
+    let span = tracing::info_span!(parent: None, "effect", otel.kind = "consumer");
+    galen_telemetry::in_span(span, publisher, CURRENT.scope(cause, work)).await
 }
 
 /// CloudEvents extension attributes for what the current task publishes or sets.

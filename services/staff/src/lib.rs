@@ -1,6 +1,7 @@
 //! Practitioners and their time: who they are, when they work, when they are away.
 //!
-//! Owns practitioners, shifts, weekly shift patterns and leave requests. Knows
+//! Owns practitioners, shifts, weekly shift patterns, leave requests, and the
+//! organisations that provide and pay for care. Knows
 //! nothing of bookings: it asks scheduling which appointments a leave touches, and
 //! answers scheduling's booking process whether somebody works.
 //!
@@ -13,6 +14,7 @@ pub mod field;
 pub mod interval;
 pub mod jobs;
 pub mod leave;
+pub mod organization;
 pub mod pattern;
 pub mod practitioner;
 pub mod reactions;
@@ -58,7 +60,8 @@ impl Service for Staff {
             "0001_practitioner",
             "0002_shift",
             "0003_leave",
-            "0004_answered_command"
+            "0004_answered_command",
+            "0005_organization"
         ],
         subscribes: &["scheduling"],
     };
@@ -102,6 +105,11 @@ impl Service for Staff {
             .routes(routes!(leave::reject::reject))
             .routes(routes!(leave::withdraw::withdraw))
             .routes(routes!(availability::check::check))
+            .routes(routes!(
+                organization::register::register,
+                organization::find::find
+            ))
+            .routes(routes!(organization::get::get))
             .with_state(Arc::clone(self))
     }
 

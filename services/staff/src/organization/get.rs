@@ -5,7 +5,6 @@ use std::sync::Arc;
 use axum::extract::State;
 use galen_access::Permission;
 use galen_service::{Answer, Cx, Needs, Outcome, PathIds, Requires};
-use uuid::Uuid;
 
 use super::model::{OrganizationError, OrganizationId};
 use super::register::OrganizationView;
@@ -25,11 +24,17 @@ impl Requires for GetOrganization {
     path = "/organizations/{id}",
     operation_id = "getOrganization",
     tag = "staff",
-    params(("id" = Uuid, Path, description = "The organisation.")),
+    params(("id" = uuid::Uuid, Path, description = "The organisation.")),
     responses((status = 200, description = "The organisation.", body = OrganizationView)),
 )]
-pub async fn get(_: Cx<GetOrganization>, State(staff): State<Arc<Staff>>, PathIds(id): PathIds<OrganizationId>) -> Outcome {
-    let organization = store::get(staff.db.pool(), id).await?.ok_or(OrganizationError::Unknown)?;
+pub async fn get(
+    _: Cx<GetOrganization>,
+    State(staff): State<Arc<Staff>>,
+    PathIds(id): PathIds<OrganizationId>,
+) -> Outcome {
+    let organization = store::get(staff.db.pool(), id)
+        .await?
+        .ok_or(OrganizationError::Unknown)?;
     let version = organization.version;
     Ok(Answer::ok(&OrganizationView::from(organization)).version(version))
 }

@@ -42,10 +42,18 @@ fn read(row: &PgRow) -> Result<Organization, Error> {
     Ok(Organization {
         id: OrganizationId::from_uuid(row.try_get("id")?),
         name: row.try_get("name")?,
-        kind: Kind::read(&kind).ok_or(Error::Inconsistent { column: "staff.organization.kind" })?,
+        kind: Kind::read(&kind).ok_or(Error::Inconsistent {
+            column: "staff.organization.kind",
+        })?,
         phone: row.try_get("phone")?,
-        address: row.try_get::<Option<Json<Address>>, _>("address")?.map(|address| address.0),
-        identifiers: systems.into_iter().zip(values).map(|(system, value)| Identifier { system, value }).collect(),
+        address: row
+            .try_get::<Option<Json<Address>>, _>("address")?
+            .map(|address| address.0),
+        identifiers: systems
+            .into_iter()
+            .zip(values)
+            .map(|(system, value)| Identifier { system, value })
+            .collect(),
         version: row.try_get("version")?,
     })
 }
@@ -54,9 +62,16 @@ fn read(row: &PgRow) -> Result<Organization, Error> {
 ///
 /// # Errors
 /// When an identifier is taken, or the database fails.
-pub async fn insert(db: &mut PgConnection, organization: &Organization, at: Timestamp) -> Result<(), OrganizationError> {
-    let (systems, values): (Vec<&str>, Vec<&str>) =
-        organization.identifiers.iter().map(|i| (i.system.as_str(), i.value.as_str())).unzip();
+pub async fn insert(
+    db: &mut PgConnection,
+    organization: &Organization,
+    at: Timestamp,
+) -> Result<(), OrganizationError> {
+    let (systems, values): (Vec<&str>, Vec<&str>) = organization
+        .identifiers
+        .iter()
+        .map(|i| (i.system.as_str(), i.value.as_str()))
+        .unzip();
     sqlx::query(
         "with stored as (
              insert into organization (id, name, name_key, kind, phone, address, version, registered_at)
@@ -92,7 +107,10 @@ pub async fn insert(db: &mut PgConnection, organization: &Organization, at: Time
 ///
 /// # Errors
 /// When the database fails.
-pub async fn get(db: impl PgExecutor<'_>, id: OrganizationId) -> Result<Option<Organization>, Error> {
+pub async fn get(
+    db: impl PgExecutor<'_>,
+    id: OrganizationId,
+) -> Result<Option<Organization>, Error> {
     let row = sqlx::query(
         "select o.id, o.name, o.kind, o.phone, o.address, o.version,
                 array(select i.system from organization_identifier i where i.organization_id = o.id order by i.system, i.value) as systems,
@@ -110,7 +128,12 @@ pub async fn get(db: impl PgExecutor<'_>, id: OrganizationId) -> Result<Option<O
 ///
 /// # Errors
 /// When the database fails.
-pub async fn find(db: impl PgExecutor<'_>, filter: &Filter, after: Option<&Position>, limit: u16) -> Result<Vec<Organization>, Error> {
+pub async fn find(
+    db: impl PgExecutor<'_>,
+    filter: &Filter,
+    after: Option<&Position>,
+    limit: u16,
+) -> Result<Vec<Organization>, Error> {
     sqlx::query(
         "select o.id, o.name, o.kind, o.phone, o.address, o.version,
                 array(select i.system from organization_identifier i where i.organization_id = o.id order by i.system, i.value) as systems,

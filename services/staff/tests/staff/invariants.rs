@@ -120,7 +120,7 @@ async fn the_document_is_whole() {
             assert_eq!(operation["tags"], json!(["staff"]), "{name}");
         }
     }
-    assert_eq!(names.len(), 18);
+    assert_eq!(names.len(), 21);
 
     let mut references = Vec::new();
     collect_references(&document, &mut references);

@@ -1,0 +1,168 @@
+//! What a handler takes: [`Cx`] (who asks and whether they may), [`Body`],
+//! [`Params`] and [`PathIds`], all of which refuse precisely.
+
+mod body;
+mod conditions;
+mod gate;
+
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use axum::extract::FromRequestParts;
+use galen_access::{Permission, Principal, Scope};
+use galen_contracts::ids::{PatientId, PractitionerId};
+use galen_kernel::{Clock, Problem, Timestamp};
+use galen_storage::Db;
+use http::request::Parts;
+
+pub use body::{Body, Params, PathIds};
+pub(crate) use body::{collect, too_large};
+pub(crate) use conditions::Fingerprint;
+pub use conditions::IDEMPOTENCY_KEY;
+pub use gate::{Caller, Gate};
+
+use crate::command::{self, Command, IdempotencyKey};
+use crate::outcome::Halt;
+
+/// What a request needs before its handler runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Needs {
+    /// Nothing: login, registration, public keys.
+    Nobody,
+    /// Any valid access token.
+    Anybody,
+    /// A role that grants this; [`Cx::scope`] says how far it reaches.
+    Permission(Permission),
+}
+
+/// Declared by every request type (or by a unit type for requests without one).
+/// A handler gets a [`Cx`], and with it a transaction, for such a type only.
+pub trait Requires: Send + Sync + 'static {
+    /// What it needs.
+    const NEEDS: Needs;
+}
+
+/// One authorised request of type `R`. Extracting it answers 401 or 403 when the
+/// caller may not.
+pub struct Cx<R> {
+    caller: Option<Arc<Caller>>,
+    scope: Scope,
+    if_match: Option<Vec<i64>>,
+    idempotency: Option<IdempotencyKey>,
+    clock: Clock,
+    _request: PhantomData<fn(R)>,
+}
+
+impl<R: Requires> Cx<R> {
+    /// Who asks. Only absent under [`Needs::Nobody`].
+    ///
+    /// # Errors
+    /// 401 when nobody is logged in.
+    pub fn principal(&self) -> Result<&Principal, Problem> {
+        match &self.caller {
+            Some(caller) => Ok(&caller.principal),
+            None => Err(Problem::unauthenticated()),
+        }
+    }
+
+    /// When the caller's access token ends, for answers that could outlive it.
+    #[must_use]
+    pub fn valid_until(&self) -> Option<Timestamp> {
+        self.caller.as_ref().map(|caller| caller.until)
+    }
+
+    /// How far the permission reaches.
+    #[must_use]
+    pub const fn scope(&self) -> Scope {
+        self.scope
+    }
+
+    /// 404 unless the patient's things are within reach.
+    ///
+    /// # Errors
+    /// 404: the caller may not even know.
+    pub fn reach_patient(&self, id: PatientId) -> Result<(), Problem> {
+        if self.scope.covers_patient(id) {
+            Ok(())
+        } else {
+            Err(Problem::not_found())
+        }
+    }
+
+    /// 404 unless the practitioner's things are within reach.
+    ///
+    /// # Errors
+    /// 404: the caller may not even know.
+    pub fn reach_practitioner(&self, id: PractitionerId) -> Result<(), Problem> {
+        if self.scope.covers_practitioner(id) {
+            Ok(())
+        } else {
+            Err(Problem::not_found())
+        }
+    }
+
+    /// Now.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// The clock, for new ids.
+    #[must_use]
+    pub const fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// Checks `If-Match` against the loaded version; fine when there is none.
+    ///
+    /// # Errors
+    /// 412 when it names another version.
+    pub fn expect_version(&self, actual: i64) -> Result<(), Problem> {
+        match &self.if_match {
+            Some(expected) if !expected.contains(&actual) => Err(Problem::stale()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Answers at once when the idempotency key was used before. Call it before
+    /// slow questions to other services; [`Cx::begin`] checks again.
+    ///
+    /// # Errors
+    /// [`Halt::Replay`], 422 on another body, 409 while the first still runs.
+    pub async fn replayed(&self, db: &Db) -> Result<(), Halt> {
+        match &self.idempotency {
+            Some(claim) => command::look_up(db, claim).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Starts the transaction of a command and claims its idempotency key in it.
+    ///
+    /// # Errors
+    /// As [`Cx::replayed`], and when the database cannot be reached.
+    pub async fn begin(&self, db: &Db) -> Result<Command, Halt> {
+        Command::begin(db, self.idempotency.clone()).await
+    }
+}
+
+impl<S: Send + Sync, R: Requires> FromRequestParts<S> for Cx<R> {
+    type Rejection = Halt;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Halt> {
+        let gate = parts
+            .extensions
+            .get::<Gate>()
+            .cloned()
+            .ok_or_else(|| Problem::internal("a route is served without its gate"))?;
+        let caller = gate.identify(&parts.headers, &mut parts.extensions);
+        let scope = gate::scope(caller.as_deref(), R::NEEDS)?;
+        Ok(Self {
+            if_match: conditions::if_match(&parts.headers)?,
+            idempotency: conditions::idempotency_key(parts, caller.as_deref())?,
+            caller,
+            scope,
+            clock: gate.clock,
+            _request: PhantomData,
+        })
+    }
+}

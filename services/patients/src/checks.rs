@@ -1,0 +1,48 @@
+//! The invariants that `galen verify` checks.
+
+use galen_service::Check;
+
+/// Every invariant of the service.
+pub(crate) const ALL: &[Check] = &[
+    Check {
+        name: "every record leads to exactly one that stands on its own",
+        sql: "select p.mrn || ' leads to none: its merges go in a circle' from patient p where survivor_of(p.id) is null",
+    },
+    Check {
+        name: "every record points where its history of merges says",
+        sql: "select p.mrn || ' points to ' || coalesce(p.merged_into::text, 'nothing') || ', its history to ' || coalesce(h.survivor_id::text, 'nothing')
+              from patient p
+              left join lateral (
+                  select case when m.kind = 'MERGED' then m.survivor_id end as survivor_id
+                  from merge_event m where m.retired_id = p.id order by m.seq desc limit 1
+              ) h on true
+              where p.merged_into is distinct from h.survivor_id",
+    },
+    Check {
+        name: "every history of merges is without a gap",
+        sql: "select retired_id || ' has ' || count(*) || ' events and ends with ' || max(seq) from merge_event group by retired_id having count(*) <> max(seq)",
+    },
+    Check {
+        name: "every record number has matching check digits",
+        sql: "select mrn || ' is not a record number' from patient where not mrn_is_valid(mrn)",
+    },
+    Check {
+        name: "no record number will be handed out again",
+        sql: "select p.mrn || ' lies ahead of its series' from patient p join mrn_series s on s.prefix = split_part(p.mrn, '-', 1)
+              where split_part(p.mrn, '-', 2)::bigint >= s.next",
+    },
+    Check {
+        name: "no two coverages of one record have the same priority at the same time",
+        sql: "select a.id || ' overlaps ' || b.id from coverage a
+              join coverage b on a.patient_id = b.patient_id and a.priority = b.priority and a.id < b.id
+                             and daterange(a.valid_from, a.valid_to) && daterange(b.valid_from, b.valid_to)",
+    },
+    Check {
+        name: "every entry says what its kind says",
+        sql: "select e.id || ' is an empty ' || e.kind from entry e
+              where not exists (select from allergy c where c.entry_id = e.id)
+                and not exists (select from condition c where c.entry_id = e.id)
+                and not exists (select from note c where c.entry_id = e.id)
+                and not exists (select from vital c where c.entry_id = e.id)",
+    },
+];

@@ -1,0 +1,10 @@
+//! Coverages: who pays for a patient, when, and in which order.
+
+pub mod add;
+pub mod list;
+pub mod model;
+pub mod revise;
+pub mod store;
+pub mod view;
+
+pub use model::{CoverageError, CoverageTerms};

@@ -1,0 +1,18 @@
+//! The patient: who a person is, how to reach them, and the state of their record.
+
+pub mod contact;
+pub mod deactivate;
+pub mod demographics;
+pub mod index;
+pub mod model;
+pub mod name;
+pub mod reach;
+pub mod read;
+pub mod register;
+pub mod revise;
+pub mod search;
+pub mod store;
+pub mod view;
+
+pub use demographics::Demographics;
+pub use model::{Patient, Status};

@@ -1,0 +1,105 @@
+//! A record and the states it passes through.
+
+use galen_contracts::ids::{PatientId, UserId};
+use galen_kernel::{Problem, Timestamp};
+
+use super::demographics::{Demographics, Identifier};
+use crate::named::named;
+
+named! {
+    /// The state of a record.
+    ///
+    /// ```text
+    /// ACTIVE ──deactivate──▶ INACTIVE
+    /// ACTIVE ◀──deceasedAt──▶ DECEASED ──deactivate──▶ INACTIVE
+    /// ACTIVE, DECEASED ◀──unmerge── MERGED ◀──merge── ACTIVE, DECEASED
+    /// ```
+    #[schema(as = PatientStatus)]
+    pub enum Status {
+        /// In use.
+        Active = "ACTIVE",
+        /// Closed: no new bookings.
+        Inactive = "INACTIVE",
+        /// Found to be another record's person; that record stands for both.
+        Merged = "MERGED",
+        /// The person has died.
+        Deceased = "DECEASED",
+    }
+}
+
+/// A medical record's head: the person, not what is written about them.
+#[derive(Clone)]
+pub struct Patient {
+    /// Its id.
+    pub id: PatientId,
+    /// Its number, valid for ever.
+    pub mrn: String,
+    /// Its state.
+    pub status: Status,
+    /// The record that stands for the person, at the end of the chain of merges.
+    pub survivor_id: Option<PatientId>,
+    /// Numbers of the records that were merged into it, directly or through others.
+    pub retired_mrns: Vec<String>,
+    /// The person.
+    pub demographics: Demographics,
+    /// Numbers of other systems.
+    pub identifiers: Vec<Identifier>,
+    /// Their account.
+    pub user_id: Option<UserId>,
+    /// Since when it exists.
+    pub registered_at: Timestamp,
+    /// Why it was closed.
+    pub deactivation_reason: Option<String>,
+    /// Rises by one per change.
+    pub version: i64,
+}
+
+/// Why a record does not take a change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum StateError {
+    /// It points to another one now.
+    #[error("the record was merged into {0}")]
+    Merged(PatientId),
+    /// It is closed.
+    #[error("the record is closed")]
+    Inactive,
+}
+
+impl From<StateError> for Problem {
+    fn from(error: StateError) -> Self {
+        match error {
+            StateError::Merged(survivor) => Self::conflict(
+                "PATIENT_MERGED",
+                "The record was merged into another one; use that one.",
+            )
+            .with("mergedIntoId", serde_json::json!(survivor)),
+            StateError::Inactive => Self::conflict("PATIENT_INACTIVE", "The record is closed."),
+        }
+    }
+}
+
+impl Patient {
+    /// Whether anything may still be written to the record: a merged one is history.
+    ///
+    /// # Errors
+    /// [`StateError::Merged`].
+    pub fn writable(&self) -> Result<(), StateError> {
+        match self.survivor_id {
+            Some(survivor) => Err(StateError::Merged(survivor)),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether the record can be closed.
+    ///
+    /// # Errors
+    /// When it is merged or closed already.
+    pub fn deactivatable(&self) -> Result<(), StateError> {
+        self.writable()?;
+        if self.status == Status::Inactive {
+            Err(StateError::Inactive)
+        } else {
+            Ok(())
+        }
+    }
+}

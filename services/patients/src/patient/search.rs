@@ -1,0 +1,210 @@
+//! Finding records: by name, number, birth date, contact and identifiers.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use galen_access::{Permission, Scope};
+use galen_contracts::ids::{PatientId, UserId};
+use galen_kernel::{Cursor, Page, Problem, Violations, page};
+use galen_service::{Answer, Cx, Needs, Outcome, PageView, Params, Requires};
+use galen_storage::Error;
+use jiff::civil::Date;
+use serde::Deserialize;
+use utoipa::IntoParams;
+use uuid::Uuid;
+
+use super::demographics::{Identifier, Reader};
+use super::model::Status;
+use super::view::PatientView;
+use super::{index, name, store};
+use crate::mrn::{Mrn, MrnError};
+use crate::{Patients, input};
+
+/// What to find. Filters narrow each other down; without any, everybody is listed.
+#[derive(Deserialize, IntoParams)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct FindPatients {
+    /// Beginnings of names, in any order; accents, case and punctuation do not matter.
+    #[param(min_length = 1, max_length = 100)]
+    query: Option<String>,
+    /// Medical record number, with its check digits. The number of a merged record
+    /// finds the record that stands for the person.
+    #[param(max_length = 40, example = "G-0000123-58")]
+    mrn: Option<String>,
+    /// Day of birth.
+    #[param(format = "date")]
+    birth_date: Option<String>,
+    /// Telephone, however it is spelled.
+    #[param(
+        min_length = 3,
+        max_length = 40,
+        pattern = "^[+()./ -]*([0-9][+()./ -]*){3,20}$"
+    )]
+    phone: Option<String>,
+    /// Electronic mail.
+    #[param(max_length = 254, format = "idn-email")]
+    email: Option<String>,
+    /// Number of another system, as `system|value`. One that belongs to a merged
+    /// record finds the record that stands for the person.
+    #[param(
+        min_length = 3,
+        max_length = 511,
+        pattern = r"^[^|]+\|.+$",
+        example = "https://hospital.example/patients|9971058"
+    )]
+    identifier: Option<String>,
+    /// State of the record. Without it, merged records are left out, and inactive ones
+    /// as well unless they are asked for by number or identifier.
+    status: Option<Status>,
+    /// Most items of the page.
+    #[param(minimum = 1, maximum = 200, default = 50)]
+    limit: Option<u16>,
+    /// Where the page before ended.
+    cursor: Option<String>,
+}
+
+impl Requires for FindPatients {
+    const NEEDS: Needs = Needs::Permission(Permission::PatientRead);
+}
+
+/// A search, read.
+pub struct Filter {
+    /// Folded beginnings of names.
+    pub tokens: Option<Vec<String>>,
+    /// Record number.
+    pub mrn: Option<Mrn>,
+    /// Day of birth.
+    pub birth_date: Option<Date>,
+    /// Folded telephone number.
+    pub phone_key: Option<String>,
+    /// Folded mail address.
+    pub email_key: Option<String>,
+    /// Number of another system.
+    pub identifier: Option<Identifier>,
+    /// State of the record.
+    pub status: Option<Status>,
+    /// The account whose own records alone may be found, with the record that its
+    /// token names.
+    pub own: Option<(UserId, Option<PatientId>)>,
+}
+
+impl Filter {
+    /// Whether the search names one record rather than a kind of records.
+    #[must_use]
+    pub const fn names_one(&self) -> bool {
+        self.mrn.is_some() || self.identifier.is_some()
+    }
+}
+
+/// Find patients
+///
+/// In the order of family name, given name and id.
+#[utoipa::path(
+    get,
+    path = "/patients",
+    operation_id = "findPatients",
+    tag = "patients",
+    params(FindPatients),
+    responses((status = 200, description = "A page of patients.", body = PageView<PatientView>)),
+)]
+pub async fn search(
+    cx: Cx<FindPatients>,
+    State(s): State<Arc<Patients>>,
+    Params(wanted): Params<FindPatients>,
+) -> Outcome {
+    let limit = page::limit(wanted.limit)?;
+    let after: Option<Uuid> = wanted.cursor.as_deref().map(Cursor::decode).transpose()?;
+    let own = match cx.scope() {
+        Scope::Any => None,
+        Scope::Own { patient, .. } => Some((cx.principal()?.user_id, patient)),
+    };
+    let filter = read(&s, &cx, wanted, own)?;
+    let mut connection = s.db.pool().acquire().await.map_err(Error::from)?;
+    let after = match after {
+        Some(id) => Some(
+            index::position(&mut connection, id)
+                .await?
+                .ok_or_else(input::stray_cursor)?,
+        ),
+        None => None,
+    };
+    let found = index::search(&mut connection, &filter, after.as_ref(), limit).await?;
+    let page = Page::from_rows(found, limit, |id| *id);
+    let patients = store::load(&mut connection, &page.items).await?;
+    let items = patients.into_iter().map(PatientView::from).collect();
+    Ok(Answer::ok(&PageView {
+        items,
+        next_cursor: page.next_cursor,
+    }))
+}
+
+fn read(
+    s: &Patients,
+    cx: &Cx<FindPatients>,
+    wanted: FindPatients,
+    own: Option<(UserId, Option<PatientId>)>,
+) -> Result<Filter, Problem> {
+    let mrn = wanted
+        .mrn
+        .map(|text| text.parse().map_err(invalid_mrn))
+        .transpose()?;
+    let mut violations = Violations::new();
+    let mut reader = Reader {
+        violations: &mut violations,
+        now: cx.now(),
+        zone: &s.zone,
+        home: s.home.as_ref(),
+    };
+    let birth_date = wanted
+        .birth_date
+        .and_then(|text| reader.birth_date("?birthDate", &text));
+    let phone = wanted.phone.and_then(|text| reader.phone("?phone", &text));
+    let email = wanted.email.and_then(|text| reader.email("?email", &text));
+    let identifier = wanted
+        .identifier
+        .and_then(|text| identifier(&mut violations, &text));
+    let query = wanted
+        .query
+        .and_then(|text| input::line(&mut violations, "?query", &text, 100));
+    violations.finish()?;
+    Ok(Filter {
+        tokens: query.map(|text| name::tokens(&text)),
+        mrn,
+        birth_date,
+        phone_key: phone.map(|phone| phone.key()),
+        email_key: email.map(|email| email.key()),
+        identifier,
+        status: wanted.status,
+        own,
+    })
+}
+
+fn identifier(violations: &mut Violations, text: &str) -> Option<Identifier> {
+    match text.split_once('|') {
+        Some((system, value)) if !system.trim().is_empty() && !value.trim().is_empty() => {
+            Some(Identifier {
+                system: system.trim().to_owned(),
+                value: value.trim().to_owned(),
+            })
+        }
+        _ => {
+            violations.push(
+                "?identifier",
+                "INVALID_IDENTIFIER",
+                "must be a system and a value with | in between",
+            );
+            None
+        }
+    }
+}
+
+/// The code says it at the top as well: a desk shows "mistyped" rather than "invalid".
+fn invalid_mrn(error: MrnError) -> Problem {
+    let problem = Problem::invalid_field("?mrn", "INVALID_MRN", error.to_string());
+    Problem {
+        code: "INVALID_MRN",
+        title: "This is not a medical record number.",
+        ..problem
+    }
+}

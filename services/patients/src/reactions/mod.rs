@@ -1,0 +1,4 @@
+//! What this service does when it hears of something.
+
+pub mod on_patient_changed;
+pub mod on_user_provisioned;

@@ -1,0 +1,47 @@
+//! Listing conditions.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use galen_contracts::ids::PatientId;
+use galen_kernel::Page;
+use galen_service::{Answer, Cx, Outcome, PageView, Params, PathIds};
+use galen_storage::Error;
+
+use super::super::open::ListEntries;
+use super::model::ConditionView;
+use super::store;
+use crate::Patients;
+use crate::patient::reach::reached;
+
+/// List conditions
+///
+/// Latest onset first. Those of records that were merged into this one are shown here
+/// as well.
+#[utoipa::path(
+    get,
+    path = "/patients/{id}/conditions",
+    operation_id = "listConditions",
+    tag = "patients",
+    params(
+        ("id" = uuid::Uuid, Path, description = "Id of the record"),
+        ListEntries,
+    ),
+    responses((status = 200, description = "A page of entries.", body = PageView<ConditionView>)),
+)]
+pub async fn list(
+    cx: Cx<ListEntries>,
+    State(s): State<Arc<Patients>>,
+    PathIds(id): PathIds<PatientId>,
+    Params(wanted): Params<ListEntries>,
+) -> Outcome {
+    let wanted = wanted.of(id)?;
+    let mut connection = s.db.pool().acquire().await.map_err(Error::from)?;
+    reached(&cx, &mut connection, id).await?;
+    let page = Page::from_rows(
+        store::page(&mut connection, wanted).await?,
+        wanted.limit,
+        |(entry, _)| (entry.happened_at, entry.id),
+    );
+    Ok(Answer::ok(&PageView::from(page.map(ConditionView::from))))
+}

@@ -1,0 +1,6 @@
+//! Problems and diagnoses.
+
+pub mod list;
+pub mod model;
+pub mod record;
+pub mod store;

@@ -1,0 +1,6 @@
+//! Vital signs.
+
+pub mod list;
+pub mod model;
+pub mod record;
+pub mod store;

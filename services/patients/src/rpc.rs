@@ -1,0 +1,100 @@
+//! What other services may ask: `galen.patients.v1.PatientDirectory`.
+
+use std::sync::Arc;
+
+use galen_contracts::convert;
+use galen_contracts::ids::PatientId;
+use galen_contracts::patients::v1::patient_directory_server::PatientDirectory;
+use galen_contracts::patients::v1::{
+    GetContactRequest, GetContactResponse, GetPatientRequest, GetPatientResponse, PatientStatus,
+};
+use galen_kernel::Problem;
+use galen_service::rpc::status;
+use galen_storage::Error;
+use tonic::{Request, Response};
+
+use crate::patient::{Patient, Status, store};
+use crate::{Patients, merge};
+
+/// Answers questions about patients.
+pub struct Directory(pub Arc<Patients>);
+
+impl Directory {
+    async fn patient(&self, id: &str) -> Result<Patient, Problem> {
+        let id: PatientId = convert::id("patient_id", id).map_err(|_| Problem::not_found())?;
+        let mut connection = self.0.db.pool().acquire().await.map_err(Error::from)?;
+        store::find(&mut connection, id)
+            .await?
+            .ok_or_else(Problem::not_found)
+    }
+
+    /// The record that stands for the person of a record.
+    async fn survivor(&self, id: &str) -> Result<Patient, Problem> {
+        let id: PatientId = convert::id("patient_id", id).map_err(|_| Problem::not_found())?;
+        let mut connection = self.0.db.pool().acquire().await.map_err(Error::from)?;
+        let id = merge::store::survivor_of(&mut connection, id)
+            .await?
+            .ok_or_else(Problem::not_found)?;
+        store::find(&mut connection, id)
+            .await?
+            .ok_or_else(Problem::not_found)
+    }
+}
+
+const fn wire(of: Status) -> PatientStatus {
+    match of {
+        Status::Active => PatientStatus::Active,
+        Status::Inactive => PatientStatus::Inactive,
+        Status::Merged => PatientStatus::Merged,
+        Status::Deceased => PatientStatus::Deceased,
+    }
+}
+
+#[tonic::async_trait]
+impl PatientDirectory for Directory {
+    async fn get_patient(
+        &self,
+        request: Request<GetPatientRequest>,
+    ) -> Result<Response<GetPatientResponse>, tonic::Status> {
+        let patient = self
+            .patient(&request.get_ref().patient_id)
+            .await
+            .map_err(status)?;
+        Ok(Response::new(GetPatientResponse {
+            patient_id: patient.id.to_string(),
+            mrn: patient.mrn,
+            status: wire(patient.status).into(),
+            merged_into_id: patient
+                .survivor_id
+                .map(|id| id.to_string())
+                .unwrap_or_default(),
+        }))
+    }
+
+    /// A merged record answers with the contact of the record that stands for the
+    /// person: the one that is kept up to date.
+    async fn get_contact(
+        &self,
+        request: Request<GetContactRequest>,
+    ) -> Result<Response<GetContactResponse>, tonic::Status> {
+        let patient = self
+            .survivor(&request.get_ref().patient_id)
+            .await
+            .map_err(status)?;
+        let person = patient.demographics;
+        Ok(Response::new(GetContactResponse {
+            patient_id: patient.id.to_string(),
+            given_name: person.given_name,
+            family_name: person.family_name,
+            email: person
+                .email
+                .map(|email| email.as_str().to_owned())
+                .unwrap_or_default(),
+            phone: person
+                .phone
+                .map(|phone| phone.as_str().to_owned())
+                .unwrap_or_default(),
+            language: person.language.unwrap_or_default(),
+        }))
+    }
+}

@@ -1,0 +1,22 @@
+//! The patients service through its real router, on a real database.
+
+#[path = "patients/accounts.rs"]
+mod accounts;
+#[path = "patients/coverages.rs"]
+mod coverages;
+#[path = "patients/duplicates.rs"]
+mod duplicates;
+#[path = "patients/hospital.rs"]
+mod hospital;
+#[path = "patients/invariants.rs"]
+mod invariants;
+#[path = "patients/merging.rs"]
+mod merging;
+#[path = "patients/records.rs"]
+mod records;
+#[path = "patients/registering.rs"]
+mod registering;
+#[path = "patients/revising.rs"]
+mod revising;
+#[path = "patients/searching.rs"]
+mod searching;

@@ -1,0 +1,186 @@
+//! The checks of `galen verify`, what the database itself refuses, and the document of
+//! the API.
+
+use std::collections::HashSet;
+
+use galen_patients::Patients;
+use galen_service::Service as _;
+use serde_json::{Value, json};
+use sqlx::{AssertSqlSafe, Executor as _};
+
+use crate::hospital::{Hospital, person, with};
+
+/// Two records with something in them, one merged into a third.
+async fn working() -> Hospital {
+    let hospital = Hospital::open().await;
+    let coverage = json!({ "coverages": [{ "planId": "x", "policyNumber": "1", "validFrom": "2026-01-01", "priority": 1 }] });
+    hospital
+        .register(with(person("Anna", "Schmidt", "1985-03-12"), coverage))
+        .await;
+    let retired = hospital.somebody("Karl", "Kowalski", "1970-01-01").await;
+    let survivor = hospital.somebody("Carl", "Kowalski", "1970-01-01").await;
+    hospital.merge(&retired, &survivor).await;
+    let note = hospital
+        .doctor()
+        .post(
+            &format!("/patients/{survivor}/notes"),
+            json!({ "text": "x" }),
+        )
+        .await;
+    assert_eq!(note.status, 201);
+    hospital
+}
+
+/// What no command can do is done behind the constraints' back.
+#[tokio::test]
+async fn checks_find_what_is_wrong() {
+    for (check, damage, found) in [
+        (
+            "leads to exactly one",
+            "update patient set merged_into = (select merged_into from patient where merged_into is not null limit 1) where merged_into is null and given_name = 'Anna';
+             update patient set merged_into = (select id from patient where given_name = 'Karl') where given_name = 'Carl'",
+            3,
+        ),
+        ("where its history", "update patient set merged_into = null", 1),
+        (
+            "without a gap",
+            "alter table merge_event disable trigger merge_event_append_only; alter table merge_event drop constraint merge_event_alternates; update merge_event set seq = 3",
+            1,
+        ),
+        ("check digits", "alter table patient drop constraint patient_mrn_valid; update patient set mrn = 'G-0000001-37' where given_name = 'Anna'", 1),
+        ("handed out again", "update mrn_series set next = 3", 1),
+        (
+            "same priority",
+            "alter table coverage drop constraint coverage_overlap;
+             insert into coverage (id, patient_id, plan_id, policy_number, valid_from, priority, recorded_at)
+             select gen_random_uuid(), patient_id, plan_id, policy_number, valid_from, priority, recorded_at from coverage",
+            1,
+        ),
+        ("says what its kind", "delete from note", 1),
+    ] {
+        let hospital = working().await;
+        hospital.is_sound().await;
+        hospital.db.pool().execute(AssertSqlSafe(damage)).await.expect("the owner may do anything");
+        assert_eq!(hospital.wrong(check).await.len(), found, "{check}");
+    }
+    assert_eq!(Patients::checks().len(), 7, "each is tried above");
+}
+
+#[tokio::test]
+async fn the_database_refuses_what_no_command_does() {
+    let hospital = working().await;
+    for (statement, refusal) in [
+        ("update merge_event set reason = 'other'", "append-only"),
+        ("delete from merge_event", "append-only"),
+        ("truncate merge_event", "append-only"),
+        (
+            "insert into merge_event select gen_random_uuid(), gen_random_uuid(), retired_id, survivor_id, 2, 'MERGED', 'x', decided_by, decided_at from merge_event",
+            "merge_event_alternates",
+        ),
+        (
+            "update patient set mrn = 'G-0000001-37' where given_name = 'Anna'",
+            "patient_mrn_valid",
+        ),
+        (
+            "update patient set mrn = 'g-0000001-36' where given_name = 'Anna'",
+            "patient_mrn_valid",
+        ),
+        (
+            "update patient set merged_into = id",
+            "patient_not_merged_into_itself",
+        ),
+        (
+            "update coverage set valid_to = '2025-01-01'",
+            "coverage_ends_after_start",
+        ),
+        ("update note set kind = 'VITAL'", "note_kind_check"),
+        ("update entry set amends = id", "entry_amends_another"),
+        (
+            "update patient set birth_date = '1849-12-31'",
+            "patient_birth_date_check",
+        ),
+    ] {
+        let refused = hospital
+            .db
+            .pool()
+            .execute(statement)
+            .await
+            .expect_err(statement);
+        assert!(
+            refused.to_string().contains(refusal),
+            "{statement}: {refused}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn the_database_and_the_model_agree_on_check_digits() {
+    let hospital = Hospital::open().await;
+    for prefix in ["A", "G", "ZZ", "NORD"] {
+        let prefix = prefix.parse().expect("a prefix");
+        for number in [
+            1,
+            7,
+            96,
+            97,
+            98,
+            123_456,
+            9_999_999,
+            10_000_000,
+            9_999_999_999,
+        ] {
+            let mrn = galen_patients::mrn::Mrn::issue(&prefix, number).to_string();
+            let valid: bool = sqlx::query_scalar("select mrn_is_valid($1)")
+                .bind(&mrn)
+                .fetch_one(hospital.db.pool())
+                .await
+                .expect("an answer");
+            assert!(valid, "{mrn}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_document_is_whole() {
+    let hospital = Hospital::open().await;
+    let (_, document) = hospital.patients.rest().split_for_parts();
+    let document = serde_json::to_value(document).expect("a document is data");
+    let mut names = HashSet::new();
+    for (path, operations) in document["paths"].as_object().expect("paths") {
+        for (method, operation) in operations.as_object().expect("operations") {
+            let name = operation["operationId"]
+                .as_str()
+                .expect("every operation has a name");
+            assert!(names.insert(name), "{name} twice, at {method} {path}");
+            assert_eq!(operation["tags"], json!(["patients"]), "{name}");
+            assert!(operation["summary"].is_string(), "{name}");
+        }
+    }
+    assert_eq!(names.len(), 26);
+    let mut references = Vec::new();
+    collect_references(&document, &mut references);
+    assert!(!references.is_empty());
+    for reference in references {
+        assert!(
+            document
+                .pointer(reference.trim_start_matches('#'))
+                .is_some(),
+            "{reference} leads nowhere"
+        );
+    }
+}
+
+fn collect_references<'a>(value: &'a Value, found: &mut Vec<&'a str>) {
+    match value {
+        Value::Object(members) => {
+            found.extend(members.get("$ref").and_then(Value::as_str));
+            members
+                .values()
+                .for_each(|member| collect_references(member, found));
+        }
+        Value::Array(items) => items
+            .iter()
+            .for_each(|item| collect_references(item, found)),
+        _ => {}
+    }
+}

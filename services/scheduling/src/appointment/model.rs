@@ -1,0 +1,464 @@
+//! An appointment, its states and what moves it between them. Pure.
+
+use galen_contracts::convert::to_wire;
+use galen_contracts::ids::{AppointmentId, PatientId, PractitionerId, UserId};
+use galen_contracts::scheduling::v1 as contract;
+use galen_kernel::{Id, Pii, Timestamp};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::interval::Interval;
+use crate::service_type::{PaymentMode, ServiceType};
+use crate::settings::Settings;
+
+/// Marker of a series' id.
+pub enum SeriesKey {}
+/// A series' id.
+pub type SeriesId = Id<SeriesKey>;
+
+/// Where an appointment stands.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema,
+)]
+#[schema(as = AppointmentStatus)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Status {
+    /// The time is taken.
+    Booked,
+    /// The patient said that they will come.
+    Confirmed,
+    /// The patient is there.
+    CheckedIn,
+    /// The practitioner sees the patient.
+    InConsultation,
+    /// Done.
+    Fulfilled,
+    /// Will not be.
+    Cancelled,
+    /// Another appointment takes its place.
+    Rescheduled,
+    /// The patient did not come.
+    NoShow,
+}
+
+impl Status {
+    /// Every status.
+    pub const ALL: &[Self] = &[
+        Self::Booked,
+        Self::Confirmed,
+        Self::CheckedIn,
+        Self::InConsultation,
+        Self::Fulfilled,
+        Self::Cancelled,
+        Self::Rescheduled,
+        Self::NoShow,
+    ];
+
+    /// The name on the wire and in the database.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Booked => "BOOKED",
+            Self::Confirmed => "CONFIRMED",
+            Self::CheckedIn => "CHECKED_IN",
+            Self::InConsultation => "IN_CONSULTATION",
+            Self::Fulfilled => "FULFILLED",
+            Self::Cancelled => "CANCELLED",
+            Self::Rescheduled => "RESCHEDULED",
+            Self::NoShow => "NO_SHOW",
+        }
+    }
+
+    /// The status of that name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL
+            .iter()
+            .copied()
+            .find(|status| status.name() == name)
+    }
+
+    /// Whether it takes the time of practitioner and patient.
+    #[must_use]
+    pub const fn is_open(self) -> bool {
+        matches!(
+            self,
+            Self::Booked | Self::Confirmed | Self::CheckedIn | Self::InConsultation
+        )
+    }
+
+    /// Whether the patient has not arrived yet, so that it can still be called off.
+    #[must_use]
+    pub const fn is_ahead(self) -> bool {
+        matches!(self, Self::Booked | Self::Confirmed)
+    }
+
+    /// Where a step leads from here; `None` when it leads nowhere.
+    #[must_use]
+    pub const fn after(self, step: Step) -> Option<Self> {
+        match (self, step) {
+            (Self::Booked, Step::Confirm) => Some(Self::Confirmed),
+            (Self::Booked | Self::Confirmed, Step::CheckIn) => Some(Self::CheckedIn),
+            (Self::Booked | Self::Confirmed, Step::Cancel) => Some(Self::Cancelled),
+            (Self::Booked | Self::Confirmed, Step::Reschedule) => Some(Self::Rescheduled),
+            (Self::Booked | Self::Confirmed, Step::MarkNoShow) => Some(Self::NoShow),
+            (Self::CheckedIn, Step::Start) => Some(Self::InConsultation),
+            (Self::InConsultation, Step::Complete) => Some(Self::Fulfilled),
+            // Who was marked absent in error was there: back to having arrived, which
+            // the no-show job leaves alone.
+            (Self::NoShow, Step::RevertNoShow) => Some(Self::CheckedIn),
+            _ => None,
+        }
+    }
+}
+
+/// What can be done to an appointment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Step {
+    /// The patient will come.
+    Confirm,
+    /// The patient is there.
+    CheckIn,
+    /// The practitioner begins.
+    Start,
+    /// The practitioner is done.
+    Complete,
+    /// It will not be.
+    Cancel,
+    /// Another takes its place.
+    Reschedule,
+    /// The patient did not come.
+    MarkNoShow,
+    /// The patient did come.
+    RevertNoShow,
+}
+
+impl Step {
+    /// Every step.
+    pub const ALL: &[Self] = &[
+        Self::Confirm,
+        Self::CheckIn,
+        Self::Start,
+        Self::Complete,
+        Self::Cancel,
+        Self::Reschedule,
+        Self::MarkNoShow,
+        Self::RevertNoShow,
+    ];
+}
+
+/// Who takes a step: what patients may do with their own is bounded in time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Actor {
+    /// The patient, for themself.
+    Patient,
+    /// Somebody who works here.
+    Staff,
+    /// Nobody: a rule.
+    System,
+}
+
+impl Actor {
+    /// The name on the wire and in the database.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Patient => "PATIENT",
+            Self::Staff => "STAFF",
+            Self::System => "SYSTEM",
+        }
+    }
+
+    /// The actor of that name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        [Self::Patient, Self::Staff, Self::System]
+            .into_iter()
+            .find(|actor| actor.name() == name)
+    }
+}
+
+/// Why a step cannot be taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// The state machine has no such transition.
+    #[error("an appointment that is {} does not allow this", .0.name())]
+    NotNow(Status),
+    /// Patients can no longer change it themselves.
+    #[error("it is too late for patients to change it themselves")]
+    TooLate,
+    /// It is too early for that.
+    #[error("it is too early for that")]
+    TooEarly,
+}
+
+/// Why and by whom an appointment was cancelled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cancellation {
+    /// `PATIENT_REQUEST`, `PRACTITIONER_UNAVAILABLE`, `PATIENT_DEACTIVATED`, …
+    pub reason_code: String,
+    /// Who.
+    pub by: Actor,
+    /// In somebody's words.
+    pub note: Option<Pii<String>>,
+}
+
+/// A time that a patient has with a practitioner.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Appointment {
+    /// Its id.
+    pub id: AppointmentId,
+    /// The patient, as booked.
+    pub patient: PatientId,
+    /// With whom.
+    pub practitioner: PractitionerId,
+    /// When.
+    pub during: Interval,
+    /// What for.
+    pub service_type: ServiceType,
+    /// Who is to pay.
+    pub payment_mode: PaymentMode,
+    /// In the patient's words.
+    pub reason: Option<Pii<String>>,
+    /// Where it stands.
+    pub status: Status,
+    /// Why it must be moved: the practitioner is no longer there.
+    pub ground_lost: Option<String>,
+    /// Why it was cancelled.
+    pub cancellation: Option<Cancellation>,
+    /// The appointment whose place it takes.
+    pub replaces: Option<AppointmentId>,
+    /// The appointment that takes its place.
+    pub replaced_by: Option<AppointmentId>,
+    /// The series it belongs to.
+    pub series: Option<SeriesId>,
+    /// The account that booked it.
+    pub booked_by: Option<UserId>,
+    /// When it was booked.
+    pub booked_at: Timestamp,
+    /// Rises by one with every change, and with every change one event goes out.
+    pub version: i64,
+}
+
+impl Appointment {
+    /// Whether a step can be taken now, and where it leads.
+    ///
+    /// # Errors
+    /// [`Refusal`].
+    pub fn decide(
+        &self,
+        step: Step,
+        actor: Actor,
+        now: Timestamp,
+        settings: &Settings,
+    ) -> Result<Status, Refusal> {
+        let next = self
+            .status
+            .after(step)
+            .ok_or(Refusal::NotNow(self.status))?;
+        let before_start = self.during.start().duration_since(now);
+        let too_late = actor == Actor::Patient && before_start < settings.patient_cutoff;
+        match step {
+            Step::Confirm | Step::Cancel | Step::Reschedule if too_late => Err(Refusal::TooLate),
+            Step::CheckIn if before_start > settings.check_in => Err(Refusal::TooEarly),
+            Step::MarkNoShow if before_start.is_positive() => Err(Refusal::TooEarly),
+            _ => Ok(next),
+        }
+    }
+
+    /// From when on nobody comes any more.
+    #[must_use]
+    pub fn missed_before(now: Timestamp, settings: &Settings) -> Timestamp {
+        now.saturating_sub(settings.no_show).unwrap_or(now)
+    }
+
+    /// The facts that every event carries.
+    #[must_use]
+    pub fn facts(&self) -> contract::Appointment {
+        contract::Appointment {
+            appointment_id: self.id.to_string(),
+            patient_id: self.patient.to_string(),
+            practitioner_id: self.practitioner.to_string(),
+            start: Some(to_wire(self.during.start())),
+            end: Some(to_wire(self.during.end())),
+            service_type: self.service_type.to_wire().into(),
+            payment_mode: self.payment_mode.to_wire().into(),
+            version: self.version,
+        }
+    }
+
+    /// It was booked.
+    #[must_use]
+    pub fn booked(&self) -> contract::AppointmentBooked {
+        contract::AppointmentBooked {
+            appointment: Some(self.facts()),
+            replaces_id: self.replaces.map(|id| id.to_string()).unwrap_or_default(),
+        }
+    }
+
+    /// It was cancelled.
+    #[must_use]
+    pub fn cancelled(&self, cancellation: &Cancellation) -> contract::AppointmentCancelled {
+        contract::AppointmentCancelled {
+            appointment: Some(self.facts()),
+            reason_code: cancellation.reason_code.clone(),
+            cancelled_by: cancellation.by.name().to_owned(),
+        }
+    }
+
+    /// Another took its place.
+    #[must_use]
+    pub fn rescheduled(&self, replacement: AppointmentId) -> contract::AppointmentRescheduled {
+        contract::AppointmentRescheduled {
+            appointment: Some(self.facts()),
+            replaced_by_id: replacement.to_string(),
+        }
+    }
+
+    /// It must be moved.
+    #[must_use]
+    pub fn needs_reschedule(&self, reason_code: &str) -> contract::AppointmentNeedsReschedule {
+        contract::AppointmentNeedsReschedule {
+            appointment: Some(self.facts()),
+            reason_code: reason_code.to_owned(),
+        }
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use galen_kernel::Clock;
+    use jiff::SignedDuration;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    pub(crate) fn appointment(clock: &Clock, start: Timestamp) -> Appointment {
+        Appointment {
+            id: clock.id(),
+            patient: clock.id(),
+            practitioner: clock.id(),
+            during: Interval::lasting(start, SignedDuration::from_mins(30)).expect("lasts"),
+            service_type: ServiceType::Consultation,
+            payment_mode: PaymentMode::SelfPay,
+            reason: None,
+            status: Status::Booked,
+            ground_lost: None,
+            cancellation: None,
+            replaces: None,
+            replaced_by: None,
+            series: None,
+            booked_by: None,
+            booked_at: start,
+            version: 1,
+        }
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        prop::sample::select(Step::ALL)
+    }
+
+    #[test]
+    fn every_status_has_one_name_everywhere() {
+        for status in Status::ALL {
+            assert_eq!(Status::named(status.name()), Some(*status));
+            assert_eq!(
+                serde_json::to_value(status).ok(),
+                Some(status.name().into())
+            );
+        }
+        for actor in [Actor::Patient, Actor::Staff, Actor::System] {
+            assert_eq!(Actor::named(actor.name()), Some(actor));
+        }
+    }
+
+    #[test]
+    fn the_whole_state_machine() {
+        use Status as S;
+        let table: &[(Step, &[(S, S)])] = &[
+            (Step::Confirm, &[(S::Booked, S::Confirmed)]),
+            (
+                Step::CheckIn,
+                &[(S::Booked, S::CheckedIn), (S::Confirmed, S::CheckedIn)],
+            ),
+            (Step::Start, &[(S::CheckedIn, S::InConsultation)]),
+            (Step::Complete, &[(S::InConsultation, S::Fulfilled)]),
+            (
+                Step::Cancel,
+                &[(S::Booked, S::Cancelled), (S::Confirmed, S::Cancelled)],
+            ),
+            (
+                Step::Reschedule,
+                &[(S::Booked, S::Rescheduled), (S::Confirmed, S::Rescheduled)],
+            ),
+            (
+                Step::MarkNoShow,
+                &[(S::Booked, S::NoShow), (S::Confirmed, S::NoShow)],
+            ),
+            (Step::RevertNoShow, &[(S::NoShow, S::CheckedIn)]),
+        ];
+        assert_eq!(table.len(), Step::ALL.len());
+        for (step, leads) in table {
+            for from in S::ALL {
+                let wanted = leads
+                    .iter()
+                    .find(|(start, _)| start == from)
+                    .map(|(_, to)| *to);
+                assert_eq!(from.after(*step), wanted, "{from:?} {step:?}");
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_over_stays_over(steps in prop::collection::vec(step(), 0..30)) {
+            let mut status = Status::Booked;
+            for step in steps {
+                let Some(next) = status.after(step) else { continue };
+                let ended = matches!(status, Status::Fulfilled | Status::Cancelled | Status::Rescheduled);
+                prop_assert!(!ended, "{status:?} is final");
+                prop_assert!(status.is_open() || step == Step::RevertNoShow);
+                status = next;
+            }
+        }
+
+        #[test]
+        fn every_open_appointment_can_be_brought_to_an_end(steps in prop::collection::vec(step(), 0..30)) {
+            let mut status = Status::Booked;
+            for step in steps {
+                status = status.after(step).unwrap_or(status);
+            }
+            for step in [Step::CheckIn, Step::Start, Step::Complete] {
+                status = status.after(step).unwrap_or(status);
+            }
+            prop_assert!(!status.is_open());
+        }
+
+        #[test]
+        fn patients_cannot_change_their_appointment_in_the_last_hours(minutes in -600_i64..600, step in step()) {
+            let (clock, settings) = (Clock::system(), Settings::default());
+            let now = clock.now();
+            let appointment = appointment(&clock, now + SignedDuration::from_mins(minutes));
+            let patient = appointment.decide(step, Actor::Patient, now, &settings);
+            let staff = appointment.decide(step, Actor::Staff, now, &settings);
+            if matches!(step, Step::Confirm | Step::Cancel | Step::Reschedule) {
+                prop_assert_eq!(patient == Err(Refusal::TooLate), minutes < 120);
+                prop_assert!(staff.is_ok());
+            } else {
+                prop_assert_eq!(patient, staff);
+            }
+        }
+
+        #[test]
+        fn nobody_is_missed_before_the_start_or_arrives_a_day_early(minutes in -2000_i64..2000) {
+            let (clock, settings) = (Clock::system(), Settings::default());
+            let now = clock.now();
+            let appointment = appointment(&clock, now + SignedDuration::from_mins(minutes));
+            let missed = appointment.decide(Step::MarkNoShow, Actor::Staff, now, &settings);
+            prop_assert_eq!(missed, if minutes > 0 { Err(Refusal::TooEarly) } else { Ok(Status::NoShow) });
+            let arrived = appointment.decide(Step::CheckIn, Actor::Staff, now, &settings);
+            prop_assert_eq!(arrived, if minutes > 720 { Err(Refusal::TooEarly) } else { Ok(Status::CheckedIn) });
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! An appointment as the API shows it.
+
+use galen_kernel::{Pii, Timestamp};
+use serde::Serialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::model::{Actor, Appointment, Status};
+use crate::service_type::{PaymentMode, ServiceType};
+
+/// An amount of money.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Money)]
+pub struct MoneyView {
+    /// A decimal string with the currency's digits.
+    #[schema(example = "150.00")]
+    pub amount: String,
+    /// ISO 4217.
+    #[schema(min_length = 3, max_length = 3, example = "EUR")]
+    pub currency: String,
+}
+
+/// Who is expected to pay how much.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = PriceEstimate)]
+pub struct EstimateView {
+    /// The patient.
+    pub patient: MoneyView,
+    /// The insurer.
+    pub insurer: MoneyView,
+}
+
+/// Why and by whom an appointment was cancelled.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Cancellation)]
+#[serde(rename_all = "camelCase")]
+pub struct CancellationView {
+    /// `PATIENT_REQUEST`, `PRACTITIONER_UNAVAILABLE`, `PATIENT_DEACTIVATED`, …
+    #[schema(example = "PATIENT_REQUEST")]
+    pub reason_code: String,
+    /// In somebody's words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Who.
+    pub by: Actor,
+}
+
+/// A time that a patient has with a practitioner.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Appointment)]
+#[serde(rename_all = "camelCase")]
+pub struct AppointmentView {
+    /// Its id.
+    pub id: Uuid,
+    /// Where it stands.
+    pub status: Status,
+    /// For `If-Match`.
+    pub version: i64,
+    /// The patient, as booked.
+    pub patient_id: Uuid,
+    /// With whom.
+    pub practitioner_id: Uuid,
+    /// From then on.
+    pub start: Timestamp,
+    /// Up to then.
+    pub end: Timestamp,
+    /// What for.
+    pub service_type: ServiceType,
+    /// Who is to pay.
+    pub payment_mode: PaymentMode,
+    /// In the patient's words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The practitioner is no longer there at that time: it must be moved.
+    pub needs_reschedule: bool,
+    /// Why it must be moved.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "ON_LEAVE")]
+    pub needs_reschedule_reason: Option<String>,
+    /// What it costs by the tariff; null until billing has priced it.
+    #[schema(required = true)]
+    pub price: Option<MoneyView>,
+    /// Who is expected to pay it; null until billing has priced it.
+    #[schema(required = true)]
+    pub estimate: Option<EstimateView>,
+    /// Why it was cancelled.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cancellation: Option<CancellationView>,
+    /// The appointment whose place it takes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replaces_id: Option<Uuid>,
+    /// The appointment that takes its place.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replaced_by_id: Option<Uuid>,
+    /// The series it belongs to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub series_id: Option<Uuid>,
+    /// When it was booked.
+    pub booked_at: Timestamp,
+}
+
+impl From<Appointment> for AppointmentView {
+    fn from(appointment: Appointment) -> Self {
+        Self {
+            id: appointment.id.uuid(),
+            status: appointment.status,
+            version: appointment.version,
+            patient_id: appointment.patient.uuid(),
+            practitioner_id: appointment.practitioner.uuid(),
+            start: appointment.during.start(),
+            end: appointment.during.end(),
+            service_type: appointment.service_type,
+            payment_mode: appointment.payment_mode,
+            reason: appointment.reason.map(Pii::into_inner),
+            needs_reschedule: appointment.ground_lost.is_some(),
+            needs_reschedule_reason: appointment.ground_lost,
+            price: None,
+            estimate: None,
+            cancellation: appointment
+                .cancellation
+                .map(|cancellation| CancellationView {
+                    reason_code: cancellation.reason_code,
+                    reason: cancellation.note.map(Pii::into_inner),
+                    by: cancellation.by,
+                }),
+            replaces_id: appointment.replaces.map(|id| id.uuid()),
+            replaced_by_id: appointment.replaced_by.map(|id| id.uuid()),
+            series_id: appointment.series.map(|id| id.uuid()),
+            booked_at: appointment.booked_at,
+        }
+    }
+}

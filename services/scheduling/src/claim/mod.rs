@@ -1,0 +1,4 @@
+//! Claims on people's time: by appointments, by holds, by offers.
+
+pub mod model;
+pub mod store;

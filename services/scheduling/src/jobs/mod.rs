@@ -1,0 +1,4 @@
+//! Recurring work.
+
+pub mod no_show;
+pub mod overdue;

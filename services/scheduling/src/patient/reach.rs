@@ -1,0 +1,61 @@
+//! How far a caller reaches, across records that are one person.
+
+use galen_access::Scope;
+use galen_contracts::ids::PatientId;
+use galen_kernel::Problem;
+use sqlx::{PgConnection, PgPool};
+use uuid::Uuid;
+
+use super::store;
+
+/// 404 unless the patient is within reach, under any of the ids they had.
+///
+/// # Errors
+/// 404, or when the database fails.
+pub async fn reach(scope: Scope, db: &mut PgConnection, patient: PatientId) -> Result<(), Problem> {
+    if scope.covers_patient(patient) {
+        return Ok(());
+    }
+    let Scope::Own {
+        patient: Some(own), ..
+    } = scope
+    else {
+        return Err(Problem::not_found());
+    };
+    let ids = store::ids_of(db, own).await?;
+    if ids.contains(&patient.uuid()) {
+        Ok(())
+    } else {
+        Err(Problem::not_found())
+    }
+}
+
+/// The ids that a list is bounded to: those of the wished patient, and for patients
+/// their own; `None` when it is not bounded.
+///
+/// # Errors
+/// 404 when the wished patient is out of reach.
+pub async fn own(
+    scope: Scope,
+    db: &PgPool,
+    wished: Option<Uuid>,
+) -> Result<Option<Vec<Uuid>>, Problem> {
+    Ok(match (scope, wished) {
+        (Scope::Any, None) => None,
+        (Scope::Any, Some(wished)) => Some(store::ids_of(db, PatientId::from_uuid(wished)).await?),
+        (
+            Scope::Own {
+                patient: Some(own), ..
+            },
+            wished,
+        ) => {
+            let own = store::ids_of(db, own).await?;
+            if wished.is_some_and(|wished| !own.contains(&wished)) {
+                return Err(Problem::not_found());
+            }
+            Some(own)
+        }
+        (Scope::Own { patient: None, .. }, None) => Some(Vec::new()),
+        (Scope::Own { patient: None, .. }, Some(_)) => return Err(Problem::not_found()),
+    })
+}

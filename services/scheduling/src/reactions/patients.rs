@@ -1,0 +1,103 @@
+//! Records are closed, merged and restored: what is booked follows.
+
+use galen_contracts::convert;
+use galen_contracts::ids::{AppointmentId, PatientId};
+use galen_contracts::patients::v1::{PatientDeactivated, PatientsMerged, PatientsUnmerged};
+use galen_eventing::{Delivery, Failure, Handle, Processes, Publish as _};
+use galen_storage::Tx;
+
+use crate::appointment::model::{Actor, Cancellation};
+use crate::appointment::{self, transition};
+use crate::booking::process::BookingProcess;
+use crate::patient;
+use crate::patient::directory::Patients;
+use crate::settings::Settings;
+use crate::waitlist;
+
+/// Follows the patients service.
+pub struct FollowPatients {
+    /// Forgets what it knew.
+    pub patients: Patients,
+    /// Ends their booking processes.
+    pub bookings: Processes<BookingProcess>,
+    /// For the offers that follow.
+    pub settings: Settings,
+}
+
+impl Handle<PatientDeactivated> for FollowPatients {
+    /// Nothing stays booked or waiting for a closed record.
+    async fn handle(
+        &self,
+        tx: &mut Tx,
+        delivery: Delivery<PatientDeactivated>,
+    ) -> Result<(), Failure> {
+        let id: PatientId = convert::id("patient_id", &delivery.event.patient_id)?;
+        self.patients.forget(id).await;
+        let now = tx.clock().now();
+        let ids = patient::store::ids_of(tx.conn(), id).await?;
+        for appointment in appointment::store::ahead_of_patient(tx, &ids, now).await? {
+            transition::call_off(&self.bookings, tx, appointment).await?;
+            let cancellation = Cancellation {
+                reason_code: "PATIENT_DEACTIVATED".to_owned(),
+                by: Actor::System,
+                note: None,
+            };
+            transition::cancel_if_ahead(tx, appointment, cancellation).await?;
+        }
+        for entry in waitlist::store::open_of_patient(tx, &ids).await? {
+            let Ok((withdrawn, offer)) = entry.withdrawn() else {
+                continue;
+            };
+            waitlist::withdraw::end(tx, &withdrawn, offer, &self.settings).await?;
+        }
+        Ok(())
+    }
+}
+
+impl Handle<PatientsMerged> for FollowPatients {
+    /// What was booked under the retired record is found under the survivor, and keeps
+    /// the survivor's time.
+    async fn handle(&self, tx: &mut Tx, delivery: Delivery<PatientsMerged>) -> Result<(), Failure> {
+        let event = delivery.event;
+        let retired = convert::id("retired_id", &event.retired_id)?;
+        let survivor = convert::id("survivor_id", &event.survivor_id)?;
+        let merge = convert::id::<()>("merge_id", &event.merge_id)?.uuid();
+        self.patients.forget(retired).await;
+        patient::store::merge(tx, retired, survivor, merge).await?;
+        for twice in patient::store::move_claims(tx, retired, survivor).await? {
+            flag_double_booking(tx, AppointmentId::from_uuid(twice)).await?;
+        }
+        Ok(())
+    }
+}
+
+/// One person cannot be in two places: somebody must move one of the appointments.
+async fn flag_double_booking(tx: &mut Tx, id: AppointmentId) -> Result<(), Failure> {
+    let Some(appointment) = appointment::store::get_for_change(tx, id).await? else {
+        return Ok(());
+    };
+    if !appointment.status.is_ahead() || appointment.ground_lost.is_some() {
+        return Ok(());
+    }
+    let status = appointment.status;
+    let mut flagged = appointment.moved(status);
+    flagged.ground_lost = Some(appointment::store::PATIENT_BUSY.to_owned());
+    appointment::store::change(tx, &flagged).await?;
+    tx.publish(&flagged.needs_reschedule(appointment::store::PATIENT_BUSY));
+    Ok(())
+}
+
+impl Handle<PatientsUnmerged> for FollowPatients {
+    /// What was booked under the restored record is its own again.
+    async fn handle(
+        &self,
+        tx: &mut Tx,
+        delivery: Delivery<PatientsUnmerged>,
+    ) -> Result<(), Failure> {
+        let restored = convert::id("restored_id", &delivery.event.restored_id)?;
+        self.patients.forget(restored).await;
+        patient::store::unmerge(tx, restored).await?;
+        patient::store::restore_claims(tx, restored).await?;
+        Ok(())
+    }
+}

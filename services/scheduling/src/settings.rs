@@ -1,0 +1,118 @@
+//! What an operator can set.
+
+use galen_service::{Config, ConfigError};
+use jiff::SignedDuration;
+
+/// Times that differ between hospitals. All are set in minutes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Settings {
+    /// How long a hold keeps its slot: `scheduling.hold_minutes`.
+    pub hold: SignedDuration,
+    /// How long somebody on the waitlist may think: `scheduling.offer_minutes`.
+    pub offer: SignedDuration,
+    /// How long before the start patients can no longer change their own
+    /// appointment: `scheduling.patient_cutoff_minutes`.
+    pub patient_cutoff: SignedDuration,
+    /// How long before the start somebody can arrive: `scheduling.check_in_minutes`.
+    pub check_in: SignedDuration,
+    /// How long after the end nobody comes any more: `scheduling.no_show_minutes`.
+    pub no_show: SignedDuration,
+    /// How long the booking process may take: `scheduling.booking_deadline_minutes`.
+    pub booking_deadline: SignedDuration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            hold: SignedDuration::from_mins(5),
+            offer: SignedDuration::from_mins(30),
+            patient_cutoff: SignedDuration::from_hours(2),
+            check_in: SignedDuration::from_hours(12),
+            no_show: SignedDuration::from_mins(30),
+            booking_deadline: SignedDuration::from_hours(24),
+        }
+    }
+}
+
+/// The longest time that any of them makes sense for.
+const LONGEST_MINUTES: u32 = 7 * 24 * 60;
+
+impl Settings {
+    /// Reads them.
+    ///
+    /// # Errors
+    /// When one is not a number of minutes up to a week.
+    pub fn read(config: &Config) -> Result<Self, ConfigError> {
+        let usual = Self::default();
+        Ok(Self {
+            hold: minutes(config, "scheduling.hold_minutes", 1, usual.hold)?,
+            offer: minutes(config, "scheduling.offer_minutes", 1, usual.offer)?,
+            patient_cutoff: minutes(
+                config,
+                "scheduling.patient_cutoff_minutes",
+                0,
+                usual.patient_cutoff,
+            )?,
+            check_in: minutes(config, "scheduling.check_in_minutes", 0, usual.check_in)?,
+            no_show: minutes(config, "scheduling.no_show_minutes", 0, usual.no_show)?,
+            booking_deadline: minutes(
+                config,
+                "scheduling.booking_deadline_minutes",
+                1,
+                usual.booking_deadline,
+            )?,
+        })
+    }
+}
+
+fn minutes(
+    config: &Config,
+    key: &str,
+    least: u32,
+    usual: SignedDuration,
+) -> Result<SignedDuration, ConfigError> {
+    match config.get::<u32>(key)? {
+        None => Ok(usual),
+        Some(minutes) if (least..=LONGEST_MINUTES).contains(&minutes) => {
+            Ok(SignedDuration::from_mins(i64::from(minutes)))
+        }
+        Some(_) => Err(ConfigError::Invalid {
+            key: key.to_owned(),
+            reason: format!("must be {least} to {LONGEST_MINUTES} minutes"),
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(key: &str, value: &str) -> Result<Settings, ConfigError> {
+        Settings::read(&Config::from_values(
+            [(key.to_owned(), value.to_owned())].into(),
+        ))
+    }
+
+    #[test]
+    fn what_is_not_set_is_as_usual() {
+        let set = read("scheduling.hold_minutes", "7").expect("a good setting");
+        assert_eq!(
+            set,
+            Settings {
+                hold: SignedDuration::from_mins(7),
+                ..Settings::default()
+            }
+        );
+    }
+
+    #[test]
+    fn nonsense_is_refused_with_its_key() {
+        for value in ["0", "-1", "soon", "999999"] {
+            let error = read("scheduling.offer_minutes", value).expect_err("nonsense");
+            assert!(
+                error.to_string().contains("scheduling.offer_minutes"),
+                "{error}"
+            );
+        }
+    }
+}

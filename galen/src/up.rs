@@ -32,7 +32,12 @@ pub(crate) async fn run(options: Up) -> Result<ExitCode, Box<dyn std::error::Err
         drain: Duration::from_secs(options.drain_seconds),
         pool: options.pool,
     };
-    let running = match hospital::host()
+    let mut host = hospital::host();
+    if options.database.database_url.is_none() {
+        // The private cluster serves whoever holds the data directory, which is us.
+        host = host.exclusive();
+    }
+    let running = match host
         .run(opened.databases(), host_options, config, Clock::system())
         .await
     {

@@ -124,6 +124,11 @@ pub const PAGES: &[ProblemPage] = &[
         "Wait as `Retry-After` says.",
     ),
     page(
+        "REBUILD_IN_PROGRESS",
+        "The projection is already being rebuilt.",
+        "Wait until the rebuild has ended.",
+    ),
+    page(
         "INTERNAL",
         "Something went wrong on our side.",
         "Repeat the request later. Tell the operator the `traceId`; the log has the cause.",
@@ -200,5 +205,57 @@ mod tests {
                 page.code
             );
         }
+    }
+
+    /// Reads the sources of the crates that make problems for everybody.
+    #[test]
+    fn every_code_of_the_platform_has_a_page() {
+        let mut missing = Vec::new();
+        for source in sources(&["src", "../kernel/src"]) {
+            let code = source.split("#[cfg(test)]").next().unwrap_or_default();
+            for (made, with_status) in [
+                ("Problem::new(", true),
+                ("Self::new(", true),
+                ("Problem::conflict(", false),
+            ] {
+                for call in code.split(made).skip(1) {
+                    let named = call.split('"').nth(1).filter(|_| {
+                        // The code is the first text, right behind the status.
+                        let before = call.split('"').next().unwrap_or_default();
+                        before
+                            .chars()
+                            .all(|c| c.is_ascii_digit() || c.is_whitespace() || c == ',')
+                            && before.contains(|c: char| c.is_ascii_digit()) == with_status
+                    });
+                    missing.extend(
+                        named
+                            .filter(|code| PAGES.iter().all(|page| page.code != *code))
+                            .filter(|code| {
+                                code.bytes().all(|b| b.is_ascii_uppercase() || b == b'_')
+                            })
+                            .map(str::to_owned),
+                    );
+                }
+            }
+        }
+        assert_eq!(missing, Vec::<String>::new());
+    }
+
+    fn sources(folders: &[&str]) -> Vec<String> {
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+        let mut waiting: Vec<_> = folders.iter().map(|folder| root.join(folder)).collect();
+        let mut sources = Vec::new();
+        while let Some(folder) = waiting.pop() {
+            for entry in std::fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    waiting.push(path);
+                } else if path.extension().is_some_and(|extension| extension == "rs") {
+                    sources.push(std::fs::read_to_string(path).unwrap());
+                }
+            }
+        }
+        assert!(sources.len() > 20, "the sources are found");
+        sources
     }
 }

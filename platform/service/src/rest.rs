@@ -187,15 +187,18 @@ fn report(
     id: Option<&HeaderValue>,
 ) {
     let status = response.status().as_u16();
-    let ms = took.as_secs_f64() * 1000.0;
+    let us = took.as_micros();
     let request_id = id.and_then(|id| id.to_str().ok());
     tracing::Span::current()
         .record("http.route", route)
         .record("http.response.status_code", status);
     if status >= 500 {
-        tracing::warn!(%method, route, status, ms, request_id, "request");
+        tracing::warn!(%method, route, status, us, request_id, "request");
+    } else if route.starts_with("/health/") {
+        // Asked every few seconds for as long as the process lives.
+        tracing::debug!(%method, route, status, us, request_id, "request");
     } else {
-        tracing::info!(%method, route, status, ms, request_id, "request");
+        tracing::info!(%method, route, status, us, request_id, "request");
     }
     let labels = [
         ("method", method_label(method).to_owned()),

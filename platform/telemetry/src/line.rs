@@ -107,6 +107,14 @@ impl Visit for Fields<'_> {
         self.put(field, value.into());
     }
 
+    fn record_u128(&mut self, field: &Field, value: u128) {
+        // Beyond 64 bits it would not be a number to most readers of JSON.
+        self.put(
+            field,
+            u64::try_from(value).map_or_else(|_| value.to_string().into(), Value::from),
+        );
+    }
+
     fn record_bool(&mut self, field: &Field, value: bool) {
         self.put(field, value.into());
     }

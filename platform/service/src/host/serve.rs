@@ -14,8 +14,11 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
-/// A client that has not sent the head of its request by then is let go.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// A client that has not begun to speak by then is let go.
+const BEGIN_TIMEOUT: Duration = Duration::from_secs(10);
+/// So is one that has not sent the whole head of its next request by then, or asks
+/// nothing more.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 /// Largest head of a request.
 const HEAD_LIMIT: usize = 64 * 1024;
 /// Requests under way on one HTTP/2 connection.
@@ -114,7 +117,7 @@ async fn begins(stream: &TcpStream) -> bool {
             }
         }
     };
-    tokio::time::timeout(HEAD_TIMEOUT, decided)
+    tokio::time::timeout(BEGIN_TIMEOUT, decided)
         .await
         .unwrap_or(false)
 }

@@ -178,11 +178,11 @@ fn set(state: &Mutex<State>, change: impl FnOnce(&mut State)) {
 }
 
 fn tell(job: &str, outcome: &Result<u64, Problem>, took: Duration) {
-    let ms = took.as_secs_f64() * 1000.0;
+    let us = took.as_micros();
     match outcome {
-        Ok(0) => tracing::debug!(job, ms, "a job ran"),
-        Ok(items) => tracing::info!(job, items, ms, "a job ran"),
-        Err(problem) => tracing::warn!(job, ms, error = chain(problem), "a job failed"),
+        Ok(0) => tracing::debug!(job, us, "a job ran"),
+        Ok(items) => tracing::info!(job, items, us, "a job ran"),
+        Err(problem) => tracing::warn!(job, us, error = chain(problem), "a job failed"),
     }
 }
 

@@ -19,6 +19,7 @@ pub mod interval;
 pub mod jobs;
 pub mod option;
 pub mod patient;
+mod problems;
 pub mod reactions;
 pub mod roster;
 pub mod rpc;
@@ -40,7 +41,7 @@ use galen_contracts::staff::v1::{
     ShiftsPlanned,
 };
 use galen_eventing::{Processes, Projection, Subscription, TimerSubscription, subscription};
-use galen_service::{Check, Job, Platform, Service, StartError};
+use galen_service::{Check, Job, Platform, ProblemPage, Service, Setting, StartError};
 use galen_storage::{Db, SchemaSpec};
 use jiff::tz::TimeZone;
 use utoipa_axum::router::OpenApiRouter;
@@ -222,6 +223,14 @@ impl Service for Scheduling {
 
     fn checks() -> &'static [Check] {
         CHECKS
+    }
+
+    fn settings() -> &'static [Setting] {
+        settings::SETTINGS
+    }
+
+    fn problems() -> &'static [ProblemPage] {
+        problems::PAGES
     }
 }
 

@@ -1,23 +1,63 @@
 //! What an operator can set.
 
-use galen_service::{Config, ConfigError};
+use galen_service::{Config, ConfigError, Setting};
 use jiff::SignedDuration;
+
+const HOLD: &str = "scheduling.hold_minutes";
+const OFFER: &str = "scheduling.offer_minutes";
+const PATIENT_CUTOFF: &str = "scheduling.patient_cutoff_minutes";
+const CHECK_IN: &str = "scheduling.check_in_minutes";
+const NO_SHOW: &str = "scheduling.no_show_minutes";
+const BOOKING_DEADLINE: &str = "scheduling.booking_deadline_minutes";
+
+const fn setting(key: &'static str, doc: &'static str) -> Setting {
+    Setting {
+        key,
+        doc,
+        secret: false,
+    }
+}
+
+/// All of them, for `--help` and the check of the file.
+pub const SETTINGS: &[Setting] = &[
+    setting(HOLD, "Minutes that a hold keeps its slot; 5."),
+    setting(
+        OFFER,
+        "Minutes that somebody on the waitlist may think about an offer; 30.",
+    ),
+    setting(
+        PATIENT_CUTOFF,
+        "Minutes before the start from which patients can no longer change their own appointment; 120.",
+    ),
+    setting(
+        CHECK_IN,
+        "Minutes before the start from which patients can arrive; 720.",
+    ),
+    setting(
+        NO_SHOW,
+        "Minutes after the end of an appointment after which nobody comes any more; 30.",
+    ),
+    setting(
+        BOOKING_DEADLINE,
+        "Minutes that the booking process may take; 1440.",
+    ),
+];
 
 /// Times that differ between hospitals. All are set in minutes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Settings {
-    /// How long a hold keeps its slot: `scheduling.hold_minutes`.
+    /// How long a hold keeps its slot.
     pub hold: SignedDuration,
-    /// How long somebody on the waitlist may think: `scheduling.offer_minutes`.
+    /// How long somebody on the waitlist may think.
     pub offer: SignedDuration,
     /// How long before the start patients can no longer change their own
-    /// appointment: `scheduling.patient_cutoff_minutes`.
+    /// appointment.
     pub patient_cutoff: SignedDuration,
-    /// How long before the start somebody can arrive: `scheduling.check_in_minutes`.
+    /// How long before the start somebody can arrive.
     pub check_in: SignedDuration,
-    /// How long after the end nobody comes any more: `scheduling.no_show_minutes`.
+    /// How long after the end nobody comes any more.
     pub no_show: SignedDuration,
-    /// How long the booking process may take: `scheduling.booking_deadline_minutes`.
+    /// How long the booking process may take.
     pub booking_deadline: SignedDuration,
 }
 
@@ -45,22 +85,12 @@ impl Settings {
     pub fn read(config: &Config) -> Result<Self, ConfigError> {
         let usual = Self::default();
         Ok(Self {
-            hold: minutes(config, "scheduling.hold_minutes", 1, usual.hold)?,
-            offer: minutes(config, "scheduling.offer_minutes", 1, usual.offer)?,
-            patient_cutoff: minutes(
-                config,
-                "scheduling.patient_cutoff_minutes",
-                0,
-                usual.patient_cutoff,
-            )?,
-            check_in: minutes(config, "scheduling.check_in_minutes", 0, usual.check_in)?,
-            no_show: minutes(config, "scheduling.no_show_minutes", 0, usual.no_show)?,
-            booking_deadline: minutes(
-                config,
-                "scheduling.booking_deadline_minutes",
-                1,
-                usual.booking_deadline,
-            )?,
+            hold: minutes(config, HOLD, 1, usual.hold)?,
+            offer: minutes(config, OFFER, 1, usual.offer)?,
+            patient_cutoff: minutes(config, PATIENT_CUTOFF, 0, usual.patient_cutoff)?,
+            check_in: minutes(config, CHECK_IN, 0, usual.check_in)?,
+            no_show: minutes(config, NO_SHOW, 0, usual.no_show)?,
+            booking_deadline: minutes(config, BOOKING_DEADLINE, 1, usual.booking_deadline)?,
         })
     }
 }

@@ -29,3 +29,5 @@ mod reschedule;
 mod series;
 #[path = "scheduling/waitlist.rs"]
 mod waitlist;
+#[path = "scheduling/world.rs"]
+mod world;

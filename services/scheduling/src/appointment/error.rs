@@ -60,12 +60,11 @@ impl From<sqlx::Error> for AppointmentError {
 impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Self {
         match refusal {
-            Refusal::NotNow(status) => Self::conflict(
-                "INVALID_TRANSITION",
-                "The appointment's status does not allow this.",
-            )
-            .with_detail(refusal.to_string())
-            .with("currentStatus", status.name().into()),
+            Refusal::NotNow(status) => {
+                Self::conflict("INVALID_TRANSITION", "The status does not allow this.")
+                    .with_detail(refusal.to_string())
+                    .with("currentStatus", status.name().into())
+            }
             Refusal::TooLate => Self::conflict(
                 "TOO_LATE",
                 "It is too late to change the appointment online; please call.",
@@ -108,7 +107,7 @@ impl From<AppointmentError> for Problem {
             ),
             AppointmentError::Changed => Self::conflict(
                 "CONCURRENT_CHANGE",
-                "The appointment was changed at the same time; try again.",
+                "The appointment was changed at the same time.",
             )
             .retry_after(1),
             AppointmentError::Peer(error) => error.into(),

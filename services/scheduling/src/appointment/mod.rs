@@ -15,6 +15,7 @@ pub mod placing;
 pub mod reschedule;
 pub mod revert_no_show;
 pub mod start;
+pub mod status;
 pub mod store;
 pub mod transition;
 pub mod view;

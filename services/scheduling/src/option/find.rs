@@ -53,15 +53,15 @@ impl Requires for FindDoctorOptions {
 /// Somebody who could see a patient.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct DoctorOption {
+pub struct DoctorOption<'a> {
     /// Who.
     pub practitioner_id: Uuid,
     /// Given and family name.
     #[schema(example = "Ada Yılmaz")]
-    pub name: String,
+    pub name: &'a str,
     /// What they practise.
     #[schema(example = "Cardiology")]
-    pub specialty: String,
+    pub specialty: &'a str,
     /// Whether they can be booked for the whole time.
     pub available: bool,
     /// Why not.
@@ -72,9 +72,9 @@ pub struct DoctorOption {
 /// One page of options.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct DoctorOptions {
+pub struct DoctorOptions<'a> {
     /// The practitioners, by id.
-    pub items: Vec<DoctorOption>,
+    pub items: Vec<DoctorOption<'a>>,
     /// Give it back as `cursor` for the next page; null at the end.
     #[schema(required = true)]
     pub next_cursor: Option<String>,
@@ -147,15 +147,15 @@ pub async fn find(
     let items = page
         .items
         .iter()
-        .zip(profiles)
+        .zip(&profiles)
         .filter(|((_, reason), _)| query.available != Some(false) || reason.is_some());
     // Whom staff do not know cannot be booked, so there is nothing to show.
     let items = items.filter_map(|((id, reason), profile)| {
-        let profile = profile?;
+        let profile = profile.as_ref()?;
         Some(DoctorOption {
             practitioner_id: *id,
-            name: profile.name.clone(),
-            specialty: profile.specialty.clone(),
+            name: &profile.name,
+            specialty: &profile.specialty,
             available: reason.is_none(),
             reason: *reason,
         })

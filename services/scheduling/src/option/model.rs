@@ -1,7 +1,5 @@
 //! Who could see a patient, and why the others cannot. Pure.
 
-use std::collections::HashSet;
-
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -35,13 +33,17 @@ impl Sheet {
     /// Everyone on the page in its order, free (`None`) or not.
     #[must_use]
     pub fn options(self) -> Vec<(Uuid, Option<Unavailable>)> {
-        let [present, on_leave, busy] = [self.present, self.on_leave, self.busy]
-            .map(|ids| ids.into_iter().collect::<HashSet<_>>());
+        let [present, on_leave, busy] =
+            [self.present, self.on_leave, self.busy].map(|mut ids: Vec<Uuid>| {
+                ids.sort_unstable();
+                ids
+            });
+        let among = |ids: &[Uuid], id: &Uuid| ids.binary_search(id).is_ok();
         let option = |id: Uuid| {
-            let reason = match present.contains(&id) {
-                true if busy.contains(&id) => Some(Unavailable::Booked),
+            let reason = match among(&present, &id) {
+                true if among(&busy, &id) => Some(Unavailable::Booked),
                 true => None,
-                false if on_leave.contains(&id) => Some(Unavailable::OnLeave),
+                false if among(&on_leave, &id) => Some(Unavailable::OnLeave),
                 false => Some(Unavailable::OutsideShift),
             };
             (id, reason)

@@ -3,13 +3,13 @@
 //! claims' index over the same ids tells who is there and who is taken.
 
 use galen_kernel::Timestamp;
-use galen_storage::{Columns as _, Error, date, ts};
+use galen_storage::{Columns as _, Error, SqlDate, date, ts};
 use sqlx::PgExecutor;
 use uuid::Uuid;
 
 use super::model::Sheet;
 use crate::interval::Interval;
-use crate::roster::store::{day_of, operates};
+use crate::roster::store::{days_of, operates};
 use crate::service_type::ServiceType;
 
 /// Whom and what for.
@@ -25,6 +25,10 @@ pub struct Wanted<'a> {
     pub after: Uuid,
     /// How many.
     pub limit: u16,
+}
+
+fn days(during: Interval) -> Vec<SqlDate> {
+    days_of(during).into_iter().map(date).collect()
 }
 
 /// One page of practitioners and what is known of them, in one row.
@@ -51,7 +55,7 @@ macro_rules! sheet {
                       select array_agg(practitioner_id) filter (where not on_leave and operating = $7 and start_at <= $4 and end_at >= $5) as present,
                              array_agg(practitioner_id) filter (where on_leave and start_at < $5 and end_at > $4) as on_leave
                       from roster
-                      where day = $6 and practitioner_id between (select first from bounds) and (select last from bounds)
+                      where day = any($6) and practitioner_id between (select first from bounds) and (select last from bounds)
                   ) r"
         )
     };
@@ -78,7 +82,7 @@ pub async fn page(
         .bind(i64::from(wanted.limit) + 1)
         .bind(ts(wanted.during.start()))
         .bind(ts(wanted.during.end()))
-        .bind(date(day_of(wanted.during)))
+        .bind(days(wanted.during))
         .bind(operates(wanted.service))
         .bind(wanted.during.half_days())
         .bind(ts(now))
@@ -105,7 +109,7 @@ pub async fn free(
         "select distinct r.practitioner_id
          from roster r
          join practitioner p on p.id = r.practitioner_id
-         where r.day = $6 and r.practitioner_id > $1
+         where r.day = any($6) and r.practitioner_id > $1
            and not r.on_leave and r.operating = $7 and r.start_at <= $4 and r.end_at >= $5
            and p.active and ($2::text is null or p.specialty_key = $2)
            and not exists (
@@ -121,7 +125,7 @@ pub async fn free(
     .bind(i64::from(wanted.limit) + 1)
     .bind(ts(wanted.during.start()))
     .bind(ts(wanted.during.end()))
-    .bind(date(day_of(wanted.during)))
+    .bind(days(wanted.during))
     .bind(operates(wanted.service))
     .bind(wanted.during.half_days())
     .bind(ts(now))

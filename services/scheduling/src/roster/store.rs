@@ -23,10 +23,17 @@ pub struct Shift {
     pub kind: &'static str,
 }
 
-/// The day under which the roster finds an interval: that of its start, in UTC.
+/// The days under which the roster finds what touches an interval, in UTC. What
+/// covers it is found under the first of them already.
 #[must_use]
-pub fn day_of(wanted: Interval) -> Date {
-    TimeZone::UTC.to_datetime(wanted.start()).date()
+pub fn days_of(wanted: Interval) -> Vec<Date> {
+    let day = |at| TimeZone::UTC.to_datetime(at).date();
+    let (first, last) = (day(wanted.start()), day(wanted.end()));
+    if first == last {
+        vec![first]
+    } else {
+        vec![first, last]
+    }
 }
 
 /// Whether a service is offered in operating shifts, and in those only. The rule is
@@ -229,7 +236,7 @@ pub async fn covered(
          order by w.place",
     )
     .bind(practitioner.uuid())
-    .bind(wanted.iter().map(|w| date(day_of(*w))).collect::<Vec<_>>())
+    .bind(wanted.iter().map(|w| date(days_of(*w)[0])).collect::<Vec<_>>())
     .bind(wanted.iter().map(|w| ts(w.start())).collect::<Vec<_>>())
     .bind(wanted.iter().map(|w| ts(w.end())).collect::<Vec<_>>())
     .bind(operates(service))

@@ -90,7 +90,9 @@ async fn call_off(
     cx.expect_version(series.version)?;
     if series.cancelled_at.is_some() {
         return Err(
-            Problem::conflict("INVALID_TRANSITION", "The series is cancelled already.").into(),
+            Problem::conflict("INVALID_TRANSITION", "The status does not allow this.")
+                .with_detail("the series is cancelled already")
+                .into(),
         );
     }
     for seen in appointment::store::of_series(tx.conn(), id).await? {

@@ -74,8 +74,7 @@ impl SeriesView {
             practitioner_id: series.practitioner.uuid(),
             service_type: series.service_type,
             first_start: series.recurrence.first.start(),
-            duration_minutes: i64::try_from(series.recurrence.first.length().as_mins())
-                .unwrap_or(i64::MAX),
+            duration_minutes: series.recurrence.first.length().as_mins(),
             frequency: series.recurrence.frequency,
             interval: series.recurrence.every,
             count: series.recurrence.count,

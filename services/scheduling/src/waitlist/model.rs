@@ -140,12 +140,11 @@ pub enum Refusal {
 impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Self {
         match refusal {
-            Refusal::NotNow(status) => Self::conflict(
-                "INVALID_TRANSITION",
-                "The entry's status does not allow this.",
-            )
-            .with_detail(refusal.to_string())
-            .with("currentStatus", status.name().into()),
+            Refusal::NotNow(status) => {
+                Self::conflict("INVALID_TRANSITION", "The status does not allow this.")
+                    .with_detail(refusal.to_string())
+                    .with("currentStatus", status.name().into())
+            }
             Refusal::OfferExpired => Self::conflict("OFFER_EXPIRED", "The offer has expired."),
         }
     }
@@ -328,7 +327,7 @@ mod tests {
             waiting.open_offer(at(0)),
             Err(Refusal::NotNow(Status::Waiting))
         );
-        let offered = waiting.clone().offered(offer(100)).expect("waits");
+        let offered = waiting.offered(offer(100)).expect("waits");
         assert!(offered.clone().offered(offer(100)).is_err());
         assert!(offered.open_offer(at(99)).is_ok());
         assert_eq!(offered.open_offer(at(100)), Err(Refusal::OfferExpired));

@@ -41,7 +41,7 @@ pub async fn offer(
             else {
                 continue;
             };
-            free.extend(without(&[part], &[taken]));
+            free.extend(without(&[part], &[taken]).into_iter().rev());
             offers += 1;
         }
     }

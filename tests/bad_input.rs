@@ -11,7 +11,7 @@ fn person() -> Value {
 }
 
 /// Typos, wrong types, impossible values: 400 with a pointer to the field.
-pub async fn a_wrong_field_is_pointed_at(hospital: &Hospital) {
+pub(crate) async fn a_wrong_field_is_pointed_at(hospital: &Hospital) {
     let admin = hospital.admin().await;
     let cases: &[(&str, Value, &str)] = &[
         ("familyname", json!("x"), "/familyname"),
@@ -65,7 +65,7 @@ pub async fn a_wrong_field_is_pointed_at(hospital: &Hospital) {
 }
 
 /// Bodies that are no JSON, no UTF-8, of another type, or huge.
-pub async fn a_body_that_is_none_is_refused(hospital: &Hospital) {
+pub(crate) async fn a_body_that_is_none_is_refused(hospital: &Hospital) {
     let admin = hospital.admin().await;
     let token = admin.token().await.expect("logged in");
     let http = reqwest::Client::new();
@@ -110,7 +110,7 @@ pub async fn a_body_that_is_none_is_refused(hospital: &Hospital) {
 }
 
 /// Ids of nothing, ids of other things, ids that are none.
-pub async fn foreign_ids_name_nothing(hospital: &Hospital) {
+pub(crate) async fn foreign_ids_name_nothing(hospital: &Hospital) {
     let admin = hospital.admin().await;
     let practitioner = doctor(&admin, 3).await;
     let patient = patient(&admin).await;
@@ -159,7 +159,7 @@ pub async fn foreign_ids_name_nothing(hospital: &Hospital) {
 }
 
 /// Query parameters are as strict as bodies; unknown paths and methods are problems.
-pub async fn queries_paths_and_methods_are_checked(hospital: &Hospital) {
+pub(crate) async fn queries_paths_and_methods_are_checked(hospital: &Hospital) {
     let admin = hospital.admin().await;
     for (path, pointer) in [
         ("/api/v1/patients?limit=0", "?limit"),
@@ -195,7 +195,7 @@ pub async fn queries_paths_and_methods_are_checked(hospital: &Hospital) {
 }
 
 /// Every problem links to a page that a person can read.
-pub async fn problems_have_pages(hospital: &Hospital) {
+pub(crate) async fn problems_have_pages(hospital: &Hospital) {
     let anonymous = hospital.anonymous();
     let problem = expect_status(
         &anonymous.get("/api/v1/patients").await.expect("an answer"),

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use galen_client::Client;
-use rand::{Rng as _, SeedableRng as _};
+use rand::{RngExt as _, SeedableRng as _};
 use sqlx::Row as _;
 use tokio::sync::Mutex;
 
@@ -23,7 +23,7 @@ type Acknowledged = Arc<Mutex<HashMap<String, String>>>;
 
 /// Every acknowledged booking exists and was confirmed exactly once, nothing
 /// happened twice, every process ended, and `galen verify` is green.
-pub async fn kills_lose_nothing_and_repeat_nothing() {
+pub(crate) async fn kills_lose_nothing_and_repeat_nothing() {
     let mut hospital = Hospital::fresh();
     let admin = hospital.admin().await;
     let mut doctors = Vec::new();
@@ -182,7 +182,7 @@ async fn database(hospital: &Hospital) -> sqlx::PgPool {
 /// Waits until every booking's process has ended and every message is sent.
 async fn drained(hospital: &Hospital) {
     let pool = database(hospital).await;
-    let deadline = std::time::Instant::now() + Duration::from_secs(90);
+    let deadline = std::time::Instant::now() + Duration::from_secs(240);
     loop {
         let (open, waiting): (i64, i64) = sqlx::query_as(
             "select (select count(*) from events.process where status in ('RUNNING', 'COMPENSATING')),

@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 use galen_client::Client;
 
 /// The administrator's password in tests.
-pub const ADMIN_PASSWORD: &str = "correct horse battery staple";
+pub(crate) const ADMIN_PASSWORD: &str = "correct horse battery staple";
 
 /// A running (or killed) `galen up`.
-pub struct Hospital {
+pub(crate) struct Hospital {
     dir: PathBuf,
     child: Option<Child>,
     base: String,
@@ -22,12 +22,12 @@ pub struct Hospital {
 
 impl Hospital {
     /// Starts a fresh hospital without rate limits.
-    pub fn fresh() -> Self {
+    pub(crate) fn fresh() -> Self {
         Self::with(&[])
     }
 
     /// Starts a fresh hospital with settings from the environment.
-    pub fn with(settings: &[(&str, &str)]) -> Self {
+    pub(crate) fn with(settings: &[(&str, &str)]) -> Self {
         let owner = tempfile::Builder::new()
             .prefix("galen-outside-")
             .tempdir()
@@ -49,7 +49,7 @@ impl Hospital {
     }
 
     /// Starts the process on its directory and waits until it serves. Returns how long that took.
-    pub fn start(&mut self) -> Duration {
+    pub(crate) fn start(&mut self) -> Duration {
         assert!(self.child.is_none(), "it runs already");
         let began = Instant::now();
         let mut child = galen()
@@ -94,22 +94,22 @@ impl Hospital {
     }
 
     /// Where it serves now.
-    pub fn base(&self) -> &str {
+    pub(crate) fn base(&self) -> &str {
         &self.base
     }
 
     /// Its data directory.
-    pub fn dir(&self) -> &Path {
+    pub(crate) fn dir(&self) -> &Path {
         &self.dir
     }
 
     /// A client that nobody is logged in to.
-    pub fn anonymous(&self) -> Client {
+    pub(crate) fn anonymous(&self) -> Client {
         Client::new(&self.base).expect("a client")
     }
 
     /// The administrator.
-    pub async fn admin(&self) -> Client {
+    pub(crate) async fn admin(&self) -> Client {
         let client = self.anonymous();
         client
             .login("admin", ADMIN_PASSWORD)
@@ -119,14 +119,14 @@ impl Hospital {
     }
 
     /// `kill -9` of the Galen process. PostgreSQL stays.
-    pub fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         let mut child = self.child.take().expect("it runs");
         child.kill().expect("it can be killed");
         child.wait().expect("it has ended");
     }
 
     /// `kill -9` of the PostgreSQL server; its children follow.
-    pub fn kill_database(&self) {
+    pub(crate) fn kill_database(&self) {
         if let Some(pid) = self.database_pid() {
             let _ = Command::new("kill").args(["-9", &pid]).status();
         }
@@ -139,7 +139,7 @@ impl Hospital {
     }
 
     /// A clean stop (SIGTERM); returns whether it ended with 0.
-    pub fn stop(&mut self) -> bool {
+    pub(crate) fn stop(&mut self) -> bool {
         let mut child = self.child.take().expect("it runs");
         let _ = Command::new("kill")
             .args(["-TERM", &child.id().to_string()])
@@ -148,7 +148,7 @@ impl Hospital {
     }
 
     /// `galen verify` on the data directory: its exit status and what it printed.
-    pub fn verify(&self) -> (bool, String) {
+    pub(crate) fn verify(&self) -> (bool, String) {
         let output = galen()
             .args(["verify", "--data-dir"])
             .arg(&self.dir)
@@ -160,11 +160,6 @@ impl Hospital {
             String::from_utf8_lossy(&output.stderr)
         );
         (output.status.success(), text)
-    }
-
-    /// Process id of Galen.
-    pub fn pid(&self) -> u32 {
-        self.child.as_ref().map_or(0, Child::id)
     }
 }
 
@@ -180,7 +175,7 @@ impl Drop for Hospital {
 }
 
 /// The binary under test.
-pub fn galen() -> Command {
+pub(crate) fn galen() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_galen"));
     // Settings of whoever runs the tests must not leak into them.
     for (key, _) in std::env::vars().filter(|(key, _)| key.starts_with("GALEN_")) {
@@ -195,7 +190,7 @@ fn open_to_others(path: &Path) {
 }
 
 /// Finds a file by name below a directory.
-pub fn find_file(dir: &Path, name: &str) -> Option<PathBuf> {
+pub(crate) fn find_file(dir: &Path, name: &str) -> Option<PathBuf> {
     std::fs::read_dir(dir).ok()?.flatten().find_map(|entry| {
         let path = entry.path();
         if entry.file_name() == name {

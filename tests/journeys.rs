@@ -12,7 +12,7 @@ use crate::world::{booking, doctor, eventually, expect_status, patient, text, to
 
 /// Registered by the front desk, told how to log in, books for themself, is told so,
 /// checks in, is seen.
-pub async fn a_patient_is_registered_books_and_is_seen(hospital: &Hospital) {
+pub(crate) async fn a_patient_is_registered_books_and_is_seen(hospital: &Hospital) {
     let admin = hospital.admin().await;
     let reception = user(&admin, &["RECEPTIONIST"], None).await;
     let practitioner = doctor(&admin, 3).await;
@@ -118,7 +118,7 @@ pub async fn a_patient_is_registered_books_and_is_seen(hospital: &Hospital) {
 }
 
 /// A booking is moved, then cancelled; the patient is told, and the time is free again.
-pub async fn a_booking_is_moved_and_cancelled(hospital: &Hospital) {
+pub(crate) async fn a_booking_is_moved_and_cancelled(hospital: &Hospital) {
     let admin = hospital.admin().await;
     let practitioner = doctor(&admin, 3).await;
     let (first, second) = (patient(&admin).await, patient(&admin).await);
@@ -179,7 +179,13 @@ pub async fn a_booking_is_moved_and_cancelled(hospital: &Hospital) {
         .await
         .expect("an answer");
     assert_eq!(text(&expect_status(&reply, 200), "status"), "CANCELLED");
-    told(&admin, &first, &replacement, "APPOINTMENT_CANCELLED_BY_HOSPITAL").await;
+    told(
+        &admin,
+        &first,
+        &replacement,
+        "APPOINTMENT_CANCELLED_BY_HOSPITAL",
+    )
+    .await;
     assert_eq!(
         book(first, 700).await.status.as_u16(),
         201,
@@ -188,7 +194,7 @@ pub async fn a_booking_is_moved_and_cancelled(hospital: &Hospital) {
 }
 
 /// A stale version is refused, and the current one is accepted.
-pub async fn a_stale_version_is_refused(hospital: &Hospital) {
+pub(crate) async fn a_stale_version_is_refused(hospital: &Hospital) {
     let admin = hospital.admin().await;
     let id = patient(&admin).await;
     let path = format!("/api/v1/patients/{id}");
@@ -230,7 +236,7 @@ pub async fn a_stale_version_is_refused(hospital: &Hospital) {
 }
 
 /// What belongs to others does not exist for a patient.
-pub async fn patients_see_only_their_own(hospital: &Hospital) {
+pub(crate) async fn patients_see_only_their_own(hospital: &Hospital) {
     let admin = hospital.admin().await;
     let stranger = patient(&admin).await;
     let username = format!("self-{}", uuid::Uuid::new_v4().simple());

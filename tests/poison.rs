@@ -11,7 +11,7 @@ use crate::world::{booking, doctor, eventually, expect_status, patient, text, to
 /// Damages one event of a patient in the log: later events of that patient wait in
 /// every group that cannot read it, other patients' flow; after the repair, redrive
 /// delivers what waited in its order.
-pub async fn a_poisoned_key_waits_and_others_flow(hospital: &Hospital) {
+pub(crate) async fn a_poisoned_key_waits_and_others_flow(hospital: &Hospital) {
     let admin = hospital.admin().await;
     let practitioner = doctor(&admin, 3).await;
     let (sick, well) = (patient(&admin).await, patient(&admin).await);

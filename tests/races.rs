@@ -6,7 +6,7 @@ use futures::future::join_all;
 use galen_client::Client;
 use http::{HeaderMap, Method};
 use jiff::{SignedDuration, Timestamp};
-use rand::{Rng as _, SeedableRng as _};
+use rand::{RngExt as _, SeedableRng as _};
 use serde_json::{Value, json};
 
 use crate::world::{booking, doctor, eventually, expect_status, patient, text, tomorrow};
@@ -27,7 +27,7 @@ async fn bookable(admin: &Client, practitioner: &str) {
 }
 
 /// Two hundred patients want one slot: one gets it, all others hear that it is taken.
-pub async fn one_slot_is_booked_once(admin: Client) {
+pub(crate) async fn one_slot_is_booked_once(admin: Client) {
     let practitioner = doctor(&admin, 4).await;
     let patients = join_all((0..200).map(|_| patient(&admin))).await;
     bookable(&admin, &practitioner).await;
@@ -59,7 +59,7 @@ pub async fn one_slot_is_booked_once(admin: Client) {
 
 /// Random overlapping wishes at once: what is accepted never overlaps, and what is
 /// refused overlaps something accepted (a maximal set, as any serial order gives).
-pub async fn overlapping_wishes_agree_with_a_model(admin: Client) {
+pub(crate) async fn overlapping_wishes_agree_with_a_model(admin: Client) {
     let practitioner = doctor(&admin, 10).await;
     let patients = join_all((0..16).map(|_| patient(&admin))).await;
     bookable(&admin, &practitioner).await;
@@ -117,7 +117,7 @@ pub async fn overlapping_wishes_agree_with_a_model(admin: Client) {
 }
 
 /// Eight clerks merge the same two records, in both directions: one merge happens.
-pub async fn two_records_are_merged_once(admin: Client) {
+pub(crate) async fn two_records_are_merged_once(admin: Client) {
     for round in 0..ROUNDS {
         let (left, right) = (patient(&admin).await, patient(&admin).await);
         let attempts = (0..8).map(|clerk| {
@@ -170,7 +170,7 @@ pub async fn two_records_are_merged_once(admin: Client) {
 
 /// A refresh token used by eight at once renews for one; the family is then revoked,
 /// because nobody can tell which of them is the thief.
-pub async fn a_refresh_token_renews_once(admin: Client) {
+pub(crate) async fn a_refresh_token_renews_once(admin: Client) {
     let username = format!("race-{}", uuid::Uuid::new_v4().simple());
     let password = "a long enough password";
     let body = json!({ "username": username, "password": password, "roles": ["RECEPTIONIST"] });
@@ -234,7 +234,7 @@ pub async fn a_refresh_token_renews_once(admin: Client) {
 }
 
 /// A hundred identical POSTs with one key: one effect, one answer, byte for byte.
-pub async fn identical_posts_have_one_effect(admin: Client) {
+pub(crate) async fn identical_posts_have_one_effect(admin: Client) {
     let practitioner = doctor(&admin, 4).await;
     let patient = patient(&admin).await;
     bookable(&admin, &practitioner).await;

@@ -6,7 +6,7 @@ use crate::hospital::{Hospital, galen};
 use crate::world::patient;
 
 /// Stops cleanly, starts again in time on the same directory, keeps what it had.
-pub async fn a_restart_keeps_everything() {
+pub(crate) async fn a_restart_keeps_everything() {
     let mut hospital = Hospital::fresh();
     let id = patient(&hospital.admin().await).await;
     assert!(hospital.stop(), "a clean stop ends with 0");
@@ -25,7 +25,7 @@ pub async fn a_restart_keeps_everything() {
 }
 
 /// One directory, one hospital.
-pub async fn a_second_start_on_a_directory_is_refused() {
+pub(crate) async fn a_second_start_on_a_directory_is_refused() {
     let hospital = Hospital::fresh();
     let output = galen()
         .args([
@@ -45,7 +45,7 @@ pub async fn a_second_start_on_a_directory_is_refused() {
 }
 
 /// A stopped hospital is verified as well, and left stopped.
-pub async fn a_stopped_hospital_can_be_verified() {
+pub(crate) async fn a_stopped_hospital_can_be_verified() {
     let mut hospital = Hospital::fresh();
     assert!(hospital.stop());
     let (green, report) = hospital.verify();
@@ -53,7 +53,7 @@ pub async fn a_stopped_hospital_can_be_verified() {
 }
 
 /// A wrong setting stops the start and is named; its value is not repeated.
-pub async fn a_wrong_setting_is_named() {
+pub(crate) async fn a_wrong_setting_is_named() {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let file = dir.path().join("galen.toml");
     std::fs::write(&file, "[notifications]\nsmtp_hosst = \"secret-value\"\n").expect("writable");

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 /// Fails a test with the whole answer when it is not the wanted one.
 #[track_caller]
-pub fn expect_status(reply: &Reply, status: u16) -> Value {
+pub(crate) fn expect_status(reply: &Reply, status: u16) -> Value {
     let text = String::from_utf8_lossy(&reply.body);
     assert_eq!(reply.status.as_u16(), status, "{text}");
     serde_json::from_str(&text).unwrap_or(Value::Null)
@@ -15,7 +15,7 @@ pub fn expect_status(reply: &Reply, status: u16) -> Value {
 
 /// A field of an answer as text.
 #[track_caller]
-pub fn text(value: &Value, field: &str) -> String {
+pub(crate) fn text(value: &Value, field: &str) -> String {
     value[field]
         .as_str()
         .unwrap_or_else(|| panic!("no {field} in {value}"))
@@ -23,7 +23,7 @@ pub fn text(value: &Value, field: &str) -> String {
 }
 
 /// Registers a patient with a name of their own and an e-mail address.
-pub async fn patient(clerk: &Client) -> String {
+pub(crate) async fn patient(clerk: &Client) -> String {
     let unique = Uuid::new_v4().simple().to_string();
     let body = json!({
         "givenName": format!("Given{}", letters(&unique[..12])),
@@ -47,7 +47,7 @@ fn letters(hex: &str) -> String {
 }
 
 /// Registers a doctor who works round the clock for the next days.
-pub async fn doctor(admin: &Client, days: i64) -> String {
+pub(crate) async fn doctor(admin: &Client, days: i64) -> String {
     let unique = Uuid::new_v4().simple().to_string();
     let body = json!({
         "givenName": "Test",
@@ -75,18 +75,18 @@ pub async fn doctor(admin: &Client, days: i64) -> String {
 }
 
 /// Today's midnight, UTC.
-pub fn midnight() -> Timestamp {
+pub(crate) fn midnight() -> Timestamp {
     let now = Timestamp::now().as_second();
     Timestamp::from_second(now - now.rem_euclid(86_400)).expect("a valid instant")
 }
 
 /// An instant some minutes after tomorrow's midnight: in the future, inside the shifts.
-pub fn tomorrow(minutes: i64) -> Timestamp {
+pub(crate) fn tomorrow(minutes: i64) -> Timestamp {
     midnight() + SignedDuration::from_hours(24) + SignedDuration::from_mins(minutes)
 }
 
 /// The body of a booking.
-pub fn booking(patient: &str, practitioner: &str, start: Timestamp, minutes: i64) -> Value {
+pub(crate) fn booking(patient: &str, practitioner: &str, start: Timestamp, minutes: i64) -> Value {
     json!({
         "patientId": patient,
         "practitionerId": practitioner,
@@ -98,7 +98,7 @@ pub fn booking(patient: &str, practitioner: &str, start: Timestamp, minutes: i64
 }
 
 /// Creates a user with roles and logs in.
-pub async fn user(admin: &Client, roles: &[&str], practitioner: Option<&str>) -> Client {
+pub(crate) async fn user(admin: &Client, roles: &[&str], practitioner: Option<&str>) -> Client {
     let username = format!("user-{}", Uuid::new_v4().simple());
     let password = "a long enough password";
     let mut body = json!({ "username": username, "password": password, "roles": roles });
@@ -116,7 +116,7 @@ pub async fn user(admin: &Client, roles: &[&str], practitioner: Option<&str>) ->
 }
 
 /// Waits until a question has the wished answer; panics with the last one after 30 s.
-pub async fn eventually<F, W>(what: &str, mut ask: F) -> Value
+pub(crate) async fn eventually<F, W>(what: &str, mut ask: F) -> Value
 where
     F: FnMut() -> W,
     W: Future<Output = Result<Value, String>>,

@@ -82,7 +82,7 @@ pub async fn claim(
              for update skip locked
          )
          update message m
-         set status = 'SENDING', claim = $1, locked_until = clock_timestamp() + interval '5 minutes',
+         set status = 'SENDING', claim = $1, locked_until = clock_timestamp() + interval '2 minutes',
              version = version + 1
          from due where m.id = due.id
          returning m.id, m.recipient_kind, m.recipient_id, m.template, m.params, m.round, m.attempts,

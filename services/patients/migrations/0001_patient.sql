@@ -77,8 +77,9 @@ create table patient (
 
 -- The order of every list of patients.
 create index patient_by_name on patient (family_key, given_key, id);
-create index patient_by_further_token on patient using gin (further_tokens gin_trgm_ops);
-create index patient_by_several_tokens on patient using gin (further_tokens gin_trgm_ops) where has_several_further;
+-- Without a pending list, which every search would have to read after an import.
+create index patient_by_further_token on patient using gin (further_tokens gin_trgm_ops) with (fastupdate = off);
+create index patient_by_several_tokens on patient using gin (further_tokens gin_trgm_ops) with (fastupdate = off) where has_several_further;
 create index patient_by_birth_date on patient (birth_date);
 create index patient_by_email on patient (email_key) where email_key is not null;
 create index patient_by_phone on patient (phone_key) where phone_key is not null;

@@ -289,10 +289,8 @@ mod tests {
     proptest! {
         #[test]
         fn a_normalised_number_stays_as_it_is(text in "[+]?[0-9()./ -]{3,30}", home in proptest::option::of("[1-9][0-9]{0,2}")) {
-            if let Some(once) = number(&text, home.as_deref()) {
-                if once.starts_with('+') {
-                    prop_assert_eq!(number(&once, home.as_deref()), Some(once));
-                }
+            if let Some(once) = number(&text, home.as_deref()).filter(|once| once.starts_with('+')) {
+                prop_assert_eq!(number(&once, home.as_deref()), Some(once));
             }
         }
 

@@ -581,7 +581,7 @@ fn any_order_of_merging_and_parting_is_undone() {
     });
     let steps = prop::collection::vec((any::<bool>(), 0_usize..4, 0_usize..4), 1..12);
     let mut runner = TestRunner::new(Config {
-        cases: 12,
+        cases: 8,
         failure_persistence: None,
         ..Config::default()
     });

@@ -212,7 +212,7 @@ proptest! {
     /// one field here: a half-repaired swap is no improvement.
     #[test]
     fn agreement_never_counts_against(a in fields(), b in fields(), field in 0_usize..7) {
-        let (a, mut closer) = (profile(a), profile(b.clone()));
+        let (a, mut closer) = (profile(a), profile(b));
         let before = score(&a, &closer);
         match field {
             0 => (closer.given, closer.family) = (a.given.clone(), a.family.clone()),

@@ -1,7 +1,5 @@
 //! Repeated requests.
 
-use std::time::Duration;
-
 use galen_access::Role;
 use galen_service::command::{KEY_LIFETIME, forget_keys};
 use jiff::SignedDuration;
@@ -162,29 +160,28 @@ async fn while_the_first_runs_the_second_is_told_to_wait() {
     let alone = alone().await;
     let doctor = alone.api.as_role(Role::Doctor).key("k");
     let waiting = json!({ "text": "wait" });
-    let mut first = Box::pin(doctor.post("/notes", waiting.clone()));
-    // The first holds its key when it waits at the gate.
-    let second = loop {
-        tokio::select! {
-            reply = &mut first => panic!("the gate is open: {}", reply.status),
-            () = tokio::time::sleep(Duration::from_millis(5)) => {}
-        }
-        let held: i64 =
-            sqlx::query_scalar("select count(*) from pg_locks where locktype = 'advisory'")
-                .fetch_one(alone.desk.db().pool())
-                .await
-                .unwrap();
-        if held > 0 {
-            break doctor.post("/notes", waiting.clone()).await;
-        }
-    };
+    let first = tokio::spawn({
+        let (doctor, waiting) = (doctor.clone(), waiting.clone());
+        async move { doctor.post("/notes", waiting).await }
+    });
+    // Looking a key up takes a shared lock; who claims it has the exclusive one.
+    let claimed = "select exists (select from pg_locks where locktype = 'advisory' and mode = 'ExclusiveLock'
+                   and database = (select oid from pg_database where datname = current_database()))";
+    while !sqlx::query_scalar::<_, bool>(claimed)
+        .fetch_one(alone.desk.db().pool())
+        .await
+        .unwrap()
+    {
+        tokio::task::yield_now().await;
+    }
+    let second = doctor.post("/notes", waiting.clone()).await;
     assert_eq!(
         (second.status.as_u16(), second.code()),
         (409, Some("REQUEST_IN_PROGRESS"))
     );
     assert_eq!(second.header("retry-after"), Some("1"));
     alone.desk.gate.add_permits(1);
-    assert_eq!(first.await.status.as_u16(), 201);
+    assert_eq!(first.await.unwrap().status.as_u16(), 201);
     let third = doctor.post("/notes", waiting).await;
     assert_eq!(
         (third.status.as_u16(), third.header("idempotency-replayed")),

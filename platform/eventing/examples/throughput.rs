@@ -2,7 +2,11 @@
 //! publishing, sequencing and effect, row by row and in sets; the pace of a backlog;
 //! and the time from a commit to its visible effect at a thousand events a second.
 //!
+//! Rates on a busy machine say little; the CPU time of an event says more.
+//!
 //! `cargo run --release -p galen-eventing --example throughput -- [seconds]`
+
+#![expect(clippy::cast_precision_loss, reason = "figures for a person")]
 
 use std::collections::HashMap;
 use std::error::Error;
@@ -103,7 +107,15 @@ impl Handle<PatientRegistered> for Arriving {
     }
 }
 
+/// What was spent so far.
+struct Spent {
+    server: Duration,
+    client: Duration,
+    wal: i64,
+}
+
 struct Bench {
+    server: u32,
     databases: Databases,
     patients: Db,
     notifications: Db,
@@ -125,6 +137,7 @@ async fn main() -> Result<()> {
     let databases =
         Databases::provision(access, MIGRATIONS, &[], SERVICES, Clock::system()).await?;
     let bench = Bench {
+        server: cluster.server_pid().ok_or("the server has no process id")?,
         patients: databases.open("patients", 24).await?,
         notifications: databases.open("notifications", 12).await?,
         events: databases.open_events(4).await?,
@@ -224,6 +237,32 @@ impl Bench {
         Ok(())
     }
 
+    /// CPU time of the server and of this process, and bytes of WAL.
+    async fn spent(&self) -> Result<Spent> {
+        let wal = sqlx::query_scalar(
+            "select pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::bigint",
+        )
+        .fetch_one(self.events.pool())
+        .await?;
+        Ok(Spent {
+            server: cpu_of_tree(self.server)?,
+            client: cpu_of(std::process::id(), false)?,
+            wal,
+        })
+    }
+
+    async fn print_spent(&self, before: &Spent, events: u64) -> Result<()> {
+        let after = self.spent().await?;
+        let per_event = |spent: Duration| spent.as_secs_f64() * 1e6 / events as f64;
+        println!(
+            "    an event: {:.0} µs of the server's CPU, {:.0} µs of this process's, {:.0} bytes of WAL",
+            per_event(after.server.saturating_sub(before.server)),
+            per_event(after.client.saturating_sub(before.client)),
+            (after.wal - before.wal) as f64 / events as f64
+        );
+        Ok(())
+    }
+
     /// What the business transaction costs without an event.
     async fn business_alone(&self) -> Result<()> {
         let (count, took) = self.write(16, 0).await?;
@@ -251,15 +290,17 @@ impl Bench {
         let stop = CancellationToken::new();
         let running = self.backbone(definition(group)).run(stop.clone());
         running.settle().await?;
+        let before = self.spent().await?;
         let started = Instant::now();
         let (count, _) = self.write(writers, per_tx).await?;
         running.settle().await?;
         let took = started.elapsed();
+        let events = count * per_tx;
         println!(
-            "{name}: {:.0} events/s published, sequenced and applied ({} events)",
-            rate(count * per_tx, took),
-            count * per_tx
+            "{name}: {:.0} events/s published, sequenced and applied",
+            rate(events, took)
         );
+        self.print_spent(&before, events).await?;
         stop.cancel();
         running.stopped().await;
         Ok(())
@@ -269,6 +310,7 @@ impl Bench {
     async fn backlog(&self) -> Result<()> {
         let stop = CancellationToken::new();
         let group = "notifications.backlog";
+        let before = self.spent().await?;
         let started = Instant::now();
         let running = self.backbone(set_based(group)).run(stop.clone());
         running.settle().await?;
@@ -281,6 +323,7 @@ impl Bench {
             "backlog, set-based: {:.0} events/s ({events} events)",
             rate(events.unsigned_abs(), took)
         );
+        self.print_spent(&before, events.unsigned_abs()).await?;
         stop.cancel();
         running.stopped().await;
         Ok(())
@@ -414,7 +457,7 @@ async fn watch(db: Db, over: Arc<AtomicBool>) -> Result<HashMap<Uuid, Instant>> 
         look.tick().await;
         // Numbers are drawn before they commit: look a little behind the highest.
         let rows: Vec<(i64, Uuid)> =
-            sqlx::query_as("select n, event from arrival where n > $1 - 200 order by n")
+            sqlx::query_as("select n, event from arrival where n > $1 - 3000 order by n")
                 .bind(last)
                 .fetch_all(db.pool())
                 .await?;
@@ -427,7 +470,49 @@ async fn watch(db: Db, over: Arc<AtomicBool>) -> Result<HashMap<Uuid, Instant>> 
     Ok(seen)
 }
 
-#[expect(clippy::cast_precision_loss, reason = "a rate for a person")]
+/// CPU time of a server with its sessions, those that ended included (Linux).
+fn cpu_of_tree(server: u32) -> Result<Duration> {
+    let mut total = cpu_of(server, true)?;
+    for entry in std::fs::read_dir("/proc")? {
+        let Some(pid) = entry?
+            .file_name()
+            .to_str()
+            .and_then(|name| name.parse::<u32>().ok())
+        else {
+            continue;
+        };
+        // Processes may end while we look.
+        let Ok(stat) = std::fs::read_to_string(format!("/proc/{pid}/stat")) else {
+            continue;
+        };
+        let parent = stat
+            .rsplit(") ")
+            .next()
+            .and_then(|rest| rest.split(' ').nth(1)?.parse::<u32>().ok());
+        if parent == Some(server) {
+            total += cpu_of(pid, false).unwrap_or_default();
+        }
+    }
+    Ok(total)
+}
+
+fn cpu_of(pid: u32, with_ended_children: bool) -> Result<Duration> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    let fields: Vec<&str> = stat
+        .rsplit(") ")
+        .next()
+        .unwrap_or_default()
+        .split(' ')
+        .collect();
+    // utime, stime, cutime, cstime in hundredths of a second.
+    let wanted = if with_ended_children { 11..15 } else { 11..13 };
+    let mut ticks: u64 = 0;
+    for field in fields.get(wanted).ok_or("an unknown /proc")? {
+        ticks += field.parse::<u64>()?;
+    }
+    Ok(Duration::from_millis(ticks * 10))
+}
+
 fn rate(count: u64, took: Duration) -> f64 {
     count as f64 / took.as_secs_f64()
 }

@@ -122,12 +122,16 @@ select extend_events(2, 4000000);
 -- commit: whoever publishes for a key next draws a higher `seq`. The transaction
 -- gets its xid before it draws, which sealing relies on.
 create function publish(ids uuid[], topics text[], keys text[], types text[], headers jsonb[], data bytea[]) returns void
-language plpgsql security definer set search_path = events, pg_temp
+language plpgsql security definer
+set search_path = events, pg_temp
+set plan_cache_mode = force_generic_plan
+set jit = off
 as $$
 declare
+    xid     xid8 := pg_current_xact_id();
     refused text;
 begin
-    select t into refused from unnest(topics) as t
+    select t into refused from (select distinct unnest(topics)) as wanted (t)
     where not exists (
         select from topic_right r join topic on topic.id = r.topic
         where r.service = caller() and r.publishes and topic.name = t)
@@ -136,12 +140,11 @@ begin
         raise insufficient_privilege using message = format('service %s may not publish to topic %s', caller(), refused);
     end if;
 
-    perform pg_current_xact_id();
     perform pg_advisory_xact_lock(lock)
     from (select distinct hashtextextended(t || '/' || k, 0) as lock from unnest(topics, keys) as u (t, k) order by 1) as locks;
 
-    insert into event (id, topic, part, key, type, headers, data)
-    select u.id, topic.id, (hashtextextended(u.key, 0) & 9223372036854775807) % topic.parts, u.key, u.type, u.headers, u.data
+    insert into event (xid, id, topic, part, key, type, headers, data)
+    select xid, u.id, topic.id, (hashtextextended(u.key, 0) & 9223372036854775807) % topic.parts, u.key, u.type, u.headers, u.data
     from unnest(ids, topics, keys, types, headers, data) with ordinality as u (id, topic, key, type, headers, data, n)
     join topic on topic.name = u.topic
     order by u.n;
@@ -177,6 +180,54 @@ create table tick (
 insert into tick (id, system, snap, floor, n)
 select 0, system_identifier, pg_current_snapshot(), 0, 0 from pg_control_system();
 
+-- Events between `floor` and `drawn` that became visible between two snapshots: their
+-- transaction came after the former one and is over in the later, or was under way in
+-- the former and has `ended`. Planned for each call, because a plan that was made
+-- while a partition was empty would be kept when it is full.
+create function became_visible(floor bigint, drawn bigint, low xid8, high xid8, seen pg_snapshot, ended xid8[], out seqs bigint[], out topics int2[], out parts int2[])
+language plpgsql stable
+set search_path = events, pg_temp
+set plan_cache_mode = force_custom_plan
+set enable_seqscan = off
+set enable_bitmapscan = off
+set jit = off
+as $$
+begin
+    select array_agg(e.seq), array_agg(e.topic), array_agg(e.part) into seqs, topics, parts
+    from event e
+    where e.seq >= floor and e.seq <= drawn and e.xid >= low and e.xid < high and pg_visible_in_snapshot(e.xid, seen);
+    if cardinality(ended) > 0 then
+        select seqs || array_agg(e.seq), topics || array_agg(e.topic), parts || array_agg(e.part) into seqs, topics, parts
+        from event e
+        where e.seq >= floor and e.seq <= drawn and e.xid = any (ended);
+    end if;
+end $$;
+
+-- Gives offsets to these events, as part of tick `id`. The caller has made sure that
+-- nobody else does.
+create function sequence_events(id bigint, seqs bigint[], topics int2[], parts int2[]) returns void
+language plpgsql
+set search_path = events, pg_temp
+set plan_cache_mode = force_generic_plan
+set jit = off
+as $$
+begin
+    with ranked as materialized (
+        select u.seq, u.topic, u.part,
+               row_number() over (partition by u.topic, u.part order by u.seq) as rank,
+               count(*) over (partition by u.topic, u.part) as n
+        from unnest(seqs, topics, parts) as u (seq, topic, part)
+    ), moved as (
+        update head h set off = h.off + r.n, tick = sequence_events.id
+        from ranked r
+        where r.rank = 1 and h.topic = r.topic and h.part = r.part
+        returning h.topic, h.part, h.off
+    )
+    insert into log (topic, part, off, seq)
+    select r.topic, r.part, m.off - r.n + r.rank, r.seq
+    from ranked r join moved m on m.topic = r.topic and m.part = r.part;
+end $$;
+
 -- Gives offsets to what was committed since the last tick, and returns the heads
 -- that moved after tick `known`, whoever moved them.
 --
@@ -189,57 +240,48 @@ select 0, system_identifier, pg_current_snapshot(), 0, 0 from pg_control_system(
 create function tick(known bigint) returns table (topic int2, part int2, off bigint, tick bigint)
 language plpgsql
 set search_path = events, pg_temp
-set enable_seqscan = off
-set enable_bitmapscan = off
-set plan_cache_mode = force_custom_plan
+set plan_cache_mode = force_generic_plan
+set jit = off
 as $$
 #variable_conflict use_column
 declare
     former tick;
-    seen   pg_snapshot;
-    open   bigint;
     here   bigint;
-    moved  int;
+    seen   pg_snapshot;
+    low    xid8;
+    high   xid8;
+    ended  xid8[];
+    floor  bigint;
+    drawn  bigint;
+    seqs   bigint[];
+    topics int2[];
+    parts  int2[];
 begin
     -- Politeness only; the fence is the primary key of `tick`.
     if pg_try_advisory_xact_lock(hashtextextended('events.tick', 0)) then
         select * into former from tick t order by t.id desc limit 1;
         seen := pg_current_snapshot();
+        low := pg_snapshot_xmax(former.snap);
+        high := pg_snapshot_xmax(seen);
+        ended := array(select pg_snapshot_xip(former.snap) except select pg_snapshot_xip(seen));
         select system_identifier into here from pg_control_system();
-        if here <> former.system or pg_snapshot_xmax(seen) < pg_snapshot_xmax(former.snap) then
+        if here <> former.system or high < low then
             raise exception 'the transaction ids of the log are not of this cluster, as after a restore: run events.reanchor()'
                 using errcode = 'object_not_in_prerequisite_state';
         end if;
-        select greatest(former.floor, max(p.hi)) into open from event_part p where p.sealed;
-
-        with fresh as materialized (
-            select e.seq, e.topic, e.part from event e
-            where e.seq >= open and e.xid >= pg_snapshot_xmax(former.snap) and e.xid < pg_snapshot_xmax(seen)
-              and pg_visible_in_snapshot(e.xid, seen)
-            union all
-            select e.seq, e.topic, e.part from event e
-            where e.seq >= open and e.xid = any (array(select pg_snapshot_xip(former.snap) except select pg_snapshot_xip(seen)))
-        ), ranked as (
-            select f.*, row_number() over w as rank, count(*) over (partition by f.topic, f.part) as n
-            from fresh f window w as (partition by f.topic, f.part order by f.seq)
-        ), heads as (
-            update head h set off = h.off + r.n, tick = former.id + 1
-            from (select distinct topic, part, n from ranked) r
-            where h.topic = r.topic and h.part = r.part
-            returning h.topic, h.part, h.off
-        ), logged as (
-            insert into log (topic, part, off, seq)
-            select r.topic, r.part, h.off - r.n + r.rank, r.seq
-            from ranked r join heads h on h.topic = r.topic and h.part = r.part
-            returning 1
-        )
-        select count(*) into moved from logged;
-
-        if moved > 0 then
+        if high > low or cardinality(ended) > 0 then
+            select greatest(former.floor, max(p.hi)) into floor from event_part p where p.sealed;
+            -- After `seen`: whatever it sees was drawn before.
+            select last_value into drawn from event_seq_seq;
+            select v.seqs, v.topics, v.parts into seqs, topics, parts
+            from became_visible(floor, drawn, low, high, seen, ended) as v;
+        end if;
+        if seqs is not null then
             -- What is published from here on must survive a crash, and with it every
             -- event it names, even of a transaction that did not wait for the disk.
             perform set_config('synchronous_commit', 'on', true);
-            insert into tick (id, system, snap, floor, n) values (former.id + 1, here, seen, open, moved);
+            insert into tick (id, system, snap, floor, n) values (former.id + 1, here, seen, floor, cardinality(seqs));
+            perform sequence_events(former.id + 1, seqs, topics, parts);
         end if;
     end if;
 
@@ -251,38 +293,23 @@ end $$;
 create function reanchor() returns bigint
 language plpgsql set search_path = events, pg_temp
 as $$
-#variable_conflict use_column
 declare
-    next  bigint;
-    moved bigint;
+    next   bigint;
+    seqs   bigint[];
+    topics int2[];
+    parts  int2[];
 begin
     -- Nobody publishes or ticks meanwhile.
     lock table event, tick in exclusive mode;
     select max(id) + 1 into next from tick;
     update event_part set full_xid = null where not sealed;
-
-    with fresh as materialized (
-        select e.seq, e.topic, e.part from event e where not exists (select from log l where l.seq = e.seq)
-    ), ranked as (
-        select f.*, row_number() over w as rank, count(*) over (partition by f.topic, f.part) as n
-        from fresh f window w as (partition by f.topic, f.part order by f.seq)
-    ), heads as (
-        update head h set off = h.off + r.n, tick = next
-        from (select distinct topic, part, n from ranked) r
-        where h.topic = r.topic and h.part = r.part
-        returning h.topic, h.part, h.off
-    ), logged as (
-        insert into log (topic, part, off, seq)
-        select r.topic, r.part, h.off - r.n + r.rank, r.seq
-        from ranked r join heads h on h.topic = r.topic and h.part = r.part
-        returning 1
-    )
-    select count(*) into moved from logged;
-
+    select array_agg(e.seq), array_agg(e.topic), array_agg(e.part) into seqs, topics, parts
+    from event e where not exists (select from log l where l.seq = e.seq);
+    perform sequence_events(next, seqs, topics, parts);
     insert into tick (id, system, snap, floor, n)
-    select next, system_identifier, pg_current_snapshot(), (select coalesce(max(seq), 0) + 1 from event), moved
+    select next, system_identifier, pg_current_snapshot(), (select coalesce(max(seq), 0) + 1 from event), coalesce(cardinality(seqs), 0)
     from pg_control_system();
-    return moved;
+    return coalesce(cardinality(seqs), 0);
 end $$;
 
 -- ---------------------------------------------------------------- leases

@@ -112,18 +112,24 @@ begin
 end $$;
 
 -- Events of the offsets (after, upto] whose type is like one of the patterns. In two
--- steps, because a join of the two would be planned by the statistics of an empty
--- partition. Offsets are dense, so a missing one is damage and not patience.
+-- steps, a range of the log and then one look for each number, because a join of the
+-- two would be planned by the statistics of an empty partition. Offsets are dense, so
+-- a missing one is damage and not patience. `waits` says that the key is parked: only
+-- the partition's owner parks, so a key that does not wait now still does not when
+-- the owner applies the event.
 create function read_events(grp text, topic int2, part int2, after bigint, upto bigint, types text[])
-returns table (off bigint, seq bigint, id uuid, key text, type text, at timestamptz, headers jsonb, data bytea)
+returns table (off bigint, seq bigint, id uuid, key text, type text, at timestamptz, headers jsonb, data bytea, waits boolean)
 language plpgsql stable security definer
 set search_path = events, pg_temp
+set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
-set plan_cache_mode = force_custom_plan
+set enable_bitmapscan = off
+set jit = off
 as $$
 #variable_conflict use_column
 declare
-    seqs bigint[];
+    seqs       bigint[];
+    any_parked boolean;
 begin
     perform require_reader(read_events.grp, read_events.topic);
     seqs := array(
@@ -133,10 +139,12 @@ begin
     if cardinality(seqs) <> upto - after then
         raise data_corrupted using message = format('offsets %s to %s of topic %s partition %s are not whole', after + 1, upto, read_events.topic, read_events.part);
     end if;
+    any_parked := exists (select from parked p where p.grp = read_events.grp and p.topic = read_events.topic);
     return query
-    select after + u.n, e.seq, e.id, e.key, e.type, e.at, e.headers, e.data
+    select after + u.n, e.seq, e.id, e.key, e.type, e.at, e.headers, e.data,
+           any_parked and exists (select from parked p where p.grp = read_events.grp and p.topic = read_events.topic and p.key = e.key)
     from unnest(seqs) with ordinality as u (seq, n)
-    join (select * from event where event.seq = any (seqs)) e on e.seq = u.seq
+    cross join lateral (select * from event where event.seq = u.seq offset 0) as e
     where e.type like any (types)
     order by u.n;
 end $$;
@@ -254,13 +262,13 @@ returns table (off bigint, part int2, attempts int, id uuid, type text, at times
 language plpgsql security definer
 set search_path = events, pg_temp
 set enable_seqscan = off
-set plan_cache_mode = force_custom_plan
+set enable_bitmapscan = off
+set plan_cache_mode = force_generic_plan
+set jit = off
 as $$
 #variable_conflict use_column
 declare
     first lane;
-    offs  bigint[];
-    seqs  bigint[];
 begin
     perform require_reader(open_lane.grp, open_lane.topic);
     perform from parked p where p.grp = open_lane.grp and p.topic = open_lane.topic and p.key = open_lane.key for update;
@@ -273,15 +281,14 @@ begin
     if first.state is distinct from 'retry' or first.next_at > clock_timestamp() then
         return;
     end if;
-    select array_agg(w.off), array_agg(w.seq) into offs, seqs from (
-        select l.off, l.seq from lane l
-        where l.grp = open_lane.grp and l.topic = open_lane.topic and l.key = open_lane.key and l.state <> 'discarded'
-        order by l.off limit open_lane.n) as w;
     return query
-    select l.off, l.part, l.attempts, e.id, e.type, e.at, e.headers, e.data
-    from lane l join (select * from event where event.seq = any (seqs)) e on e.seq = l.seq
-    where l.grp = open_lane.grp and l.topic = open_lane.topic and l.key = open_lane.key and l.off = any (offs)
-    order by l.off;
+    select w.off, w.part, w.attempts, e.id, e.type, e.at, e.headers, e.data
+    from (
+        select l.off, l.part, l.attempts, l.seq from lane l
+        where l.grp = open_lane.grp and l.topic = open_lane.topic and l.key = open_lane.key and l.state <> 'discarded'
+        order by l.off limit open_lane.n) as w
+    cross join lateral (select * from event where event.seq = w.seq offset 0) as e
+    order by w.off;
 end $$;
 
 -- Lets the next event of a lane be tried, or frees the key when there is none.

@@ -10,18 +10,18 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
+use crate::alarm::{Alarm, ServiceTimers};
 use crate::consumer::Consumer;
 use crate::group::Group;
-use crate::lane::Retrier;
 use crate::log::{self, Heads, Topic};
 use crate::membership::Membership;
 use crate::projection::Projection;
 use crate::rebuild::{RebuildError, rebuild};
 use crate::retention::Maintainer;
+use crate::retrier::Retrier;
 use crate::sequencer::Sequencer;
 use crate::slot::Slot;
 use crate::subscription::Definition;
-use crate::timer::{Alarm, ServiceTimers};
 use crate::{Operations, TimerSubscription, backoff, measure, settle};
 
 /// How many partitions of one group work at once.

@@ -6,7 +6,6 @@
 //! then stands at the front, where it is parked if it was to blame and waited for if
 //! it was not.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,21 +14,15 @@ use tokio::sync::{Notify, Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::group;
-use crate::log::{self, Logged, Slice};
+use crate::attempt::{Place, Step, waiting};
 use crate::slot::{Grant, Ownership, Slot};
 use crate::subscription::Failure;
-use crate::{backoff, measure};
-use crate::{cursor, lane};
+use crate::{backoff, cursor, group, measure};
 
 /// Most offsets in one transaction.
 const BATCH: i64 = 256;
 
-/// Ranges without a type that matters move the cursor in memory; it is stored with
-/// the next effect, after this many offsets, or after a while.
-const STORE_EVERY: i64 = 4096;
-
-/// That while.
+/// A cursor that was moved in memory only is stored after this.
 const STORE_AFTER: Duration = Duration::from_secs(1);
 
 /// The worker of one slot.
@@ -47,32 +40,6 @@ pub(crate) struct Consumer {
     pub(crate) progress: Arc<Notify>,
     /// Told when something was parked.
     pub(crate) lanes: Arc<Notify>,
-}
-
-/// Where an owned partition stands.
-struct Place {
-    epoch: i64,
-    /// Applied or passed over up to here.
-    off: i64,
-    /// What the cursor says.
-    stored: i64,
-    /// Do not go beyond this before the failure there is dealt with.
-    limit: Option<i64>,
-    failures: u32,
-}
-
-/// How an attempt on a range ended.
-enum Step {
-    /// Effects and cursor are committed.
-    Applied,
-    /// Nothing in the range matters here.
-    Passed,
-    /// The cursor is elsewhere, or somebody else's.
-    Moved,
-    /// Apply only up to here first.
-    Shorten(i64),
-    /// The event at the front fails.
-    Blame(Box<Logged>, Failure),
 }
 
 impl Consumer {
@@ -146,7 +113,7 @@ impl Consumer {
     /// Tries a range and deals with what came of it. False when the slot is lost; an
     /// error is nobody's fault here and is waited for.
     async fn advance(&self, place: &mut Place, upto: i64) -> Result<bool, Failure> {
-        match self.step(place, upto).await? {
+        match self.slot.step(place, upto).await? {
             Step::Applied => {
                 place.stored = upto;
                 self.reached(place, upto);
@@ -160,160 +127,19 @@ impl Consumer {
             }
             Step::Blame(event, failure) => {
                 let off = event.received.offset;
-                if !self.park(place, *event, &failure).await.map_err(waiting)? {
+                if !self
+                    .slot
+                    .park(place, *event, &failure)
+                    .await
+                    .map_err(waiting)?
+                {
                     return self.look_again(place).await.map_err(waiting);
                 }
+                self.lanes.notify_one();
                 place.stored = off;
                 self.reached(place, off);
             }
         }
-        Ok(true)
-    }
-
-    async fn step(&self, place: &Place, upto: i64) -> Result<Step, Failure> {
-        let group = &self.slot.group;
-        let slice = Slice {
-            group: group.name,
-            topic: &self.slot.topic,
-            part: self.slot.part,
-            after: place.off,
-            upto,
-            types: &group.patterns,
-        };
-        let events = log::read(&group.db, &slice).await.map_err(waiting)?;
-        if events.is_empty() {
-            if upto - place.stored < STORE_EVERY {
-                return Ok(Step::Passed);
-            }
-            let moved = self.move_cursor(place, upto).await.map_err(waiting)?;
-            return Ok(if moved { Step::Applied } else { Step::Moved });
-        }
-        let offsets: Vec<i64> = events.iter().map(|e| e.received.offset).collect();
-        match self.apply(place, upto, events).await {
-            Ok(true) => Ok(Step::Applied),
-            Ok(false) => Ok(Step::Moved),
-            Err((failed, failure)) => self.examine(place, &slice, &offsets, failed, failure).await,
-        }
-    }
-
-    /// One transaction: handlers, lanes, cursor. False when it was fenced. An error
-    /// comes with the offset of the event that caused it, if that is known.
-    async fn apply(
-        &self,
-        place: &Place,
-        upto: i64,
-        events: Vec<Logged>,
-    ) -> Result<bool, (Option<i64>, Failure)> {
-        let unknown = |error: Error| (None, Failure::from(error));
-        let Slot {
-            group, topic, part, ..
-        } = &*self.slot;
-        let mut tx = group.db.begin().await.map_err(unknown)?;
-        let keys: HashSet<&str> = events.iter().map(|e| e.received.key.as_str()).collect();
-        let keys: Vec<&str> = keys.into_iter().collect();
-        let parked = lane::parked_among(&mut tx, group.name, topic.id, &keys)
-            .await
-            .map_err(unknown)?;
-        let (waiting, clean): (Vec<_>, Vec<_>) = events
-            .into_iter()
-            .partition(|e| parked.contains(&e.received.key));
-        if let Err(failed) = group.apply_all(&mut tx, clean).await {
-            // At once; merely dropped, it would keep its locks a little longer.
-            tx.rollback().await.map_err(unknown)?;
-            return Err(failed);
-        }
-        let blocked: Vec<_> = waiting.iter().map(lane::Entry::blocked).collect();
-        lane::park(&mut tx, group.name, topic.id, *part, &blocked)
-            .await
-            .map_err(unknown)?;
-        let moved = cursor::advance(
-            tx.conn(),
-            group.name,
-            topic.id,
-            *part,
-            place.epoch,
-            place.stored,
-            upto,
-        )
-        .await
-        .map_err(unknown)?;
-        if moved {
-            tx.commit().await.map_err(unknown)?;
-        } else {
-            tx.rollback().await.map_err(unknown)?;
-        }
-        Ok(moved)
-    }
-
-    /// Finds out which event a failed range failed on.
-    async fn examine(
-        &self,
-        place: &Place,
-        slice: &Slice<'_>,
-        offsets: &[i64],
-        failed: Option<i64>,
-        failure: Failure,
-    ) -> Result<Step, Failure> {
-        let first = offsets[0];
-        match failed {
-            Some(off) if off > first => return Ok(Step::Shorten(off - 1)),
-            Some(_) => {}
-            // The transaction as a whole: half of it tells more. What is away is
-            // away for the other half as well.
-            None if matches!(failure, Failure::Infrastructure(_)) => return Err(failure),
-            None if offsets.len() > 1 => return Ok(Step::Shorten(offsets[offsets.len() / 2 - 1])),
-            None => {}
-        }
-        let only = Slice {
-            after: first - 1,
-            upto: first,
-            ..*slice
-        };
-        debug_assert!(place.off < first);
-        let event = log::read(&self.slot.group.db, &only)
-            .await
-            .map_err(waiting)?
-            .pop();
-        event.map_or(Err(failure_of_log()), |event| {
-            Ok(Step::Blame(Box::new(event), failure))
-        })
-    }
-
-    /// Parks the event at the front, and moves the cursor past it. False when fenced.
-    async fn park(&self, place: &Place, event: Logged, failure: &Failure) -> Result<bool, Error> {
-        let Slot {
-            group, topic, part, ..
-        } = &*self.slot;
-        let entry = lane::Entry::failed(&event, failure, &group.retry);
-        tracing::warn!(
-            group = group.name,
-            topic = topic.name,
-            key = event.received.key,
-            offset = event.received.offset,
-            class = group::class(failure),
-            dead = entry.is_dead(),
-            "an event is parked"
-        );
-        let mut tx = group.db.begin().await?;
-        lane::parked_among(&mut tx, group.name, topic.id, &[&event.received.key]).await?;
-        lane::park(&mut tx, group.name, topic.id, *part, &[entry]).await?;
-        let off = event.received.offset;
-        if !cursor::advance(
-            tx.conn(),
-            group.name,
-            topic.id,
-            *part,
-            place.epoch,
-            place.stored,
-            off,
-        )
-        .await?
-        {
-            tx.rollback().await?;
-            return Ok(false);
-        }
-        tx.commit().await?;
-        self.lanes.notify_one();
         Ok(true)
     }
 
@@ -403,27 +229,11 @@ impl Consumer {
     /// Stores a cursor that was moved in memory only. When that fails, the range is
     /// looked at once more by whoever comes next.
     async fn store(&self, place: &mut Place) {
-        if place.off > place.stored && matches!(self.move_cursor(place, place.off).await, Ok(true))
+        if place.off > place.stored
+            && matches!(self.slot.move_cursor(place, place.off).await, Ok(true))
         {
             place.stored = place.off;
         }
-    }
-
-    async fn move_cursor(&self, place: &Place, off: i64) -> Result<bool, Error> {
-        let Slot {
-            group, topic, part, ..
-        } = &*self.slot;
-        let mut connection = group.db.pool().acquire().await?;
-        cursor::advance(
-            &mut connection,
-            group.name,
-            topic.id,
-            *part,
-            place.epoch,
-            place.stored,
-            off,
-        )
-        .await
     }
 
     /// Gives the partition back, so that its new owner need not wait.
@@ -457,15 +267,4 @@ async fn wait_beyond(head: &mut watch::Receiver<i64>, off: i64) -> i64 {
         // The heads live as long as the backbone; without them nothing comes.
         Err(_) => std::future::pending().await,
     }
-}
-
-/// The backbone's own statements fail for nobody's fault, whatever the error.
-fn waiting(error: Error) -> Failure {
-    Failure::Infrastructure(Box::new(error))
-}
-
-fn failure_of_log() -> Failure {
-    waiting(Error::Inconsistent {
-        column: "events.log.off",
-    })
 }

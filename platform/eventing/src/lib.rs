@@ -2,10 +2,13 @@
 //! gives every event a dense offset per topic and partition; subscriptions apply
 //! effects exactly once; what keeps failing parks its key and waits for a person.
 //!
-//! Reading order: [`publish`], [`sequencer`], [`subscription`], `consumer`, [`lane`],
-//! `membership`, [`timer`], [`process`], [`projection`], [`rebuild`], [`retention`],
-//! [`operations`]. The tables, and why the sequencer is right, are in `migrations/`.
+//! Reading order: [`publish`], [`sequencer`], [`subscription`], `consumer`, `attempt`,
+//! [`lane`], `retrier`, `membership`, [`timer`], `alarm`, [`process`], [`projection`],
+//! [`rebuild`], [`retention`], [`operations`]. The tables, and why the sequencer is
+//! right, are in `migrations/`.
 
+mod alarm;
+mod attempt;
 pub mod backbone;
 mod backoff;
 mod cause;
@@ -23,6 +26,7 @@ pub mod projection;
 pub mod publish;
 pub mod rebuild;
 pub mod retention;
+mod retrier;
 pub mod sequencer;
 mod settle;
 mod slot;

@@ -38,13 +38,15 @@ pub(crate) struct Slice<'a> {
 /// An event and where its payload is kept.
 pub(crate) struct Logged {
     pub(crate) seq: i64,
+    /// Its key was parked when it was read.
+    pub(crate) waits: bool,
     pub(crate) received: Received,
 }
 
 /// Reads a slice with the rights of `db`'s service.
 pub(crate) async fn read(db: &Db, slice: &Slice<'_>) -> Result<Vec<Logged>, Error> {
     let rows = sqlx::query(
-        "select off, seq, id, key, type, at, headers, data from events.read_events($1, $2, $3, $4, $5, $6)",
+        "select off, seq, id, key, type, at, headers, data, waits from events.read_events($1, $2, $3, $4, $5, $6)",
     )
     .bind(slice.group)
     .bind(slice.topic.id)
@@ -60,6 +62,7 @@ pub(crate) async fn read(db: &Db, slice: &Slice<'_>) -> Result<Vec<Logged>, Erro
             let received = received(row, &slice.topic.name, slice.part, key, 1)?;
             Ok(Logged {
                 seq: row.try_get("seq")?,
+                waits: row.try_get("waits")?,
                 received,
             })
         })

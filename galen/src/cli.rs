@@ -34,6 +34,8 @@ pub(crate) enum Command {
     Events(Events),
     /// Measure a running hospital
     Bench(Bench),
+    /// Run psql, or another tool of PostgreSQL, on the private cluster as its superuser
+    Psql(Psql),
     /// Print the OpenAPI 3.1 document of a running hospital
     Openapi {
         /// Where it is
@@ -54,6 +56,25 @@ pub(crate) enum BenchWorkload {
     DoctorOptions,
     /// Bookings of free slots
     Booking,
+}
+
+/// Options of `galen psql`.
+#[derive(Debug, Args)]
+pub(crate) struct Psql {
+    /// The hospital's files
+    #[arg(
+        long,
+        env = "GALEN_DATA_DIR",
+        default_value = "./galen-data",
+        value_name = "DIR"
+    )]
+    pub(crate) data_dir: PathBuf,
+    /// Which tool: psql, pg_dump, pgbench, …
+    #[arg(long, default_value = "psql", value_name = "PROGRAM")]
+    pub(crate) tool: String,
+    /// Its arguments
+    #[arg(last = true)]
+    pub(crate) args: Vec<String>,
 }
 
 /// Options of `galen bench`.

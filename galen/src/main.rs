@@ -8,6 +8,7 @@ mod hospital;
 mod import;
 mod latency;
 mod progress;
+mod psql;
 mod up;
 mod verify;
 
@@ -55,6 +56,7 @@ async fn run(cli: Cli) -> Result<ExitCode, Box<dyn std::error::Error>> {
         Command::Verify(options) => verify::run(options).await,
         Command::Events(command) => events::run(command).await,
         Command::Bench(options) => bench::run(options).await,
+        Command::Psql(options) => psql::run(&options),
         Command::Openapi { url } => {
             let reply = galen_client::Client::new(&url)?
                 .get("/openapi.json")

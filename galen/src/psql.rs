@@ -1,0 +1,31 @@
+//! `galen psql`: PostgreSQL's own tools on the hospital's private cluster.
+
+use std::os::unix::process::CommandExt as _;
+use std::process::{Command, ExitCode};
+
+use sqlx::ConnectOptions as _;
+
+use crate::cli::Psql;
+
+/// Becomes the tool, told by the environment where the database is.
+///
+/// # Errors
+/// When no hospital runs on the directory, or the tool does not start.
+pub(crate) fn run(options: &Psql) -> Result<ExitCode, Box<dyn std::error::Error>> {
+    let admin = galen_storage::Cluster::running(&options.data_dir)?
+        .ok_or_else(|| format!("no hospital runs on {}", options.data_dir.display()))?;
+    let url = admin.to_url_lossy();
+    let password = url.password().unwrap_or_default().to_owned();
+    let mut tool = Command::new(&options.tool);
+    tool.args(&options.args)
+        .env("PGPORT", admin.get_port().to_string())
+        .env("PGUSER", admin.get_username())
+        .env("PGPASSWORD", password);
+    if let Some(socket) = admin.get_socket() {
+        tool.env("PGHOST", socket);
+    }
+    if let Some(database) = admin.get_database() {
+        tool.env("PGDATABASE", database);
+    }
+    Err(tool.exec().into())
+}

@@ -10,9 +10,9 @@
 //!
 //! let api = TestApi::new(service.rest(), &platform);
 //! let desk = api.as_role(Role::Receptionist);
-//! let booked = desk.post("/appointments", json!({ … })).await;
+//! let booked = desk.post("/appointments", json!({ "patientId": patient })).await;
 //! assert_eq!(booked.status, StatusCode::CREATED);
-//! let again = desk.key("k1").if_match(2).post("/appointments/…/cancel", json!({})).await;
+//! let again = desk.key("k1").if_match(2).post("/appointments/x/cancel", json!({})).await;
 //! assert_eq!(again.code(), Some("SLOT_TAKEN"));
 //! ```
 

@@ -36,7 +36,7 @@ impl Gate {
     }
 
     /// Who asks; `None` without a valid token. A token is verified once: what is
-    /// found stays with the request, for the edge and for [`Cx`].
+    /// found stays with the request, for the edge and for [`Cx`](super::Cx).
     pub fn identify(
         &self,
         headers: &HeaderMap,

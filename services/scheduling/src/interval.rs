@@ -116,13 +116,19 @@ impl Interval {
     }
 
     /// The half-days since 1970 (UTC) in which a claim begins that reaches into this
-    /// interval, as no claim is longer than half a day. The schema counts the same.
+    /// interval, as neither is longer than half a day: the one before, that of the
+    /// start, that of the end. The schema counts the same.
+    ///
+    /// Always three, so that they can be bound one by one: PostgreSQL plans a statement
+    /// with an array anew every time, because it cannot tell how long the array will be.
     #[must_use]
-    pub fn half_days(&self) -> Vec<i32> {
-        let half_day = |at: Timestamp| at.as_second().div_euclid(HALF_DAY_SECONDS);
-        (half_day(self.start) - 1..=half_day(self.end))
-            .filter_map(|day| i32::try_from(day).ok())
-            .collect()
+    pub fn half_days(&self) -> [i32; 3] {
+        let half_day = |at: Timestamp| {
+            let day = at.as_second().div_euclid(HALF_DAY_SECONDS);
+            i32::try_from(day).expect("ten thousand years have seven million half-days")
+        };
+        let first = half_day(self.start);
+        [first - 1, first, half_day(self.end)]
     }
 }
 

@@ -95,6 +95,7 @@ impl Service for Scheduling {
     };
 
     async fn start(platform: Platform) -> Result<Self, StartError> {
+        describe_metrics();
         let settings = Settings::read(&platform.config)?;
         let practitioners = Practitioners::new(&platform.peers);
         let patients = Patients::new(&platform.peers);
@@ -232,6 +233,14 @@ impl Service for Scheduling {
     fn problems() -> &'static [ProblemPage] {
         problems::PAGES
     }
+}
+
+fn describe_metrics() {
+    metrics::describe_counter!(
+        "scheduling_bookings_total",
+        "Wishes for a time, by what became of them."
+    );
+    metrics::describe_counter!("scheduling_offers_total", "Slots offered to who waits.");
 }
 
 /// The first two cannot fail while their constraints stand; they are for the day that

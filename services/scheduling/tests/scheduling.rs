@@ -5,6 +5,8 @@
 mod access;
 #[path = "scheduling/booking.rs"]
 mod booking;
+#[path = "scheduling/contract.rs"]
+mod contract;
 #[path = "scheduling/holds.rs"]
 mod holds;
 #[path = "scheduling/hospital.rs"]
@@ -17,6 +19,8 @@ mod lists;
 mod neighbours;
 #[path = "scheduling/options.rs"]
 mod options;
+#[path = "scheduling/plans.rs"]
+mod plans;
 #[path = "scheduling/process.rs"]
 mod process;
 #[path = "scheduling/races.rs"]

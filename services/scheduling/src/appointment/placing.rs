@@ -90,7 +90,9 @@ impl Placing {
             booked_at: now,
             version: 1,
         };
-        take(tx, &appointment, given_up, now).await?;
+        let taken = take(tx, &appointment, given_up, now).await;
+        count(&taken);
+        taken?;
         tx.publish(&appointment.booked());
         let deadline = self.deadline_of(&appointment, now);
         self.bookings
@@ -109,6 +111,17 @@ impl Placing {
         let latest = now.saturating_add(self.deadline).unwrap_or(Timestamp::MAX);
         latest.min(appointment.during.end())
     }
+}
+
+/// Counts what became of wishes, by outcome.
+fn count(taken: &Result<(), AppointmentError>) {
+    let outcome = match taken {
+        Ok(()) => "BOOKED",
+        Err(AppointmentError::SlotTaken) => "SLOT_TAKEN",
+        Err(AppointmentError::PatientBusy) => "PATIENT_BUSY",
+        Err(_) => "FAILED",
+    };
+    metrics::counter!("scheduling_bookings_total", "outcome" => outcome).increment(1);
 }
 
 async fn take(

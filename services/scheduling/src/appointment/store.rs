@@ -118,10 +118,11 @@ pub async fn insert(
     given_up: Option<Uuid>,
     now: Timestamp,
 ) -> Result<bool, Error> {
+    let [before, first, last] = new.during.half_days();
     let booked = sqlx::query(
         "with expired as (
              delete from claim
-             where half_day = any($14) and practitioner_id = $3 and start_at < $5 and end_at > $4 and expires_at <= $15
+             where half_day in ($15, $16, $17) and practitioner_id = $3 and start_at < $5 and end_at > $4 and expires_at <= $14
              returning 1
          ), given_up as (
              delete from claim where id = $13 returning 1
@@ -149,8 +150,10 @@ pub async fn insert(
     .bind(new.booked_by.map(|id| id.uuid()))
     .bind(ts(new.booked_at))
     .bind(given_up)
-    .bind(new.during.half_days())
     .bind(ts(now))
+    .bind(before)
+    .bind(first)
+    .bind(last)
     .execute(db)
     .await?
     .rows_affected();

@@ -29,6 +29,7 @@ pub(crate) fn service_type(row: &PgRow) -> Result<ServiceType, Error> {
 /// # Errors
 /// When the database fails.
 pub async fn keep(db: &mut PgConnection, hold: &Hold, now: Timestamp) -> Result<bool, Error> {
+    let [before, first, last] = hold.during.half_days();
     let kind = if hold.held_by.is_some() {
         "HOLD"
     } else {
@@ -37,7 +38,7 @@ pub async fn keep(db: &mut PgConnection, hold: &Hold, now: Timestamp) -> Result<
     let kept = sqlx::query(
         "with expired as (
              delete from claim
-             where half_day = any($10) and practitioner_id = $3 and start_at < $6 and end_at > $5 and expires_at <= $11
+             where half_day in ($11, $12, $13) and practitioner_id = $3 and start_at < $6 and end_at > $5 and expires_at <= $10
              returning 1
          )
          insert into claim (id, kind, practitioner_id, patient_id, start_at, end_at, service_type, held_by, expires_at)
@@ -54,8 +55,10 @@ pub async fn keep(db: &mut PgConnection, hold: &Hold, now: Timestamp) -> Result<
     .bind(hold.service_type.name())
     .bind(hold.held_by.map(|id| id.uuid()))
     .bind(ts(hold.expires_at))
-    .bind(hold.during.half_days())
     .bind(ts(now))
+    .bind(before)
+    .bind(first)
+    .bind(last)
     .execute(db)
     .await?
     .rows_affected();
@@ -212,6 +215,7 @@ pub async fn taken(
     window: Interval,
     now: Timestamp,
 ) -> Result<Vec<(Uuid, Interval)>, Error> {
+    let [first, _, last] = window.half_days();
     sqlx::query(
         "select practitioner_id, start_at, end_at
          from claim
@@ -225,8 +229,8 @@ pub async fn taken(
     .bind(ts(window.start()))
     .bind(ts(window.end()))
     .bind(ts(now))
-    .bind(window.half_days().first().copied().unwrap_or(i32::MIN))
-    .bind(window.half_days().last().copied().unwrap_or(i32::MAX))
+    .bind(first)
+    .bind(last)
     .fetch_all(db)
     .await?
     .iter()

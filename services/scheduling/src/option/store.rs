@@ -3,7 +3,7 @@
 //! claims' index over the same ids tells who is there and who is taken.
 
 use galen_kernel::Timestamp;
-use galen_storage::{Columns as _, Error, SqlDate, date, ts};
+use galen_storage::{Columns as _, Error, date, ts};
 use sqlx::PgExecutor;
 use uuid::Uuid;
 
@@ -15,7 +15,7 @@ use crate::service_type::ServiceType;
 /// Whom and what for.
 #[derive(Debug)]
 pub struct Wanted<'a> {
-    /// When.
+    /// When; at most half a day.
     pub during: Interval,
     /// What for.
     pub service: ServiceType,
@@ -27,36 +27,28 @@ pub struct Wanted<'a> {
     pub limit: u16,
 }
 
-fn days(during: Interval) -> Vec<SqlDate> {
-    days_of(during).into_iter().map(date).collect()
-}
-
-/// One page of practitioners and what is known of them, in one row.
+/// One page of practitioners and what is known of them, in one row: a row each would
+/// cost more to send and to read than it costs to find. Days and half-days are bound
+/// one by one, so that the plan can be kept.
 macro_rules! sheet {
     ($practitioners:literal) => {
         concat!(
-            "with page as materialized (
-                 select array(select id from ",
+            "select p.ids as page, r.present, r.on_leave, c.busy
+             from (select array(select id from practitioner where ",
             $practitioners,
-            "         order by id limit $3) as ids
-             ), bounds as materialized (
-                 select ids, ids[1] as first, ids[cardinality(ids)] as last from page
-             )
-             select b.ids as page,
-                    coalesce(r.present, '{}') as present,
-                    coalesce(r.on_leave, '{}') as on_leave,
-                    array(
-                        select practitioner_id from claim
-                        where half_day = any($8) and practitioner_id between (select first from bounds) and (select last from bounds)
-                          and start_at < $5 and end_at > $4 and (expires_at is null or expires_at > $9)
-                    ) as busy
-             from bounds b,
-                  (
-                      select array_agg(practitioner_id) filter (where not on_leave and operating = $7 and start_at <= $4 and end_at >= $5) as present,
-                             array_agg(practitioner_id) filter (where on_leave and start_at < $5 and end_at > $4) as on_leave
-                      from roster
-                      where day = any($6) and practitioner_id between (select first from bounds) and (select last from bounds)
-                  ) r"
+            " order by id limit $3) as ids offset 0) p
+             cross join lateral (
+                 select coalesce(array_agg(practitioner_id) filter (where not on_leave and operating = $7 and start_at <= $4 and end_at >= $5), '{}') as present,
+                        coalesce(array_agg(practitioner_id) filter (where on_leave and start_at < $5 and end_at > $4), '{}') as on_leave
+                 from roster
+                 where day in ($6, $8) and practitioner_id between p.ids[1] and p.ids[cardinality(p.ids)]
+             ) r
+             cross join lateral (
+                 select coalesce(array_agg(practitioner_id), '{}') as busy
+                 from claim
+                 where half_day in ($9, $10, $11) and practitioner_id between p.ids[1] and p.ids[cardinality(p.ids)]
+                   and start_at < $5 and end_at > $4 and (expires_at is null or expires_at > $12)
+             ) c"
         )
     };
 }
@@ -70,21 +62,24 @@ pub async fn page(
     wanted: &Wanted<'_>,
     now: Timestamp,
 ) -> Result<Sheet, Error> {
-    // The whole page comes back as four arrays: a row per practitioner would cost more
-    // to send and to read than it costs to find.
     let sql = match wanted.specialty_key {
-        None => sheet!("practitioner where active and id > $1 and $2::text is null"),
-        Some(_) => sheet!("practitioner where active and id > $1 and specialty_key = $2"),
+        None => sheet!("active and id > $1 and $2::text is null"),
+        Some(_) => sheet!("active and id > $1 and specialty_key = $2"),
     };
+    let ([day, last_day], [before, first, last]) =
+        (days_of(wanted.during), wanted.during.half_days());
     let row = sqlx::query(sql)
         .bind(wanted.after)
         .bind(wanted.specialty_key)
         .bind(i64::from(wanted.limit) + 1)
         .bind(ts(wanted.during.start()))
         .bind(ts(wanted.during.end()))
-        .bind(days(wanted.during))
+        .bind(date(day))
         .bind(operates(wanted.service))
-        .bind(wanted.during.half_days())
+        .bind(date(last_day))
+        .bind(before)
+        .bind(first)
+        .bind(last)
         .bind(ts(now))
         .fetch_one(db)
         .await?;
@@ -105,17 +100,18 @@ pub async fn free(
     wanted: &Wanted<'_>,
     now: Timestamp,
 ) -> Result<Vec<Uuid>, Error> {
+    let ([day, _], [before, first, last]) = (days_of(wanted.during), wanted.during.half_days());
     Ok(sqlx::query_scalar(
         "select distinct r.practitioner_id
          from roster r
          join practitioner p on p.id = r.practitioner_id
-         where r.day = any($6) and r.practitioner_id > $1
+         where r.day = $6 and r.practitioner_id > $1
            and not r.on_leave and r.operating = $7 and r.start_at <= $4 and r.end_at >= $5
            and p.active and ($2::text is null or p.specialty_key = $2)
            and not exists (
                select from claim c
-               where c.practitioner_id = r.practitioner_id and c.half_day = any($8)
-                 and c.start_at < $5 and c.end_at > $4 and (c.expires_at is null or c.expires_at > $9)
+               where c.practitioner_id = r.practitioner_id and c.half_day in ($8, $9, $10)
+                 and c.start_at < $5 and c.end_at > $4 and (c.expires_at is null or c.expires_at > $11)
            )
          order by r.practitioner_id
          limit $3",
@@ -125,9 +121,11 @@ pub async fn free(
     .bind(i64::from(wanted.limit) + 1)
     .bind(ts(wanted.during.start()))
     .bind(ts(wanted.during.end()))
-    .bind(days(wanted.during))
+    .bind(date(day))
     .bind(operates(wanted.service))
-    .bind(wanted.during.half_days())
+    .bind(before)
+    .bind(first)
+    .bind(last)
     .bind(ts(now))
     .fetch_all(db)
     .await?)

@@ -23,17 +23,12 @@ pub struct Shift {
     pub kind: &'static str,
 }
 
-/// The days under which the roster finds what touches an interval, in UTC. What
-/// covers it is found under the first of them already.
+/// The days (UTC) under which the roster finds what touches an interval of at most
+/// half a day: that of the start and that of the end. What covers the interval is
+/// found under the first already.
 #[must_use]
-pub fn days_of(wanted: Interval) -> Vec<Date> {
-    let day = |at| TimeZone::UTC.to_datetime(at).date();
-    let (first, last) = (day(wanted.start()), day(wanted.end()));
-    if first == last {
-        vec![first]
-    } else {
-        vec![first, last]
-    }
+pub fn days_of(wanted: Interval) -> [Date; 2] {
+    [wanted.start(), wanted.end()].map(|at| TimeZone::UTC.to_datetime(at).date())
 }
 
 /// Whether a service is offered in operating shifts, and in those only. The rule is

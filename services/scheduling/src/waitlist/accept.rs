@@ -13,7 +13,7 @@ use super::expire::OFFER_EXPIRY;
 use super::model::{Entry, EntryId};
 use super::store;
 use crate::Scheduling;
-use crate::appointment::error::Attempts;
+use crate::appointment::error::{AppointmentError, Attempts};
 use crate::appointment::placing::Order;
 use crate::appointment::view::AppointmentView;
 use crate::patient::reach::reach;
@@ -92,7 +92,7 @@ async fn book(
     // What was asked about is what is booked: another offer is another question.
     let offer = entry.open_offer(cx.now())?;
     if entry.version != seen.version {
-        return Err(Problem::stale().into());
+        return Err(AppointmentError::Changed.into());
     }
     let appointment = scheduling
         .placing

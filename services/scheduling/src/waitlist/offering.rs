@@ -127,5 +127,6 @@ async fn offer_part(
     )
     .await?;
     tx.publish(&offered.slot_offered(&offer));
+    metrics::counter!("scheduling_offers_total").increment(1);
     Ok(Some(during))
 }

@@ -6,7 +6,7 @@ use futures::future::join_all;
 use galen_contracts::ids::{PatientId, PractitionerId};
 use galen_kernel::Timestamp;
 use galen_scheduling::Scheduling;
-use galen_service::testing::Reply;
+use galen_service::testing::{Reply, TestCaller};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::TestRunner;
@@ -24,6 +24,17 @@ fn count(replies: &[Reply]) -> HashMap<(u16, Option<String>), usize> {
     counts
 }
 
+/// Books, and asks again while a neighbour is too busy to answer: on a loaded machine
+/// two hundred questions at once can take longer than their deadline.
+async fn insist(desk: TestCaller, wish: serde_json::Value) -> Reply {
+    loop {
+        let reply = desk.post("/appointments", wish.clone()).await;
+        if reply.code() != Some("DEPENDENCY_TIMEOUT") {
+            return reply;
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_two_hundred_who_want_one_slot_exactly_one_gets_it() {
     let hospital = Hospital::open().await;
@@ -35,7 +46,7 @@ async fn of_two_hundred_who_want_one_slot_exactly_one_gets_it() {
                 hospital.desk(),
                 order(hospital.patient(), practitioner, start, 30),
             );
-            tokio::spawn(async move { desk.post("/appointments", wish).await })
+            tokio::spawn(insist(desk, wish))
         });
         let replies: Vec<Reply> = join_all(wishes)
             .await

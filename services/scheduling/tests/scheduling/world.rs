@@ -46,7 +46,7 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl World {
-    fn availability(
+    pub(crate) fn availability(
         &self,
         practitioner: Uuid,
         start: Timestamp,

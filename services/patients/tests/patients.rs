@@ -12,6 +12,8 @@ mod hospital;
 mod invariants;
 #[path = "patients/merging.rs"]
 mod merging;
+#[path = "patients/parting.rs"]
+mod parting;
 #[path = "patients/records.rs"]
 mod records;
 #[path = "patients/registering.rs"]

@@ -50,9 +50,10 @@ impl Phone {
     /// # Errors
     /// When it is not a telephone number.
     pub fn parse(text: &str, home: Option<&CallingCode>) -> Result<Self, PhoneError> {
+        let short = text.chars().count() <= 40;
         let text = text.trim();
         let digits: String = text.chars().filter(char::is_ascii_digit).collect();
-        let spelled = text.chars().count() <= 40
+        let spelled = short
             && text.chars().all(|c| {
                 c.is_ascii_digit() || matches!(c, '+' | '(' | ')' | '.' | '/' | ' ' | '-')
             });

@@ -1,5 +1,6 @@
 //! The patient: who a person is, how to reach them, and the state of their record.
 
+pub mod body;
 pub mod contact;
 pub mod deactivate;
 pub mod demographics;
@@ -8,6 +9,7 @@ pub mod model;
 pub mod name;
 pub mod reach;
 pub mod read;
+pub mod reader;
 pub mod register;
 pub mod revise;
 pub mod search;

@@ -2,6 +2,7 @@
 
 use galen_contracts::ids::{PatientId, UserId};
 use galen_kernel::{Problem, Timestamp};
+use galen_storage::Error;
 
 use super::demographics::{Demographics, Identifier};
 use crate::named::named;
@@ -52,6 +53,48 @@ pub struct Patient {
     pub deactivation_reason: Option<String>,
     /// Rises by one per change.
     pub version: i64,
+}
+
+/// Why a person cannot be written into a record: something that belongs to one person
+/// belongs to somebody else.
+#[derive(Debug, thiserror::Error)]
+pub enum IdentityError {
+    /// The national id or an identifier of another system.
+    #[error("the identifier exists")]
+    IdentifierExists,
+    /// The account.
+    #[error("the account has a record")]
+    AlreadyRegistered,
+    /// The database failed.
+    #[error(transparent)]
+    Storage(Error),
+}
+
+impl From<Error> for IdentityError {
+    fn from(error: Error) -> Self {
+        match error.constraint() {
+            Some("patient_national_id_unique" | "patient_identifier_unique") => {
+                Self::IdentifierExists
+            }
+            Some("patient_user_unique") => Self::AlreadyRegistered,
+            _ => Self::Storage(error),
+        }
+    }
+}
+
+impl From<IdentityError> for Problem {
+    fn from(error: IdentityError) -> Self {
+        match error {
+            IdentityError::IdentifierExists => Self::conflict(
+                "IDENTIFIER_EXISTS",
+                "Somebody is registered with this identifier.",
+            ),
+            IdentityError::AlreadyRegistered => {
+                Self::conflict("ALREADY_REGISTERED", "This account has a patient record.")
+            }
+            IdentityError::Storage(error) => error.into(),
+        }
+    }
 }
 
 /// Why a record does not take a change.

@@ -12,11 +12,14 @@ use galen_storage::{Error, Tx};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
-use super::demographics::{AddressBody, Demographics, Identifier, IdentifierBody, Reader, Sex};
+use super::body::{AddressBody, IdentifierBody};
+use super::demographics::{Demographics, Identifier, Sex};
+use super::model::IdentityError;
+use super::reader::Reader;
 use super::store::{self, NewPatient};
 use super::view::PatientView;
 use crate::Patients;
-use crate::coverage::{self, CoverageError, CoverageTerms, add::AddCoverage};
+use crate::coverage::{self, CoverageTerms, add::AddCoverage};
 use crate::duplicate::Profile;
 use crate::duplicate::model::LIKELY;
 use crate::duplicate::store::{Candidate, candidates, holder};
@@ -113,69 +116,50 @@ struct Registration {
 /// Why somebody is not registered.
 #[derive(Debug, thiserror::Error)]
 pub enum RegisterError {
-    /// Somebody has the national id or an identifier; who, if the caller may know.
-    #[error("the identifier exists")]
-    IdentifierExists(Option<Candidate>),
-    /// Others look like the same person; who, if the caller may know.
+    /// Somebody has the national id or an identifier.
+    #[error("{} has the identifier", .0.id)]
+    IdentifierExists(Candidate),
+    /// Others look like the same person.
     #[error("{} likely duplicates", .0.len())]
     LikelyDuplicate(Vec<Candidate>),
     /// The account has a record.
-    #[error("the account has a record")]
-    AlreadyRegistered,
-    /// A coverage is in the way of another.
     #[error(transparent)]
-    Coverage(#[from] CoverageError),
+    Identity(#[from] IdentityError),
     /// The database failed.
     #[error(transparent)]
     Storage(#[from] Error),
 }
 
-/// Candidates as a member of the problem.
-fn shown(candidates: &[Candidate]) -> serde_json::Value {
+impl RegisterError {
+    /// As the caller may see it: who the others are is for those who may read patients.
+    fn problem(self, may_read: bool) -> Problem {
+        match self {
+            Self::IdentifierExists(holder) => {
+                with_candidates(IdentityError::IdentifierExists.into(), &[holder], may_read)
+            }
+            Self::LikelyDuplicate(candidates) => {
+                let problem = Problem::conflict(
+                    "LIKELY_DUPLICATE",
+                    "Somebody who is probably the same person is registered.",
+                );
+                with_candidates(problem, &candidates, may_read)
+            }
+            Self::Identity(error) => error.into(),
+            Self::Storage(error) => error.into(),
+        }
+    }
+}
+
+/// Adds to a problem what the desk needs to look at the candidates, and nothing personal.
+fn with_candidates(problem: Problem, candidates: &[Candidate], may_read: bool) -> Problem {
+    if !may_read {
+        return problem;
+    }
     let view = |candidate: &Candidate| {
         let score = (candidate.found.score * 1000.0).round() / 1000.0;
         serde_json::json!({ "id": candidate.id, "mrn": candidate.mrn, "score": score, "reasons": candidate.found.reasons })
     };
-    candidates.iter().map(view).collect()
-}
-
-impl From<RegisterError> for Problem {
-    fn from(error: RegisterError) -> Self {
-        match error {
-            RegisterError::IdentifierExists(holder) => {
-                let problem = Self::conflict(
-                    "IDENTIFIER_EXISTS",
-                    "Somebody is registered with this identifier.",
-                );
-                match holder {
-                    Some(holder) => problem.with("candidates", shown(&[holder])),
-                    None => problem,
-                }
-            }
-            RegisterError::LikelyDuplicate(candidates) => {
-                let problem = Self::conflict(
-                    "LIKELY_DUPLICATE",
-                    "Somebody who is probably the same person is registered.",
-                );
-                if candidates.is_empty() {
-                    problem
-                } else {
-                    problem.with("candidates", shown(&candidates))
-                }
-            }
-            RegisterError::AlreadyRegistered => {
-                Self::conflict("ALREADY_REGISTERED", "This account has a patient record.")
-            }
-            RegisterError::Coverage(error) => error.into(),
-            RegisterError::Storage(error) => match error.constraint() {
-                Some("patient_national_id_unique" | "patient_identifier_unique") => {
-                    RegisterError::IdentifierExists(None).into()
-                }
-                Some("patient_user_unique") => RegisterError::AlreadyRegistered.into(),
-                _ => error.into(),
-            },
-        }
-    }
+    problem.with("candidates", candidates.iter().map(view).collect())
 }
 
 /// Register a patient
@@ -214,12 +198,12 @@ pub async fn register(
     let mut tx = cx.begin(&s.db).await?;
     admit(
         &mut tx,
-        principal,
-        own,
+        own.then_some(principal),
         &registration,
         how.acknowledge_duplicates,
     )
-    .await?;
+    .await
+    .map_err(|error| error.problem(principal.may(Permission::PatientRead)))?;
     let new = NewPatient {
         id: cx.clock().id(),
         mrn: &mrn,
@@ -228,9 +212,7 @@ pub async fn register(
         user_id: own.then_some(principal.user_id),
         registered_at: cx.now(),
     };
-    store::insert(&mut tx, &new)
-        .await
-        .map_err(RegisterError::from)?;
+    store::insert(&mut tx, &new).await?;
     tx.publish(&registered(&new));
     for terms in &registration.coverages {
         let id = cx.clock().id();
@@ -344,20 +326,18 @@ fn read(
 /// Refuses somebody who is registered already, or looks like it.
 async fn admit(
     tx: &mut Tx,
-    principal: &Principal,
-    own: bool,
+    registering_themself: Option<&Principal>,
     registration: &Registration,
     acknowledged: bool,
 ) -> Result<(), RegisterError> {
-    let may_know = principal.may(Permission::PatientRead);
     let profile = Profile::from(&registration.demographics);
     store::lock_birth_date(tx, profile.birth_date).await?;
-    if own
+    if let Some(principal) = registering_themself
         && store::of_user(tx, principal.user_id, principal.patient_id)
             .await?
             .is_some()
     {
-        return Err(RegisterError::AlreadyRegistered);
+        return Err(IdentityError::AlreadyRegistered.into());
     }
     if let Some(holder) = holder(
         tx,
@@ -366,16 +346,12 @@ async fn admit(
     )
     .await?
     {
-        return Err(RegisterError::IdentifierExists(may_know.then_some(holder)));
+        return Err(RegisterError::IdentifierExists(holder));
     }
     if !acknowledged {
         let likely = candidates(tx, &profile, None, LIKELY).await?;
         if !likely.is_empty() {
-            return Err(RegisterError::LikelyDuplicate(if may_know {
-                likely
-            } else {
-                Vec::new()
-            }));
+            return Err(RegisterError::LikelyDuplicate(likely));
         }
     }
     Ok(())

@@ -12,9 +12,10 @@ use galen_service::{Answer, Body, Cx, Needs, Outcome, PathIds, Requires};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::demographics::{AddressBody, Demographics, Reader, Sex};
+use super::body::AddressBody;
+use super::demographics::{Demographics, Sex};
 use super::reach::reached_for_update;
-use super::register::RegisterError;
+use super::reader::Reader;
 use super::store;
 use super::view::PatientView;
 use crate::Patients;
@@ -173,9 +174,7 @@ pub async fn revise(
 
     let fields = before.changes(&patient.demographics);
     if !fields.is_empty() {
-        store::update(&mut tx, id, patient.version, &patient.demographics)
-            .await
-            .map_err(RegisterError::from)?;
+        store::update(&mut tx, id, patient.version, &patient.demographics).await?;
         tx.publish(&PatientDemographicsChanged {
             patient_id: id.to_string(),
             fields: fields.into_iter().map(str::to_owned).collect(),

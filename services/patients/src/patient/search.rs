@@ -13,8 +13,9 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 use uuid::Uuid;
 
-use super::demographics::{Identifier, Reader};
+use super::demographics::Identifier;
 use super::model::Status;
+use super::reader::Reader;
 use super::view::PatientView;
 use super::{index, name, store};
 use crate::mrn::{Mrn, MrnError};
@@ -26,11 +27,19 @@ use crate::{Patients, input};
 #[into_params(parameter_in = Query)]
 pub struct FindPatients {
     /// Beginnings of names, in any order; accents, case and punctuation do not matter.
-    #[param(min_length = 1, max_length = 100)]
+    #[param(
+        min_length = 1,
+        max_length = 100,
+        pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$"
+    )]
     query: Option<String>,
     /// Medical record number, with its check digits. The number of a merged record
     /// finds the record that stands for the person.
-    #[param(max_length = 40, example = "G-0000123-58")]
+    #[param(
+        max_length = 40,
+        pattern = "^[ -]*[A-Za-z]([ -]*[A-Za-z]){0,3}([ -]*[0-9]){9,12}[ -]*$",
+        example = "G-0000123-58"
+    )]
     mrn: Option<String>,
     /// Day of birth.
     #[param(format = "date")]
@@ -50,7 +59,7 @@ pub struct FindPatients {
     #[param(
         min_length = 3,
         max_length = 511,
-        pattern = r"^[^|]+\|.+$",
+        pattern = r"^[^|]*[^|\s][^|]*\|.*\S.*$",
         example = "https://hospital.example/patients|9971058"
     )]
     identifier: Option<String>,

@@ -7,9 +7,10 @@ use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row as _};
 use uuid::Uuid;
 
+use super::body::IdentifierBody;
 use super::contact::{Email, Phone};
-use super::demographics::{Address, Demographics, Identifier, IdentifierBody, NationalId, Sex};
-use super::model::{Patient, Status};
+use super::demographics::{Address, Demographics, Identifier, NationalId, Sex};
+use super::model::{IdentityError, Patient, Status};
 use super::name;
 use crate::mrn::Mrn;
 
@@ -143,7 +144,10 @@ pub struct NewPatient<'a> {
 }
 
 /// Adds a record with its identifiers.
-pub async fn insert(connection: &mut PgConnection, new: &NewPatient<'_>) -> Result<(), Error> {
+pub async fn insert(
+    connection: &mut PgConnection,
+    new: &NewPatient<'_>,
+) -> Result<(), IdentityError> {
     let query = sqlx::query(
         "insert into patient (given_name, family_name, given_key, family_key, birth_date, sex, email, email_key, phone, phone_key,
                               address_line, address_city, address_state, address_postal_code, address_country,
@@ -156,7 +160,8 @@ pub async fn insert(connection: &mut PgConnection, new: &NewPatient<'_>) -> Resu
         .bind(new.user_id.map(|id| id.uuid()))
         .bind(Ts::from(new.registered_at))
         .execute(&mut *connection)
-        .await?;
+        .await
+        .map_err(Error::from)?;
     let (systems, values): (Vec<&str>, Vec<&str>) = new
         .identifiers
         .iter()
@@ -167,7 +172,8 @@ pub async fn insert(connection: &mut PgConnection, new: &NewPatient<'_>) -> Resu
         .bind(systems)
         .bind(values)
         .execute(connection)
-        .await?;
+        .await
+        .map_err(Error::from)?;
     Ok(())
 }
 
@@ -177,7 +183,7 @@ pub async fn update(
     id: PatientId,
     version: i64,
     changed: &Demographics,
-) -> Result<(), Error> {
+) -> Result<(), IdentityError> {
     let query = sqlx::query(
         "update patient
          set given_name = $1, family_name = $2, given_key = $3, family_key = $4, birth_date = $5, sex = $6,
@@ -190,8 +196,9 @@ pub async fn update(
         .bind(id.uuid())
         .bind(version)
         .execute(connection)
-        .await?;
-    one_row("update patient", done.rows_affected())
+        .await
+        .map_err(Error::from)?;
+    Ok(one_row("update patient", done.rows_affected())?)
 }
 
 type Query = sqlx::query::Query<'static, sqlx::Postgres, sqlx::postgres::PgArguments>;

@@ -6,7 +6,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::demographics::{AddressBody, IdentifierBody, Sex};
+use super::body::{AddressBody, IdentifierBody};
+use super::demographics::Sex;
 use super::model::{Patient, Status};
 
 /// A patient.

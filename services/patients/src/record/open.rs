@@ -15,8 +15,10 @@ use utoipa::IntoParams;
 use super::model::{Entry, EntryError, EntryId, Kind};
 use super::store::{self, Position, Wanted};
 use crate::input;
-use crate::patient::demographics::{Identifier, IdentifierBody, Reader};
+use crate::patient::body::IdentifierBody;
+use crate::patient::demographics::Identifier;
 use crate::patient::reach::reached;
+use crate::patient::reader::Reader;
 
 /// What any new entry comes with.
 pub struct NewEntry {

@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::model::{Entry, ErrorMark};
-use crate::patient::demographics::IdentifierBody;
+use crate::patient::body::IdentifierBody;
 
 /// An entry was a mistake.
 #[derive(Serialize, ToSchema)]

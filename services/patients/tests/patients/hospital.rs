@@ -223,3 +223,34 @@ pub(crate) fn column(page: &Value, field: &str) -> Vec<String> {
         .map(|item| item[field].as_str().expect("a text").to_owned())
         .collect()
 }
+
+/// Somebody with something in every part of their record.
+pub(crate) async fn full_record(hospital: &Hospital, given: &str, birth_date: &str) -> String {
+    let coverages = json!({ "coverages": [{ "planId": given, "policyNumber": "1", "validFrom": "2020-01-01", "priority": 1 }] });
+    let patient = id(&hospital
+        .register(with(person(given, "Schmidt", birth_date), coverages))
+        .await);
+    let doctor = hospital.doctor();
+    let code = json!({ "system": "http://snomed.info/sct", "code": "1", "display": given });
+    for (part, body) in [
+        (
+            "allergies",
+            json!({ "code": code, "clinicalStatus": "ACTIVE" }),
+        ),
+        (
+            "conditions",
+            json!({ "code": code, "clinicalStatus": "ACTIVE", "onset": "2019-01-01" }),
+        ),
+        ("notes", json!({ "text": given })),
+        (
+            "vitals",
+            json!({ "kind": "HEART_RATE", "value": 72, "unit": "/min", "effectiveAt": "2026-01-01T08:00:00Z" }),
+        ),
+    ] {
+        let reply = doctor
+            .post(&format!("/patients/{patient}/{part}"), body)
+            .await;
+        assert_eq!(reply.status, StatusCode::CREATED, "{}", reply.body);
+    }
+    patient
+}

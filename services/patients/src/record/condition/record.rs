@@ -14,7 +14,7 @@ use super::super::model::{CodingBody, EntryError, EntryId, Kind, beginning};
 use super::super::open::{NewEntry, open, source};
 use super::model::{Condition, ConditionView, Status};
 use super::store;
-use crate::patient::demographics::IdentifierBody;
+use crate::patient::body::IdentifierBody;
 use crate::{Patients, input};
 
 /// Records a condition.

@@ -14,7 +14,7 @@ use super::super::model::{EntryError, EntryId, Kind, latest};
 use super::super::open::{NewEntry, open, source};
 use super::model::{LONGEST, Note, NoteView};
 use super::store;
-use crate::patient::demographics::IdentifierBody;
+use crate::patient::body::IdentifierBody;
 use crate::{Patients, input};
 
 /// Writes a note.

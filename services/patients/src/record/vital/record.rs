@@ -14,7 +14,7 @@ use super::super::model::{EntryError, EntryId, Kind, latest};
 use super::super::open::{NewEntry, open, source};
 use super::model::{Sign, Vital, VitalView};
 use super::store;
-use crate::patient::demographics::IdentifierBody;
+use crate::patient::body::IdentifierBody;
 use crate::{Patients, input};
 
 /// Records a measured vital sign.

@@ -1,6 +1,8 @@
 //! Keeps the roster: applies staff's events in their order. Does nothing else, so
 //! that it can be replayed.
 
+use std::sync::Arc;
+
 use galen_contracts::convert::{self, WireError, instant};
 use galen_contracts::ids::PractitionerId;
 use galen_contracts::staff::v1::{
@@ -9,7 +11,6 @@ use galen_contracts::staff::v1::{
 };
 use galen_eventing::{Delivery, Failure, Handle, Projection, Subscription};
 use galen_storage::Tx;
-use std::sync::Arc;
 use uuid::Uuid;
 
 use super::directory::Practitioners;

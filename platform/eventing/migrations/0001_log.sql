@@ -129,8 +129,22 @@ set jit = off
 as $$
 declare
     xid     xid8 := pg_current_xact_id();
+    single  topic;
     refused text;
 begin
+    -- Nearly always it is one event, which needs no sorting.
+    if cardinality(ids) = 1 then
+        select topic.* into single from topic join topic_right r on r.topic = topic.id
+        where topic.name = topics[1] and r.service = caller() and r.publishes;
+        if found then
+            perform pg_advisory_xact_lock(hashtextextended(topics[1] || '/' || keys[1], 0));
+            insert into event (xid, id, topic, part, key, type, headers, data)
+            values (xid, ids[1], single.id, (hashtextextended(keys[1], 0) & 9223372036854775807) % single.parts,
+                    keys[1], types[1], headers[1], data[1]);
+            return;
+        end if;
+    end if;
+
     select t into refused from (select distinct unnest(topics)) as wanted (t)
     where not exists (
         select from topic_right r join topic on topic.id = r.topic
@@ -180,14 +194,19 @@ create table tick (
 insert into tick (id, system, snap, floor, n)
 select 0, system_identifier, pg_current_snapshot(), 0, 0 from pg_control_system();
 
--- Events between `floor` and `drawn` that became visible between two snapshots: their
--- transaction came after the former one and is over in the later, or was under way in
--- the former and has `ended`. Planned for each call, because a plan that was made
--- while a partition was empty would be kept when it is full.
-create function became_visible(floor bigint, drawn bigint, low xid8, high xid8, seen pg_snapshot, ended xid8[], out seqs bigint[], out topics int2[], out parts int2[])
+-- Events from `floor` on that became visible between two snapshots: their transaction
+-- came after the former one and is over in the later, or was under way in the former
+-- and has `ended`.
+--
+-- The plan is generic on purpose. A plan that is made with values looks at statistics,
+-- and one that was made while a partition was empty would be kept when it is full;
+-- without values a range of xids is always expected to be smaller than everything
+-- from `floor` on, so that the index on xid is used, and `floor` only leaves out
+-- partitions when the plan is started.
+create function became_visible(floor bigint, low xid8, high xid8, seen pg_snapshot, ended xid8[], out seqs bigint[], out topics int2[], out parts int2[])
 language plpgsql stable
 set search_path = events, pg_temp
-set plan_cache_mode = force_custom_plan
+set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 set enable_bitmapscan = off
 set jit = off
@@ -195,11 +214,13 @@ as $$
 begin
     select array_agg(e.seq), array_agg(e.topic), array_agg(e.part) into seqs, topics, parts
     from event e
-    where e.seq >= floor and e.seq <= drawn and e.xid >= low and e.xid < high and pg_visible_in_snapshot(e.xid, seen);
+    where e.seq >= floor and e.xid >= low and e.xid < high and pg_visible_in_snapshot(e.xid, seen);
     if cardinality(ended) > 0 then
+        -- One look for each, as a range: how many events share an xid is estimated
+        -- from what was loaded in bulk.
         select seqs || array_agg(e.seq), topics || array_agg(e.topic), parts || array_agg(e.part) into seqs, topics, parts
-        from event e
-        where e.seq >= floor and e.seq <= drawn and e.xid = any (ended);
+        from unnest(ended) as x
+        cross join lateral (select * from event where event.seq >= floor and event.xid >= x and event.xid <= x offset 0) as e;
     end if;
 end $$;
 
@@ -252,7 +273,6 @@ declare
     high   xid8;
     ended  xid8[];
     floor  bigint;
-    drawn  bigint;
     seqs   bigint[];
     topics int2[];
     parts  int2[];
@@ -271,10 +291,8 @@ begin
         end if;
         if high > low or cardinality(ended) > 0 then
             select greatest(former.floor, max(p.hi)) into floor from event_part p where p.sealed;
-            -- After `seen`: whatever it sees was drawn before.
-            select last_value into drawn from event_seq_seq;
             select v.seqs, v.topics, v.parts into seqs, topics, parts
-            from became_visible(floor, drawn, low, high, seen, ended) as v;
+            from became_visible(floor, low, high, seen, ended) as v;
         end if;
         if seqs is not null then
             -- What is published from here on must survive a crash, and with it every

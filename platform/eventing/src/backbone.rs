@@ -24,7 +24,8 @@ use crate::slot::Slot;
 use crate::subscription::Definition;
 use crate::{Operations, TimerSubscription, backoff, measure, settle};
 
-/// How many partitions of one group work at once.
+/// Most partitions of one group that work at once. On few processors fewer do: then
+/// batches grow instead of the number of transactions.
 const GROUP_PARALLEL: usize = 4;
 
 /// How many transactions of one service the backbone has open at once, at most; never
@@ -62,8 +63,18 @@ pub(crate) struct Shared {
     pub(crate) lanes: Arc<Notify>,
     /// Told when timers are to be looked at.
     pub(crate) alarm: Arc<Notify>,
-    /// What is known once the database has been asked.
-    pub(crate) ready: watch::Sender<Option<Arc<Ready>>>,
+    pub(crate) phase: watch::Sender<Phase>,
+}
+
+/// How far the start is.
+#[derive(Clone)]
+pub(crate) enum Phase {
+    /// Waiting for the database.
+    Starting,
+    /// Running, with what the database was asked for.
+    Ready(Arc<Ready>),
+    /// A subscription can never work: a mistake in a service's source.
+    Refused,
 }
 
 /// What the database had to be asked for.
@@ -157,7 +168,7 @@ impl Backbone {
             progress: Arc::default(),
             lanes: Arc::default(),
             alarm: Arc::default(),
-            ready: watch::Sender::new(None),
+            phase: watch::Sender::new(Phase::Starting),
         });
         let tasks = TaskTracker::new();
         let run = Run {
@@ -181,6 +192,10 @@ impl Backbone {
 fn parallel(db: &Db) -> usize {
     let pool = usize::try_from(db.pool().options().get_max_connections()).unwrap_or(usize::MAX);
     (pool / 2).clamp(1, SERVICE_PARALLEL)
+}
+
+fn group_parallel() -> usize {
+    std::thread::available_parallelism().map_or(2, |n| n.get().clamp(2, GROUP_PARALLEL))
 }
 
 fn by_service(
@@ -216,7 +231,11 @@ impl Run {
         let mut failures = 0;
         let ready = loop {
             match self.prepare().await {
-                Ok(ready) => break Arc::new(ready),
+                Ok(Some(ready)) => break Arc::new(ready),
+                Ok(None) => {
+                    self.shared.phase.send_replace(Phase::Refused);
+                    return;
+                }
                 Err(error) => {
                     failures += 1;
                     if failures == 1 {
@@ -238,7 +257,7 @@ impl Run {
             }
         };
         let workers = self.start(me, &ready, &stop);
-        self.shared.ready.send_replace(Some(ready));
+        self.shared.phase.send_replace(Phase::Ready(ready));
         workers.wait().await;
         if let Err(error) = sqlx::query("select events.leave($1)")
             .bind(me)
@@ -249,9 +268,21 @@ impl Run {
         }
     }
 
-    /// Asks for topics, makes cursors, and finds the heads.
-    async fn prepare(&self) -> Result<Ready, Error> {
+    /// Asks for topics and makes cursors. `None` when a group has no right to its
+    /// topic, which waiting does not change.
+    async fn prepare(&self) -> Result<Option<Ready>, Error> {
         let events = &self.shared.events;
+        for group in &self.shared.groups {
+            let refused = log::refused(events, group.db.service(), &group.topics).await?;
+            if !refused.is_empty() {
+                tracing::error!(
+                    group = group.name,
+                    topics = ?refused,
+                    "the service does not say that it subscribes to these topics"
+                );
+                return Ok(None);
+            }
+        }
         let mut names: Vec<&str> = self
             .shared
             .groups
@@ -286,11 +317,11 @@ impl Run {
                 );
             }
         }
-        Ok(Ready {
+        Ok(Some(Ready {
             topics,
             heads: Arc::new(heads),
             slots: slots.into(),
-        })
+        }))
     }
 
     fn start(&self, me: Uuid, ready: &Ready, stop: &CancellationToken) -> TaskTracker {
@@ -314,7 +345,7 @@ impl Run {
         for slot in ready.slots.iter() {
             let permits = group_permits
                 .entry(slot.group.name)
-                .or_insert_with(|| Arc::new(Semaphore::new(GROUP_PARALLEL)));
+                .or_insert_with(|| Arc::new(Semaphore::new(group_parallel())));
             let consumer = Consumer {
                 slot: Arc::clone(slot),
                 head: ready.heads.watch(&slot.topic, slot.part),
@@ -389,7 +420,7 @@ impl Running {
         else {
             return Ok(None);
         };
-        let ready = settle::ready(&self.shared).await;
+        let ready = settle::ready(&self.shared).await?;
         rebuild(group, tables, &ready.topics).await.map(Some)
     }
 
@@ -397,7 +428,7 @@ impl Running {
     /// before the call and no retry is due: for tests, instead of sleeping.
     ///
     /// # Errors
-    /// When the database fails.
+    /// When the database fails, or a subscription was refused.
     pub async fn settle(&self) -> Result<(), Error> {
         settle::settle(&self.shared, &self.operations).await
     }

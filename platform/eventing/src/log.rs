@@ -113,6 +113,25 @@ pub(crate) async fn topics(events: &Db, names: &[&str]) -> Result<Vec<Topic>, Er
         .collect()
 }
 
+/// Those of the topics that a service may not read.
+pub(crate) async fn refused(
+    events: &Db,
+    service: &str,
+    topics: &[&str],
+) -> Result<Vec<String>, Error> {
+    let refused = sqlx::query_scalar(
+        "select wanted.name from unnest($2) as wanted (name)
+         where not exists (
+             select from topic t join topic_right r on r.topic = t.id
+             where t.name = wanted.name and r.service = $1)",
+    )
+    .bind(service)
+    .bind(topics)
+    .fetch_all(events.pool())
+    .await?;
+    Ok(refused)
+}
+
 /// A head that moved.
 pub(crate) struct Head {
     pub(crate) topic: i16,

@@ -6,21 +6,28 @@ use std::time::Duration;
 use galen_storage::Error;
 
 use crate::Operations;
-use crate::backbone::{Ready, Shared};
+use crate::backbone::{Phase, Ready, Shared};
 use crate::log::{self, Head, ts};
 
 /// How often it looks without being told that something was applied.
 const LOOK: Duration = Duration::from_millis(10);
 
 /// The backbone's parts, once the database has been asked for them.
-pub(crate) async fn ready(shared: &Shared) -> Arc<Ready> {
-    let mut ready = shared.ready.subscribe();
+pub(crate) async fn ready(shared: &Shared) -> Result<Arc<Ready>, Error> {
+    let mut phase = shared.phase.subscribe();
     loop {
-        if let Some(ready) = ready.borrow_and_update().clone() {
-            return ready;
+        let now = phase.borrow_and_update().clone();
+        match now {
+            Phase::Ready(ready) => return Ok(ready),
+            Phase::Refused => {
+                return Err(Error::Inconsistent {
+                    column: "events.topic_right",
+                });
+            }
+            Phase::Starting => {}
         }
         // The sender lives in `shared`.
-        if ready.changed().await.is_err() {
+        if phase.changed().await.is_err() {
             std::future::pending::<()>().await;
         }
     }
@@ -28,7 +35,7 @@ pub(crate) async fn ready(shared: &Shared) -> Arc<Ready> {
 
 /// Waits until everything is applied and nothing is due.
 pub(crate) async fn settle(shared: &Shared, operations: &Operations) -> Result<(), Error> {
-    let ready = ready(shared).await;
+    let ready = ready(shared).await?;
     loop {
         let progress = shared.progress.notified();
         if is_quiet(shared, &ready, operations).await? {

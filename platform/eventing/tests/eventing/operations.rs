@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use galen_contracts::patients::v1::{PatientDeactivated, PatientRegistered};
+use galen_contracts::staff::v1::LeaveApproved;
 use galen_eventing::{Operations, Subscription};
 use galen_storage::Outgoing;
 use serde_json::json;
@@ -254,6 +255,31 @@ async fn young_events_stay_however_much_they_were_read() {
     assert_eq!(drop_older(&hospital, "-1 hour").await, None);
     // Nobody subscribes, so age alone decides.
     assert_eq!(drop_older(&hospital, "1 hour").await, Some(0));
+}
+
+#[tokio::test]
+async fn a_subscription_without_the_right_is_refused_at_the_start() {
+    let hospital = Hospital::new().await;
+    let mut backbone = hospital.backbone();
+    backbone.subscribe(
+        &hospital.patients,
+        Subscription::new("patients.staff", Recorder::new("patients.staff"))
+            .on::<LeaveApproved>()
+            .build(),
+    );
+    let runs = Runs::start(backbone);
+    assert!(runs.running.settle().await.is_err());
+    runs.stop().await;
+}
+
+impl galen_eventing::Handle<LeaveApproved> for Recorder {
+    async fn handle(
+        &self,
+        _: &mut galen_storage::Tx,
+        _: galen_eventing::Delivery<LeaveApproved>,
+    ) -> Result<(), galen_eventing::Failure> {
+        Ok(())
+    }
 }
 
 #[tokio::test]

@@ -1,9 +1,10 @@
 //! Closed sets of words that are the same in Rust, in JSON and in the database.
 
 /// Declares an enum whose variants have one name on the wire and in the database:
-/// `name()` gives it, `from_name()` reads it.
+/// `name()` gives it, `from_name()` reads it. The name is taken as a token, not as a
+/// literal, so that the derives see it as if it stood in the source.
 macro_rules! named {
-    ($(#[$meta:meta])* pub enum $type:ident { $($(#[$doc:meta])* $variant:ident = $name:literal,)+ }) => {
+    ($(#[$meta:meta])* pub enum $type:ident { $($(#[$doc:meta])* $variant:ident = $name:tt,)+ }) => {
         #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
         $(#[$meta])*
         pub enum $type {
@@ -34,6 +35,8 @@ pub(crate) use named;
 
 #[cfg(test)]
 mod tests {
+    use utoipa::PartialSchema as _;
+
     use crate::duplicate::Reason;
 
     #[test]
@@ -46,5 +49,8 @@ mod tests {
             );
         }
         assert_eq!(Reason::from_name("same_name"), None);
+        let names: Vec<&str> = Reason::ALL.iter().map(|reason| reason.name()).collect();
+        let schema = serde_json::to_value(Reason::schema()).expect("a schema is data");
+        assert_eq!(schema["enum"], serde_json::json!(names));
     }
 }

@@ -192,7 +192,7 @@ pub(crate) struct Up {
         value_name = "ADDRESS"
     )]
     pub(crate) ops_listen: SocketAddr,
-    /// Settings of the services, as TOML with a table per service; the environment (GALEN_<SERVICE>_<KEY>) wins
+    /// Settings of the services, as TOML with a table per service; the environment (`GALEN_<SERVICE>_<KEY>`) wins
     #[arg(long, env = "GALEN_CONFIG", value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     /// Rate limits of the public edge

@@ -53,7 +53,7 @@ pub struct Wanted {
     pub limit: u16,
 }
 
-/// Runs a statement made by [`select_entries`].
+/// Runs a statement made by `select_entries`.
 pub async fn page(
     connection: &mut PgConnection,
     statement: &'static str,

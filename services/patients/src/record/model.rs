@@ -182,11 +182,8 @@ impl From<Error> for EntryError {
 impl From<EntryError> for Problem {
     fn from(error: EntryError) -> Self {
         match error {
-            EntryError::NothingToAmend => Self::invalid_field(
-                "/amends",
-                "NO_SUCH_ENTRY",
-                "is not an entry of this kind in this record",
-            ),
+            EntryError::NothingToAmend => Self::not_found()
+                .with_detail("there is no such entry of this kind in this record to amend"),
             EntryError::AlreadyAmended => Self::conflict(
                 "ALREADY_AMENDED",
                 "Another entry amends this one; amend that one.",

@@ -4,7 +4,7 @@
 //!
 //! Rates on a busy machine say little; the CPU time of an event says more.
 //!
-//! `cargo run --release -p galen-eventing --example throughput -- [seconds]`
+//! `cargo run --release -p galen-eventing --example throughput -- [seconds] [events/s of the last]`
 
 #![expect(clippy::cast_precision_loss, reason = "figures for a person")]
 
@@ -125,7 +125,12 @@ struct Bench {
 
 #[tokio::main]
 async fn main() -> Result<()> {
-    let seconds = std::env::args().nth(1).map_or(Ok(5), |text| text.parse())?;
+    let argument = |n, default| {
+        std::env::args()
+            .nth(n)
+            .map_or(Ok(default), |text| text.parse::<u64>())
+    };
+    let (seconds, pace) = (argument(1, 5)?, argument(2, 1000)?);
     let dir = tempfile::tempdir()?;
     let cluster = Cluster::start(ClusterOptions {
         dir: dir.path().to_owned(),
@@ -191,7 +196,7 @@ async fn main() -> Result<()> {
         )
         .await?;
     bench.backlog().await?;
-    bench.latency(1000).await?;
+    bench.latency(pace).await?;
     cluster.stop().await?;
     Ok(())
 }

@@ -121,30 +121,15 @@ select extend_events(2, 4000000);
 -- The key locks come first, in one order for everybody, and are held until the
 -- commit: whoever publishes for a key next draws a higher `seq`. The transaction
 -- gets its xid before it draws, which sealing relies on.
-create function publish(ids uuid[], topics text[], keys text[], types text[], headers jsonb[], data bytea[]) returns void
-language plpgsql security definer
-set search_path = events, pg_temp
+create function publish_many(ids uuid[], topics text[], keys text[], types text[], headers jsonb[], data bytea[]) returns void
+language plpgsql
 set plan_cache_mode = force_generic_plan
 set jit = off
 as $$
 declare
     xid     xid8 := pg_current_xact_id();
-    single  topic;
     refused text;
 begin
-    -- Nearly always it is one event, which needs no sorting.
-    if cardinality(ids) = 1 then
-        select topic.* into single from topic join topic_right r on r.topic = topic.id
-        where topic.name = topics[1] and r.service = caller() and r.publishes;
-        if found then
-            perform pg_advisory_xact_lock(hashtextextended(topics[1] || '/' || keys[1], 0));
-            insert into event (xid, id, topic, part, key, type, headers, data)
-            values (xid, ids[1], single.id, (hashtextextended(keys[1], 0) & 9223372036854775807) % single.parts,
-                    keys[1], types[1], headers[1], data[1]);
-            return;
-        end if;
-    end if;
-
     select t into refused from (select distinct unnest(topics)) as wanted (t)
     where not exists (
         select from topic_right r join topic on topic.id = r.topic
@@ -162,6 +147,28 @@ begin
     from unnest(ids, topics, keys, types, headers, data) with ordinality as u (id, topic, key, type, headers, data, n)
     join topic on topic.name = u.topic
     order by u.n;
+end $$;
+
+create function publish(ids uuid[], topics text[], keys text[], types text[], headers jsonb[], data bytea[]) returns void
+language plpgsql security definer set search_path = events, pg_temp
+as $$
+declare
+    xid xid8 := pg_current_xact_id();
+begin
+    -- Nearly always it is one event: one statement, which draws its number after it
+    -- has the lock. Without the right nothing is inserted.
+    if cardinality(ids) = 1 then
+        insert into event (xid, id, topic, part, key, type, headers, data)
+        select xid, ids[1], topic.id, (hashtextextended(keys[1], 0) & 9223372036854775807) % topic.parts,
+               keys[1], types[1], headers[1], data[1]
+        from (select pg_advisory_xact_lock(hashtextextended(topics[1] || '/' || keys[1], 0))) as locked
+        cross join topic join topic_right r on r.topic = topic.id
+        where topic.name = topics[1] and r.service = caller() and r.publishes;
+        if found then
+            return;
+        end if;
+    end if;
+    perform publish_many(ids, topics, keys, types, headers, data);
 end $$;
 
 -- ---------------------------------------------------------------- offsets

@@ -22,6 +22,9 @@ const BATCH: i32 = 256;
 /// is seen; and how late a clock is noticed that was moved.
 const LONGEST_SLEEP: Duration = Duration::from_secs(1);
 
+/// Pause after something fired, so that timers close together fire together.
+const GATHER: Duration = Duration::from_millis(5);
+
 /// Pause when another process fires everything that is due.
 const TAKEN: Duration = Duration::from_millis(20);
 
@@ -102,7 +105,7 @@ impl Alarm {
             futures::future::try_join_all(due.iter().map(|service| service.fire_due(stop))).await?;
         self.progress.notify_waiters();
         Ok(if fired.into_iter().any(|any| any) {
-            Duration::ZERO
+            GATHER
         } else {
             TAKEN
         })

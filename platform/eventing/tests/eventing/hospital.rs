@@ -122,6 +122,7 @@ impl Hospital {
         versions
     }
 
+    /// Counts as the superuser, who sees everything.
     pub(crate) async fn count(&self, sql: &'static str) -> i64 {
         let pool = self.admin().await;
         let count = sqlx::query_scalar(sql)

@@ -33,7 +33,7 @@ pub(crate) async fn patient(clerk: &Client) -> String {
         "email": format!("{unique}@example.com"),
     });
     let reply = clerk
-        .post("/api/v1/patients", &body)
+        .post("/api/v1/patients?acknowledgeDuplicates=true", &body)
         .await
         .expect("an answer");
     text(&expect_status(&reply, 201), "id")

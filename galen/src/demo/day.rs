@@ -301,7 +301,11 @@ impl Player<'_> {
             "email": format!("{unique}@example.com"),
         });
         let began = Instant::now();
-        let reply = self.staff.reception.post("/api/v1/patients", &body).await?;
+        let reply = self
+            .staff
+            .reception
+            .post("/api/v1/patients?acknowledgeDuplicates=true", &body)
+            .await?;
         self.latencies.record("register", began.elapsed());
         Ok(id(&reply.success::<Value>()?))
     }

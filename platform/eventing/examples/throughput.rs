@@ -46,7 +46,7 @@ const SERVICES: &[SchemaSpec] = &[
         migrations: &[Migration {
             name: "0001_seen",
             sql: "create table seen (key text primary key, events bigint not null) with (fillfactor = 50);
-                  create table arrival (n bigint generated always as identity primary key, event uuid not null)",
+                  create table arrival (part int2 not null, off bigint not null, event uuid not null, primary key (part, off))",
         }],
         subscribes: &["patients"],
     },
@@ -99,7 +99,9 @@ impl Handle<PatientRegistered> for Arriving {
         tx: &mut Tx,
         delivery: Delivery<PatientRegistered>,
     ) -> Result<(), Failure> {
-        sqlx::query("insert into arrival (event) values ($1)")
+        sqlx::query("insert into arrival (part, off, event) values ($1, $2, $3)")
+            .bind(delivery.meta.partition)
+            .bind(delivery.meta.offset)
             .bind(delivery.meta.id)
             .execute(tx.conn())
             .await?;
@@ -456,24 +458,29 @@ async fn publish_one(db: Db, n: u64) -> Result<(Uuid, Instant)> {
     Ok((id, Instant::now()))
 }
 
-/// Looks at the effects as another session sees them.
+/// Looks at the effects as another session sees them: in each partition they commit in
+/// the order of their offsets.
 async fn watch(db: Db, over: Arc<AtomicBool>) -> Result<HashMap<Uuid, Instant>> {
     let mut seen = HashMap::new();
-    let mut last = 0i64;
+    let mut last: Vec<i64> = vec![0; 8];
+    let parts: Vec<i16> = (0..8).collect();
     let mut look = tokio::time::interval(Duration::from_millis(1));
     look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     while !over.load(Ordering::Relaxed) {
         look.tick().await;
-        // Numbers are drawn before they commit: look a little behind the highest.
-        let rows: Vec<(i64, Uuid)> =
-            sqlx::query_as("select n, event from arrival where n > $1 - 3000 order by n")
-                .bind(last)
-                .fetch_all(db.pool())
-                .await?;
+        let rows: Vec<(i16, i64, Uuid)> = sqlx::query_as(
+            "select a.part, a.off, a.event from unnest($1, $2) as l (part, off)
+             cross join lateral (select * from arrival where arrival.part = l.part and arrival.off > l.off order by arrival.off limit 1000) as a",
+        )
+        .bind(&parts)
+        .bind(&last)
+        .fetch_all(db.pool())
+        .await?;
         let now = Instant::now();
-        for (n, event) in rows {
-            last = last.max(n);
-            seen.entry(event).or_insert(now);
+        for (part, off, event) in rows {
+            let last = &mut last[usize::try_from(part)?];
+            *last = off.max(*last);
+            seen.insert(event, now);
         }
     }
     Ok(seen)

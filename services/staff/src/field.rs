@@ -14,7 +14,7 @@ pub fn line(wrong: &mut Violations, pointer: &str, text: &str, longest: usize) -
     checked(wrong, pointer, text, longest, char::is_control)
 }
 
-/// Text that may have lines; otherwise as [`line`].
+/// Text that may have lines; otherwise as [`line()`].
 pub fn paragraph(wrong: &mut Violations, pointer: &str, text: &str, longest: usize) -> String {
     checked(wrong, pointer, text, longest, |c| {
         c.is_control() && !matches!(c, '\n' | '\r' | '\t')

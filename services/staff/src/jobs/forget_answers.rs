@@ -9,7 +9,7 @@ use crate::availability::store;
 /// Processes end within hours, and dead letters are redriven within weeks.
 const KEPT: SignedDuration = SignedDuration::from_hours(90 * 24);
 
-/// Deletes answers older than [`KEPT`]; returns how many.
+/// Deletes answers older than `KEPT`; returns how many.
 ///
 /// # Errors
 /// When the database fails; the next run goes on.

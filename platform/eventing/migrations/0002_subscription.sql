@@ -111,14 +111,15 @@ begin
     end if;
 end $$;
 
--- Events of the offsets (after, upto] whose type is like one of the patterns. In two
--- steps, a range of the log and then one look for each number, because a join of the
--- two would be planned by the statistics of an empty partition. Offsets are dense, so
--- a missing one is damage and not patience. `waits` says that the key is parked: only
--- the partition's owner parks, so a key that does not wait now still does not when
--- the owner applies the event.
-create function read_events(grp text, topic int2, part int2, after bigint, upto bigint, types text[])
-returns table (off bigint, seq bigint, id uuid, key text, type text, at timestamptz, headers jsonb, data bytea, waits boolean)
+-- Events of ranges of offsets, each (after, upto] of a partition, whose type is like one
+-- of the patterns; `n` counts the offsets of all ranges in order. In two steps, ranges
+-- of the log and then one look for each number, because a join of the two would be
+-- planned by the statistics of an empty partition. Offsets are dense, so a missing one
+-- is damage and not patience. `waits` says that the key is parked: only the partition's
+-- owner parks, so a key that does not wait now still does not when the owner applies
+-- the event.
+create function read_events(grp text, topics int2[], parts int2[], afters bigint[], uptos bigint[], types text[])
+returns table (n bigint, seq bigint, id uuid, key text, type text, at timestamptz, headers jsonb, data bytea, waits boolean)
 language plpgsql stable security definer
 set search_path = events, pg_temp
 set plan_cache_mode = force_generic_plan
@@ -129,20 +130,27 @@ as $$
 #variable_conflict use_column
 declare
     seqs       bigint[];
+    wanted     bigint;
     any_parked boolean;
 begin
-    perform require_reader(read_events.grp, read_events.topic);
+    perform require_reader(read_events.grp, t) from (select distinct unnest(topics)) as asked (t);
     seqs := array(
-        select l.seq from log l
-        where l.topic = read_events.topic and l.part = read_events.part and l.off > after and l.off <= upto
-        order by l.off);
-    if cardinality(seqs) <> upto - after then
-        raise data_corrupted using message = format('offsets %s to %s of topic %s partition %s are not whole', after + 1, upto, read_events.topic, read_events.part);
+        select l.seq
+        from unnest(topics, parts, afters, uptos) with ordinality as r (topic, part, after, upto, n)
+        cross join lateral (
+            select log.off, log.seq from log
+            where log.topic = r.topic and log.part = r.part and log.off > r.after and log.off <= r.upto
+            order by log.off) as l
+        order by r.n, l.off);
+    select sum(r.upto - r.after) into wanted from unnest(afters, uptos) as r (after, upto);
+    if cardinality(seqs) <> wanted then
+        raise data_corrupted using message = format('the log is not whole: %s of %s offsets after %s of topics %s, partitions %s',
+            cardinality(seqs), wanted, afters, topics, parts);
     end if;
-    any_parked := exists (select from parked p where p.grp = read_events.grp and p.topic = read_events.topic);
+    any_parked := exists (select from parked p where p.grp = read_events.grp);
     return query
-    select after + u.n, e.seq, e.id, e.key, e.type, e.at, e.headers, e.data,
-           any_parked and exists (select from parked p where p.grp = read_events.grp and p.topic = read_events.topic and p.key = e.key)
+    select u.n, e.seq, e.id, e.key, e.type, e.at, e.headers, e.data,
+           any_parked and exists (select from parked p where p.grp = read_events.grp and p.topic = e.topic and p.key = e.key)
     from unnest(seqs) with ordinality as u (seq, n)
     cross join lateral (select * from event where event.seq = u.seq offset 0) as e
     where e.type like any (types)
@@ -157,17 +165,22 @@ as $$
     where c.grp = cursor_of.grp and c.topic = cursor_of.topic and c.part = cursor_of.part
 $$;
 
--- Moves a cursor as part of the effect's transaction: false, and the effect must
--- not commit, when the partition has another owner or was moved meanwhile.
-create function advance(grp text, topic int2, part int2, epoch bigint, former bigint, off bigint) returns boolean
-language plpgsql security definer set search_path = events, pg_temp
+-- Moves cursors as part of the effect's transaction: false, and the effect must not
+-- commit, when one of the partitions has another owner or was moved meanwhile.
+create function advance(grp text, topics int2[], parts int2[], epochs bigint[], formers bigint[], offs bigint[]) returns boolean
+language plpgsql security definer
+set search_path = events, pg_temp
+set enable_seqscan = off
 as $$
+declare
+    moved int;
 begin
     perform require_group(advance.grp);
-    update cursor c set off = advance.off
-    where c.grp = advance.grp and c.topic = advance.topic and c.part = advance.part
-      and c.epoch = advance.epoch and c.off = advance.former;
-    return found;
+    update cursor c set off = u.off
+    from unnest(topics, parts, epochs, formers, offs) as u (topic, part, epoch, former, off)
+    where c.grp = advance.grp and c.topic = u.topic and c.part = u.part and c.epoch = u.epoch and c.off = u.former;
+    get diagnostics moved = row_count;
+    return moved = cardinality(topics);
 end $$;
 
 -- Locks a group's cursors, for the swap of a rebuilt projection.
@@ -364,9 +377,9 @@ create table operation (
 -- ---------------------------------------------------------------- rights
 
 revoke all on all functions in schema events from public;
-grant execute on function read_events(text, int2, int2, bigint, bigint, text[]) to galen_service;
+grant execute on function read_events(text, int2[], int2[], bigint[], bigint[], text[]) to galen_service;
 grant execute on function cursor_of(text, int2, int2) to galen_service;
-grant execute on function advance(text, int2, int2, bigint, bigint, bigint) to galen_service;
+grant execute on function advance(text, int2[], int2[], bigint[], bigint[], bigint[]) to galen_service;
 grant execute on function hold_group(text) to galen_service;
 grant execute on function parked_among(text, int2, text[]) to galen_service;
 grant execute on function park(text, int2, int2, text[], bigint[], bigint[], text[], text[], text[], double precision[]) to galen_service;

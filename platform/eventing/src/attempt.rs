@@ -1,9 +1,10 @@
-//! One attempt on a range of a partition: reads it, runs the handlers, parks what has
-//! to wait, and moves the cursor, in one transaction; or finds out what went wrong.
+//! One attempt on ranges of partitions: reads them, runs the handlers, parks what has
+//! to wait, and moves the cursors, in one transaction; or finds out what went wrong.
 
-use galen_storage::Error;
+use galen_storage::{Error, Tx};
 
-use crate::group;
+use crate::cursor::Move;
+use crate::group::{self, Group};
 use crate::log::{self, Logged, Slice};
 use crate::slot::Slot;
 use crate::subscription::Failure;
@@ -14,6 +15,7 @@ use crate::{cursor, lane};
 const STORE_EVERY: i64 = 4096;
 
 /// Where an owned partition stands.
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Place {
     pub(crate) epoch: i64,
     /// Applied or passed over up to here.
@@ -25,146 +27,207 @@ pub(crate) struct Place {
     pub(crate) failures: u32,
 }
 
-/// How an attempt on a range ended.
-pub(crate) enum Step {
+/// What to apply next of a partition.
+#[derive(Clone, Copy)]
+pub(crate) struct Range<'a> {
+    pub(crate) slot: &'a Slot,
+    pub(crate) place: Place,
+    /// Inclusive, at most the head.
+    pub(crate) upto: i64,
+}
+
+/// How a range of a successful attempt ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
     /// Effects and cursor are committed.
     Applied,
-    /// Nothing in the range matters here.
+    /// Nothing in it matters to the group; the cursor was not stored.
     Passed,
-    /// The cursor is elsewhere, or somebody else's.
-    Moved,
-    /// Apply only up to here first.
+}
+
+/// Why nothing of an attempt was committed.
+pub(crate) enum Refused {
+    /// A cursor is elsewhere, or somebody else's.
+    Fenced,
+    /// The backbone itself cannot work.
+    Away(Failure),
+    /// Handlers failed, on the event at an offset or (unknown) as a whole.
+    Handlers {
+        offset: Option<i64>,
+        failure: Failure,
+        /// The offsets that were applied, of the last range.
+        offsets: Vec<i64>,
+    },
+}
+
+/// What to do about a range that was refused.
+pub(crate) enum Verdict {
+    /// Apply up to here first.
     Shorten(i64),
     /// The event at the front fails.
     Blame(Box<Logged>, Failure),
+    /// Nobody is to blame.
+    Wait(Failure),
 }
 
-impl Slot {
-    /// Tries to apply what follows, up to `upto`. An error is nobody's fault here.
-    pub(crate) async fn step(&self, place: &Place, upto: i64) -> Result<Step, Failure> {
-        let group = &self.group;
-        let slice = Slice {
-            group: group.name,
-            topic: &self.topic,
-            part: self.part,
-            after: place.off,
-            upto,
-            types: &group.patterns,
-        };
-        let events = log::read(&group.db, &slice).await.map_err(waiting)?;
-        if events.is_empty() {
-            if upto - place.stored < STORE_EVERY {
-                return Ok(Step::Passed);
+/// Applies ranges of different partitions of one group in one transaction.
+pub(crate) async fn attempt(group: &Group, ranges: &[Range<'_>]) -> Result<Vec<Outcome>, Refused> {
+    let slices: Vec<_> = ranges.iter().map(Range::slice).collect();
+    let read = log::read(group, &slices).await.map_err(away)?;
+    let outcomes: Vec<_> = ranges
+        .iter()
+        .zip(&read)
+        .map(|(range, events)| {
+            let passes = events.is_empty() && range.upto - range.place.stored < STORE_EVERY;
+            if passes {
+                Outcome::Passed
+            } else {
+                Outcome::Applied
             }
-            let moved = self.move_cursor(place, upto).await.map_err(waiting)?;
-            return Ok(if moved { Step::Applied } else { Step::Moved });
-        }
-        let offsets: Vec<i64> = events.iter().map(|e| e.received.offset).collect();
-        match self.apply(place, upto, events).await {
-            Ok(true) => Ok(Step::Applied),
-            Ok(false) => Ok(Step::Moved),
-            Err((failed, failure)) => self.examine(place, &slice, &offsets, failed, failure).await,
+        })
+        .collect();
+    let moves: Vec<_> = ranges
+        .iter()
+        .zip(&outcomes)
+        .filter(|(_, outcome)| **outcome == Outcome::Applied)
+        .map(|(range, _)| range.to(range.upto))
+        .collect();
+    if moves.is_empty() {
+        return Ok(outcomes);
+    }
+    let mut tx = group.db.begin().await.map_err(away)?;
+    let mut offsets = Vec::new();
+    for (range, events) in ranges.iter().zip(read) {
+        offsets = events.iter().map(|event| event.received.offset).collect();
+        if let Err((offset, failure)) = apply(&mut tx, range, events).await {
+            // At once; merely dropped, it would keep its locks a little longer.
+            tx.rollback().await.map_err(away)?;
+            return Err(Refused::Handlers {
+                offset,
+                failure,
+                offsets,
+            });
         }
     }
-
-    /// One transaction: handlers, lanes, cursor. False when it was fenced. An error
-    /// comes with the offset of the event that caused it, if that is known.
-    async fn apply(
-        &self,
-        place: &Place,
-        upto: i64,
-        events: Vec<Logged>,
-    ) -> Result<bool, (Option<i64>, Failure)> {
-        let unknown = |error: Error| (None, Failure::from(error));
-        let Slot {
-            group, topic, part, ..
-        } = self;
-        let mut tx = group.db.begin().await.map_err(unknown)?;
-        let keys: Vec<&str> = events
-            .iter()
-            .filter(|event| event.waits)
-            .map(|event| event.received.key.as_str())
-            .collect();
-        // Some of them may have been let go by now.
-        let parked = lane::parked_among(&mut tx, group.name, topic.id, &keys)
-            .await
-            .map_err(unknown)?;
-        let (waiting, clean): (Vec<_>, Vec<_>) = events
-            .into_iter()
-            .partition(|event| event.waits && parked.contains(&event.received.key));
-        if let Err(failed) = group.apply_all(&mut tx, clean).await {
-            // At once; merely dropped, it would keep its locks a little longer.
-            tx.rollback().await.map_err(unknown)?;
-            return Err(failed);
+    // A handler that swallowed an error of the database is found out here.
+    let spoilt = |error: Error| Refused::Handlers {
+        offset: None,
+        failure: error.into(),
+        offsets,
+    };
+    match cursor::advance(tx.conn(), group.name, &moves).await {
+        Ok(true) => tx.commit().await.map_err(spoilt)?,
+        Ok(false) => {
+            tx.rollback().await.map_err(away)?;
+            return Err(Refused::Fenced);
         }
-        let blocked: Vec<_> = waiting.iter().map(lane::Entry::blocked).collect();
-        lane::park(&mut tx, group.name, topic.id, *part, &blocked)
-            .await
-            .map_err(unknown)?;
-        let moved = cursor::advance(
-            tx.conn(),
-            group.name,
-            topic.id,
-            *part,
-            place.epoch,
-            place.stored,
-            upto,
-        )
+        Err(error) => return Err(spoilt(error)),
+    }
+    Ok(outcomes)
+}
+
+/// Runs the handlers of one range, and adds what waits to its lanes. An error comes
+/// with the offset of the event that caused it, if that is known.
+async fn apply(
+    tx: &mut Tx,
+    range: &Range<'_>,
+    events: Vec<Logged>,
+) -> Result<(), (Option<i64>, Failure)> {
+    let Slot {
+        group, topic, part, ..
+    } = range.slot;
+    let unknown = |error: Error| (None, Failure::from(error));
+    let keys: Vec<&str> = events
+        .iter()
+        .filter(|event| event.waits)
+        .map(|event| event.received.key.as_str())
+        .collect();
+    // Some of them may have been let go by now.
+    let parked = lane::parked_among(tx, group.name, topic.id, &keys)
         .await
         .map_err(unknown)?;
-        if moved {
-            tx.commit().await.map_err(unknown)?;
-        } else {
-            tx.rollback().await.map_err(unknown)?;
+    let (waiting, clean): (Vec<_>, Vec<_>) = events
+        .into_iter()
+        .partition(|event| event.waits && parked.contains(&event.received.key));
+    group.apply_all(tx, clean).await?;
+    let blocked: Vec<_> = waiting.iter().map(lane::Entry::blocked).collect();
+    lane::park(tx, group.name, topic.id, *part, &blocked)
+        .await
+        .map_err(unknown)
+}
+
+impl<'a> Range<'a> {
+    fn slice(&self) -> Slice<'a> {
+        Slice {
+            topic: &self.slot.topic,
+            part: self.slot.part,
+            after: self.place.off,
+            upto: self.upto,
         }
-        Ok(moved)
     }
 
-    /// Finds out which event a failed range failed on.
-    async fn examine(
+    fn to(&self, off: i64) -> Move {
+        let Place { epoch, stored, .. } = self.place;
+        Move {
+            topic: self.slot.topic.id,
+            part: self.slot.part,
+            epoch,
+            former: stored,
+            off,
+        }
+    }
+
+    /// Moves the cursor without an effect. False when fenced.
+    pub(crate) async fn store(&self) -> Result<bool, Error> {
+        let group = &self.slot.group;
+        let mut connection = group.db.pool().acquire().await?;
+        cursor::advance(&mut connection, group.name, &[self.to(self.upto)]).await
+    }
+
+    /// Finds out which event a refused range failed on.
+    pub(crate) async fn examine(
         &self,
-        place: &Place,
-        slice: &Slice<'_>,
-        offsets: &[i64],
-        failed: Option<i64>,
+        offset: Option<i64>,
         failure: Failure,
-    ) -> Result<Step, Failure> {
-        let first = offsets[0];
-        match failed {
-            Some(off) if off > first => return Ok(Step::Shorten(off - 1)),
+        offsets: &[i64],
+    ) -> Result<Verdict, Error> {
+        let first = *offsets.first().ok_or(Error::Inconsistent {
+            column: "events.log.off",
+        })?;
+        match offset {
+            Some(off) if off > first => return Ok(Verdict::Shorten(off - 1)),
             Some(_) => {}
             // The transaction as a whole: half of it tells more. What is away is
             // away for the other half as well.
-            None if matches!(failure, Failure::Infrastructure(_)) => return Err(failure),
-            None if offsets.len() > 1 => return Ok(Step::Shorten(offsets[offsets.len() / 2 - 1])),
+            None if matches!(failure, Failure::Infrastructure(_)) => {
+                return Ok(Verdict::Wait(failure));
+            }
+            None if offsets.len() > 1 => {
+                return Ok(Verdict::Shorten(offsets[offsets.len() / 2 - 1]));
+            }
             None => {}
         }
         let only = Slice {
             after: first - 1,
             upto: first,
-            ..*slice
+            ..self.slice()
         };
-        debug_assert!(place.off < first);
-        let event = log::read(&self.group.db, &only)
-            .await
-            .map_err(waiting)?
-            .pop();
-        event.map_or(Err(failure_of_log()), |event| {
-            Ok(Step::Blame(Box::new(event), failure))
-        })
+        let event = log::read(&self.slot.group, &[only])
+            .await?
+            .pop()
+            .and_then(|mut events| events.pop());
+        let event = event.ok_or(Error::Inconsistent {
+            column: "events.log.off",
+        })?;
+        Ok(Verdict::Blame(Box::new(event), failure))
     }
 
     /// Parks the event at the front, and moves the cursor past it. False when fenced.
-    pub(crate) async fn park(
-        &self,
-        place: &Place,
-        event: Logged,
-        failure: &Failure,
-    ) -> Result<bool, Error> {
+    pub(crate) async fn park(&self, event: &Logged, failure: &Failure) -> Result<bool, Error> {
         let Slot {
             group, topic, part, ..
-        } = self;
-        let entry = lane::Entry::failed(&event, failure, &group.retry);
+        } = self.slot;
+        let entry = lane::Entry::failed(event, failure, &group.retry);
         tracing::warn!(
             group = group.name,
             topic = topic.name,
@@ -177,51 +240,18 @@ impl Slot {
         let mut tx = group.db.begin().await?;
         lane::parked_among(&mut tx, group.name, topic.id, &[&event.received.key]).await?;
         lane::park(&mut tx, group.name, topic.id, *part, &[entry]).await?;
-        let off = event.received.offset;
-        if !cursor::advance(
-            tx.conn(),
-            group.name,
-            topic.id,
-            *part,
-            place.epoch,
-            place.stored,
-            off,
-        )
-        .await?
-        {
+        let moved =
+            cursor::advance(tx.conn(), group.name, &[self.to(event.received.offset)]).await?;
+        if moved {
+            tx.commit().await?;
+        } else {
             tx.rollback().await?;
-            return Ok(false);
         }
-        tx.commit().await?;
-        Ok(true)
-    }
-
-    /// Moves the cursor without an effect. False when fenced.
-    pub(crate) async fn move_cursor(&self, place: &Place, off: i64) -> Result<bool, Error> {
-        let Slot {
-            group, topic, part, ..
-        } = self;
-        let mut connection = group.db.pool().acquire().await?;
-        cursor::advance(
-            &mut connection,
-            group.name,
-            topic.id,
-            *part,
-            place.epoch,
-            place.stored,
-            off,
-        )
-        .await
+        Ok(moved)
     }
 }
 
 /// The backbone's own statements fail for nobody's fault, whatever the error.
-pub(crate) fn waiting(error: Error) -> Failure {
-    Failure::Infrastructure(Box::new(error))
-}
-
-fn failure_of_log() -> Failure {
-    waiting(Error::Inconsistent {
-        column: "events.log.off",
-    })
+fn away(error: Error) -> Refused {
+    Refused::Away(Failure::Infrastructure(Box::new(error)))
 }

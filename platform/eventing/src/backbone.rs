@@ -24,8 +24,9 @@ use crate::slot::Slot;
 use crate::subscription::Definition;
 use crate::{Operations, TimerSubscription, backoff, measure, settle};
 
-/// Most partitions of one group that work at once. On few processors fewer do: then
-/// batches grow instead of the number of transactions.
+/// Most consumers of one group. Its partitions are shared out among them, and each
+/// takes its partitions together: on few processors few do, and batches grow instead
+/// of the number of transactions.
 const GROUP_PARALLEL: usize = 4;
 
 /// How many transactions of one service the backbone has open at once, at most; never
@@ -82,6 +83,14 @@ pub(crate) struct Ready {
     topics: Vec<Arc<Topic>>,
     heads: Arc<Heads>,
     pub(crate) slots: Arc<[Arc<Slot>]>,
+    shares: Vec<Share>,
+}
+
+/// The part of a group's partitions that one consumer works on.
+struct Share {
+    group: Arc<Group>,
+    bell: Arc<Notify>,
+    slots: Vec<Arc<Slot>>,
 }
 
 impl Backbone {
@@ -194,8 +203,32 @@ fn parallel(db: &Db) -> usize {
     (pool / 2).clamp(1, SERVICE_PARALLEL)
 }
 
-fn group_parallel() -> usize {
-    std::thread::available_parallelism().map_or(2, |n| n.get().clamp(2, GROUP_PARALLEL))
+/// Shares a group's partitions out among its consumers.
+fn shares(group: &Arc<Group>, topics: &[Arc<Topic>]) -> Vec<Share> {
+    let consumers =
+        std::thread::available_parallelism().map_or(2, |n| n.get().clamp(2, GROUP_PARALLEL));
+    let mut shares: Vec<_> = (0..consumers)
+        .map(|_| Share {
+            group: Arc::clone(group),
+            bell: Arc::default(),
+            slots: Vec::new(),
+        })
+        .collect();
+    let heard = topics
+        .iter()
+        .filter(|topic| group.topics.contains(&topic.name.as_str()));
+    let partitions = heard.flat_map(|topic| (0..topic.parts).map(move |part| (topic, part)));
+    for (n, (topic, part)) in partitions.enumerate() {
+        let share = &mut shares[n % consumers];
+        let slot = Slot::new(
+            Arc::clone(group),
+            Arc::clone(topic),
+            part,
+            Arc::clone(&share.bell),
+        );
+        share.slots.push(Arc::new(slot));
+    }
+    shares
 }
 
 fn by_service(
@@ -303,24 +336,21 @@ impl Run {
                 .execute(events.pool())
                 .await?;
         }
-        let heads = Heads::new(topics.iter().map(AsRef::as_ref));
-        let mut slots = Vec::new();
-        for group in &self.shared.groups {
-            for topic in topics
-                .iter()
-                .filter(|t| group.topics.contains(&t.name.as_str()))
-            {
-                slots.extend(
-                    (0..topic.parts).map(|part| {
-                        Arc::new(Slot::new(Arc::clone(group), Arc::clone(topic), part))
-                    }),
-                );
-            }
-        }
+        let shares: Vec<_> = self
+            .shared
+            .groups
+            .iter()
+            .flat_map(|group| shares(group, &topics))
+            .collect();
+        let slots: Vec<_> = shares
+            .iter()
+            .flat_map(|share| share.slots.iter().cloned())
+            .collect();
         Ok(Some(Ready {
             topics,
-            heads: Arc::new(heads),
+            heads: Arc::new(Heads::new(&slots)),
             slots: slots.into(),
+            shares,
         }))
     }
 
@@ -341,18 +371,14 @@ impl Run {
             exclusive: self.exclusive,
             alone,
         };
-        let mut group_permits = HashMap::new();
-        for slot in ready.slots.iter() {
-            let permits = group_permits
-                .entry(slot.group.name)
-                .or_insert_with(|| Arc::new(Semaphore::new(group_parallel())));
+        for share in &ready.shares {
             let consumer = Consumer {
-                slot: Arc::clone(slot),
-                head: ready.heads.watch(&slot.topic, slot.part),
+                group: Arc::clone(&share.group),
+                slots: share.slots.clone(),
+                bell: Arc::clone(&share.bell),
                 events: shared.events.clone(),
                 me,
-                group_permits: Arc::clone(permits),
-                db_permits: Arc::clone(&shared.permits[slot.group.db.service()]),
+                permits: Arc::clone(&shared.permits[share.group.db.service()]),
                 progress: Arc::clone(&shared.progress),
                 lanes: Arc::clone(&shared.lanes),
             };

@@ -6,25 +6,30 @@ use sqlx::PgConnection;
 
 use crate::slot::Grant;
 
-/// Moves a cursor as part of the effect's transaction. False when it was not at
-/// `former` under `epoch`: then the effect must not commit.
+/// A cursor's way from `former` to `off`.
+pub(crate) struct Move {
+    pub(crate) topic: i16,
+    pub(crate) part: i16,
+    pub(crate) epoch: i64,
+    pub(crate) former: i64,
+    pub(crate) off: i64,
+}
+
+/// Moves cursors as part of the effect's transaction. False when one of them was not
+/// at `former` under `epoch`: then the effect must not commit.
 pub(crate) async fn advance(
     connection: &mut PgConnection,
     group: &str,
-    topic: i16,
-    part: i16,
-    epoch: i64,
-    former: i64,
-    off: i64,
+    moves: &[Move],
 ) -> Result<bool, Error> {
     Ok(
         sqlx::query_scalar("select events.advance($1, $2, $3, $4, $5, $6)")
             .bind(group)
-            .bind(topic)
-            .bind(part)
-            .bind(epoch)
-            .bind(former)
-            .bind(off)
+            .bind(moves.iter().map(|m| m.topic).collect::<Vec<_>>())
+            .bind(moves.iter().map(|m| m.part).collect::<Vec<_>>())
+            .bind(moves.iter().map(|m| m.epoch).collect::<Vec<_>>())
+            .bind(moves.iter().map(|m| m.former).collect::<Vec<_>>())
+            .bind(moves.iter().map(|m| m.off).collect::<Vec<_>>())
             .fetch_one(connection)
             .await?,
     )

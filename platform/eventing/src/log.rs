@@ -3,15 +3,17 @@
 //! offsets can take this one's place without a subscription noticing.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use galen_kernel::Timestamp;
 use galen_storage::{Db, Error, Ts};
 use sqlx::Row;
 use sqlx::postgres::PgRow;
-use tokio::sync::watch;
 use uuid::Uuid;
 
 use crate::cause;
+use crate::group::Group;
+use crate::slot::Slot;
 use crate::subscription::Received;
 
 /// A topic as the log numbers it.
@@ -22,17 +24,14 @@ pub(crate) struct Topic {
     pub(crate) parts: i16,
 }
 
-/// Part of one partition of a topic, for one group.
+/// Part of one partition of a topic.
 pub(crate) struct Slice<'a> {
-    pub(crate) group: &'a str,
     pub(crate) topic: &'a Topic,
     pub(crate) part: i16,
     /// Exclusive.
     pub(crate) after: i64,
     /// Inclusive, at most the head.
     pub(crate) upto: i64,
-    /// SQL patterns of the types that matter.
-    pub(crate) types: &'a [String],
 }
 
 /// An event and where its payload is kept.
@@ -43,37 +42,50 @@ pub(crate) struct Logged {
     pub(crate) received: Received,
 }
 
-/// Reads a slice with the rights of `db`'s service.
-pub(crate) async fn read(db: &Db, slice: &Slice<'_>) -> Result<Vec<Logged>, Error> {
+/// Reads slices with the rights of the group's service: of each, the events that the
+/// group handles.
+pub(crate) async fn read(group: &Group, slices: &[Slice<'_>]) -> Result<Vec<Vec<Logged>>, Error> {
     let rows = sqlx::query(
-        "select off, seq, id, key, type, at, headers, data, waits from events.read_events($1, $2, $3, $4, $5, $6)",
+        "select n, seq, id, key, type, at, headers, data, waits from events.read_events($1, $2, $3, $4, $5, $6)",
     )
-    .bind(slice.group)
-    .bind(slice.topic.id)
-    .bind(slice.part)
-    .bind(slice.after)
-    .bind(slice.upto)
-    .bind(slice.types)
-    .fetch_all(db.pool())
+    .bind(group.name)
+    .bind(slices.iter().map(|s| s.topic.id).collect::<Vec<_>>())
+    .bind(slices.iter().map(|s| s.part).collect::<Vec<_>>())
+    .bind(slices.iter().map(|s| s.after).collect::<Vec<_>>())
+    .bind(slices.iter().map(|s| s.upto).collect::<Vec<_>>())
+    .bind(&group.patterns)
+    .fetch_all(group.db.pool())
     .await?;
-    rows.iter()
-        .map(|row| {
+    let mut rows = rows.iter().peekable();
+    let mut before = 0;
+    let mut read = Vec::with_capacity(slices.len());
+    for slice in slices {
+        let mut events = Vec::new();
+        while let Some(row) = rows.peek() {
+            let off = slice.after + row.try_get::<i64, _>("n")? - before;
+            if off > slice.upto {
+                break;
+            }
             let key = row.try_get("key")?;
-            let received = received(row, &slice.topic.name, slice.part, key, 1)?;
-            Ok(Logged {
+            events.push(Logged {
                 seq: row.try_get("seq")?,
                 waits: row.try_get("waits")?,
-                received,
-            })
-        })
-        .collect()
+                received: received(row, &slice.topic.name, slice.part, off, key, 1)?,
+            });
+            rows.next();
+        }
+        before += slice.upto - slice.after;
+        read.push(events);
+    }
+    Ok(read)
 }
 
-/// An event from a row with `off, id, type, at, headers, data`.
+/// An event from a row with `id, type, at, headers, data`.
 pub(crate) fn received(
     row: &PgRow,
     topic: &str,
     partition: i16,
+    offset: i64,
     key: String,
     attempt: u32,
 ) -> Result<Received, Error> {
@@ -83,7 +95,7 @@ pub(crate) fn received(
         id,
         topic: topic.to_owned(),
         partition,
-        offset: row.try_get("off")?,
+        offset,
         key,
         event_type: row.try_get("type")?,
         at: row.try_get::<Ts, _>("at")?.to_jiff(),
@@ -158,40 +170,28 @@ pub(crate) async fn tick(events: &Db, known: i64) -> Result<Vec<Head>, Error> {
         .collect()
 }
 
-/// The ends of the partitions as this process knows them; readers wait on theirs.
-pub(crate) struct Heads(HashMap<(i16, i16), watch::Sender<i64>>);
+/// Tells slots when their partition's head moved.
+pub(crate) struct Heads(HashMap<(i16, i16), Vec<Arc<Slot>>>);
 
 impl Heads {
-    /// Of these topics, all at 0.
-    pub(crate) fn new<'a>(topics: impl Iterator<Item = &'a Topic>) -> Self {
-        Self(
-            topics
-                .flat_map(|topic| {
-                    (0..topic.parts).map(|part| ((topic.id, part), watch::Sender::new(0)))
-                })
-                .collect(),
-        )
+    pub(crate) fn new(slots: &[Arc<Slot>]) -> Self {
+        let mut readers: HashMap<_, Vec<_>> = HashMap::new();
+        for slot in slots {
+            readers
+                .entry((slot.topic.id, slot.part))
+                .or_default()
+                .push(Arc::clone(slot));
+        }
+        Self(readers)
     }
 
     /// Tells the readers. Heads of topics that nobody here reads are passed over.
     pub(crate) fn publish(&self, moved: &[Head]) {
         for head in moved {
-            if let Some(known) = self.0.get(&(head.topic, head.part)) {
-                known.send_if_modified(|known| {
-                    let moved = *known < head.off;
-                    *known = head.off.max(*known);
-                    moved
-                });
+            for slot in self.0.get(&(head.topic, head.part)).into_iter().flatten() {
+                slot.set_head(head.off);
             }
         }
-    }
-
-    /// The head of one partition.
-    pub(crate) fn watch(&self, topic: &Topic, part: i16) -> watch::Receiver<i64> {
-        self.0
-            .get(&(topic.id, part))
-            .expect("heads are made of the topics that are read")
-            .subscribe()
     }
 }
 

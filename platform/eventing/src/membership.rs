@@ -92,13 +92,11 @@ impl Membership {
         let mut wanted = Vec::new();
         for slot in self.slots.iter() {
             let mine = winner(slot, &members) == Some(self.me);
-            // A copy: the guard must not outlive this line.
-            let ownership = *slot.ownership.borrow();
-            match ownership {
+            match slot.ownership() {
                 Ownership::None if mine => wanted.push(slot),
                 Ownership::Held(_) if mine => {}
                 Ownership::Held(grant) => {
-                    slot.ownership.send_replace(Ownership::Leaving(grant));
+                    slot.set_ownership(Ownership::Leaving(grant));
                 }
                 Ownership::None | Ownership::Leaving(_) => {}
             }
@@ -146,8 +144,7 @@ impl Membership {
                 .iter()
                 .find(|s| s.group.name == group && s.topic.id == topic && s.part == part);
             if let Some(slot) = slot {
-                slot.ownership
-                    .send_replace(Ownership::Held(Grant { epoch, off }));
+                slot.set_ownership(Ownership::Held(Grant { epoch, off }));
             }
         }
         Ok(())

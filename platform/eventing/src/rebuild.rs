@@ -236,14 +236,15 @@ impl Rebuild<'_> {
         upto: i64,
     ) -> Result<Vec<Logged>, Error> {
         let slice = Slice {
-            group: self.group.name,
             topic: &self.topics[&topic],
             part,
             after,
             upto,
-            types: &self.group.patterns,
         };
-        let mut events = log::read(&self.group.db, &slice).await?;
+        let mut events = log::read(self.group, &[slice])
+            .await?
+            .pop()
+            .unwrap_or_default();
         for event in &mut events {
             event.received.replay = true;
         }

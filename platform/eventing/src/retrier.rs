@@ -296,6 +296,7 @@ async fn open(
                 row,
                 &topic.name,
                 row.try_get("part")?,
+                row.try_get("off")?,
                 key.to_owned(),
                 former.unsigned_abs() + 1,
             )

@@ -1,20 +1,24 @@
 //! A partition of a topic as one group reads it in this process, and who owns it.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::sync::watch;
+use tokio::sync::Notify;
 
 use crate::group::Group;
 use crate::log::Topic;
 
-/// Shared between its consumer, which works, and the membership, which assigns.
+/// Shared between its consumer, which works; the sequencer, which moves its head; and
+/// the membership, which assigns.
 pub(crate) struct Slot {
     pub(crate) group: Arc<Group>,
     pub(crate) topic: Arc<Topic>,
     pub(crate) part: i16,
-    pub(crate) ownership: watch::Sender<Ownership>,
+    /// Wakes the consumer; it has other slots as well.
+    bell: Arc<Notify>,
+    head: AtomicI64,
     applied: AtomicI64,
+    ownership: Mutex<Ownership>,
 }
 
 /// What a claim won: the right to move the cursor on from here, under this epoch.
@@ -35,13 +39,31 @@ pub(crate) enum Ownership {
 }
 
 impl Slot {
-    pub(crate) fn new(group: Arc<Group>, topic: Arc<Topic>, part: i16) -> Self {
+    pub(crate) const fn new(
+        group: Arc<Group>,
+        topic: Arc<Topic>,
+        part: i16,
+        bell: Arc<Notify>,
+    ) -> Self {
         Self {
             group,
             topic,
             part,
-            ownership: watch::Sender::new(Ownership::None),
+            bell,
+            head: AtomicI64::new(0),
             applied: AtomicI64::new(0),
+            ownership: Mutex::new(Ownership::None),
+        }
+    }
+
+    /// The end of the partition, as far as this process knows.
+    pub(crate) fn head(&self) -> i64 {
+        self.head.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn set_head(&self, off: i64) {
+        if self.head.fetch_max(off, Ordering::AcqRel) < off {
+            self.bell.notify_one();
         }
     }
 
@@ -52,5 +74,20 @@ impl Slot {
 
     pub(crate) fn set_applied(&self, off: i64) {
         self.applied.store(off, Ordering::Release);
+    }
+
+    pub(crate) fn ownership(&self) -> Ownership {
+        *self
+            .ownership
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn set_ownership(&self, ownership: Ownership) {
+        *self
+            .ownership
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = ownership;
+        self.bell.notify_one();
     }
 }

@@ -39,7 +39,7 @@ audit: ## known vulnerabilities (needs the advisory database)
 
 bench: ## measure; reports go to bench/reports
 	@scripts/install.sh build postgresql
-	$(CARGO) build --release --locked --package galen
+	$(CARGO) build --release --locked --package galen --package galen-eventing --bin galen --example throughput
 	bench/run.sh
 
 proto: ## regenerate the contracts after a change under proto/

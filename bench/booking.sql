@@ -25,12 +25,12 @@ with ids as (
 insert into scheduling.appointment (id, patient_id, practitioner_id, start_at, end_at, service_type, payment_mode, status, booked_by, booked_at)
 select id, patient_id, practitioner_id, start_at, end_at, 'CONSULTATION', 'SELF_PAY', 'BOOKED', patient_id, now() from taken
 returning id \gset
-select * from events.begin_process(gen_random_uuid(), 'bench.booking', :'id', 1::int2, now() + interval '1 day', '{"patientId":"00000000-0000-7000-8000-000000000000","practitionerId":"00000000-0000-7000-8000-000000000000"}', 'RUNNING', 'verifying');
-select events.set_timer('bench.deadline', :'id', timestamptz '2090-01-01 00:00:00+00', '{}', '{}');
-select events.set_timer('bench.step', :'id', timestamptz '2090-01-01 00:00:00+00', '{}', '{}');
+select * from events.begin_process(gen_random_uuid(), 'bench.booking', :id, 1::int2, now() + interval '1 day', '{"patientId":"00000000-0000-7000-8000-000000000000","practitionerId":"00000000-0000-7000-8000-000000000000"}', 'RUNNING', 'verifying');
+select events.set_timer('bench.deadline', :id, timestamptz '2090-01-01 00:00:00+00', '{}', '{}');
+select events.set_timer('bench.step', :id, timestamptz '2090-01-01 00:00:00+00', '{}', '{}');
 insert into scheduling.idempotency (caller, key, fingerprint, status, headers, body, created_at)
-values ('bench', :client_id || '-' || :minute || '-' || :'id', sha256(:'id'::bytea), 201, '[]', repeat('x', 450)::bytea, now());
-select events.publish(array[gen_random_uuid(), gen_random_uuid()], array['scheduling', 'scheduling'], array[:'id', md5(:doctor::text)],
+values ('bench', :client_id || '-' || :minute || '-' || :id, sha256(decode(replace(:id, '-', ''), 'hex')), 201, '[]', repeat('x', 450)::bytea, now());
+select events.publish(array[gen_random_uuid(), gen_random_uuid()], array['scheduling', 'scheduling'], array[:id, md5(:doctor::text)],
     array['galen.scheduling.measured.v1', 'galen.scheduling.measured.v1'],
     array['{"traceparent":"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"}', '{"traceparent":"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"}']::jsonb[],
     array[repeat('x', 180)::bytea, repeat('x', 180)::bytea]);

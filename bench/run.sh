@@ -32,8 +32,9 @@ trap 'down; rm -rf "$work"' EXIT
 
 # Proportional memory of Galen and its PostgreSQL, in MiB.
 memory() {
-    local sum=0 one
-    for process in "$pid" $(pgrep -f "$work/data" || true); do
+    local sum=0 one postmaster
+    postmaster=$(head -1 "$(find "$work/data" -name postmaster.pid)")
+    for process in "$pid" "$postmaster" $(pgrep --parent "$postmaster"); do
         one=$(awk '/^Pss:/ { sum += $2 } END { print int(sum) }' "/proc/$process/smaps_rollup" 2>/dev/null || echo 0)
         sum=$((sum + one))
     done
@@ -51,9 +52,9 @@ millis() { date +%s%3N; }
     echo "== start"
     before=$(millis); up; echo "empty directory to ready       $(($(millis) - before)) ms"
     down
-    for _ in 1 2 3; do
+    for round in 1 2 3; do
         before=$(millis); up; echo "existing directory to ready    $(($(millis) - before)) ms"
-        [ "$_" = 3 ] || down
+        [ "$round" = 3 ] || down
     done
     sleep 5
     before=$(cpu "$pid"); sleep 10; after=$(cpu "$pid")

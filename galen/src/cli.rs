@@ -69,6 +69,9 @@ pub(crate) struct Psql {
         value_name = "DIR"
     )]
     pub(crate) data_dir: PathBuf,
+    /// Log in as this service, which sees its own schema only; as the superuser
+    #[arg(long, value_name = "SERVICE")]
+    pub(crate) service: Option<String>,
     /// Which tool: psql, pg_dump, pgbench, …
     #[arg(long, default_value = "psql", value_name = "PROGRAM")]
     pub(crate) tool: String,

@@ -7,7 +7,7 @@ use galen_eventing::Operations;
 use galen_kernel::Clock;
 use galen_service::{Host, SHARED_MIGRATIONS};
 use galen_storage::cluster::ClusterOptions;
-use galen_storage::{Access, Cluster, Databases};
+use galen_storage::{Access, Cluster, Databases, ProvisionError};
 use secrecy::{ExposeSecret as _, SecretString};
 use sqlx::postgres::PgConnectOptions;
 
@@ -76,7 +76,7 @@ impl Opened {
         admin: PgConnectOptions,
         data_dir: &Path,
     ) -> Result<Self, Box<dyn Error>> {
-        let access = Access::from_file(admin, &data_dir.join(SECRET_FILE))?;
+        let access = access(admin, data_dir)?;
         let host = host();
         let databases = Databases::provision(
             access,
@@ -96,7 +96,7 @@ impl Opened {
 
     /// A running hospital has provisioned its database itself.
     async fn beside(admin: PgConnectOptions, data_dir: &Path) -> Result<Self, Box<dyn Error>> {
-        let access = Access::from_file(admin, &data_dir.join(SECRET_FILE))?;
+        let access = access(admin, data_dir)?;
         let databases = Databases::provisioned(access, Clock::system());
         let operations = Operations::new(databases.open_events(2).await?);
         Ok(Self {
@@ -143,4 +143,12 @@ fn cluster_options(options: &Database) -> ClusterOptions {
         fsync: true,
         bin: options.postgres_bin.clone(),
     }
+}
+
+/// The roles of the database behind a hospital's files.
+///
+/// # Errors
+/// When the secret cannot be used.
+pub(crate) fn access(admin: PgConnectOptions, data_dir: &Path) -> Result<Access, ProvisionError> {
+    Access::from_file(admin, &data_dir.join(SECRET_FILE))
 }

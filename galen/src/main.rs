@@ -18,6 +18,10 @@ use clap::Parser as _;
 use cli::{Cli, Command, Import};
 use secrecy::ExposeSecret as _;
 
+/// Requests allocate much and shortly, on all threads at once.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let runtime = match tokio::runtime::Builder::new_multi_thread()

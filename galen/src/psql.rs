@@ -6,6 +6,7 @@ use std::process::{Command, ExitCode};
 use sqlx::ConnectOptions as _;
 
 use crate::cli::Psql;
+use crate::hospital;
 
 /// Becomes the tool, told by the environment where the database is.
 ///
@@ -14,17 +15,21 @@ use crate::cli::Psql;
 pub(crate) fn run(options: &Psql) -> Result<ExitCode, Box<dyn std::error::Error>> {
     let admin = galen_storage::Cluster::running(&options.data_dir)?
         .ok_or_else(|| format!("no hospital runs on {}", options.data_dir.display()))?;
-    let url = admin.to_url_lossy();
+    let login = match &options.service {
+        Some(service) => hospital::access(admin, &options.data_dir)?.of_service(service),
+        None => admin,
+    };
+    let url = login.to_url_lossy();
     let password = url.password().unwrap_or_default().to_owned();
     let mut tool = Command::new(&options.tool);
     tool.args(&options.args)
-        .env("PGPORT", admin.get_port().to_string())
-        .env("PGUSER", admin.get_username())
+        .env("PGPORT", login.get_port().to_string())
+        .env("PGUSER", login.get_username())
         .env("PGPASSWORD", password);
-    if let Some(socket) = admin.get_socket() {
+    if let Some(socket) = login.get_socket() {
         tool.env("PGHOST", socket);
     }
-    if let Some(database) = admin.get_database() {
+    if let Some(database) = login.get_database() {
         tool.env("PGDATABASE", database);
     }
     Err(tool.exec().into())

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, PoisonError, RwLock};
+use std::time::Duration;
 
 use aws_lc_rs::digest;
 use aws_lc_rs::rand::SystemRandom;
@@ -12,6 +13,7 @@ use galen_contracts::ids::{PatientId, PractitionerId, SessionId, UserId};
 use galen_kernel::Timestamp;
 use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use moka::sync::Cache;
 use serde::{Deserialize, Serialize};
 
 use crate::{Principal, Role};
@@ -25,6 +27,9 @@ pub const AUDIENCE: &str = "galen";
 
 /// Ours are about 700 bytes; what is far longer is not looked at.
 const LONGEST_TOKEN: usize = 4096;
+
+/// Tokens whose signature is not checked again: some hundred bytes each.
+const REMEMBERED_TOKENS: u64 = 10_000;
 
 /// Why a token is not accepted. The client only hears "401".
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -183,6 +188,49 @@ pub struct KeySet {
 struct Keys {
     document: serde_json::Value,
     by_id: HashMap<String, DecodingKey>,
+    /// What these keys have signed, by SHA-256 of the whole token: a client sends the
+    /// same token for a quarter of an hour, and checking a signature costs more than
+    /// most requests. Ends with the keys; times are checked at every use.
+    signed: Cache<[u8; 32], Arc<Claims>>,
+}
+
+impl Keys {
+    fn new(document: serde_json::Value, by_id: HashMap<String, DecodingKey>) -> Self {
+        Self {
+            document,
+            by_id,
+            signed: Cache::builder()
+                .max_capacity(REMEMBERED_TOKENS)
+                .time_to_live(Duration::from_secs(
+                    ACCESS_TOKEN_SECONDS.cast_unsigned() + 2 * LEEWAY_SECONDS,
+                ))
+                .build(),
+        }
+    }
+
+    /// What a token says, if one of the keys signed it.
+    fn claims(&self, token: &str) -> Result<Arc<Claims>, TokenError> {
+        let mut digest = [0; 32];
+        digest.copy_from_slice(digest::digest(&digest::SHA256, token.as_bytes()).as_ref());
+        if let Some(known) = self.signed.get(&digest) {
+            return Ok(known);
+        }
+        let header = jsonwebtoken::decode_header(token).map_err(|e| refusal(&e))?;
+        if header.alg != Algorithm::ES256 {
+            return Err(TokenError::NotForHere);
+        }
+        let key = header
+            .kid
+            .as_deref()
+            .and_then(|kid| self.by_id.get(kid))
+            .ok_or(TokenError::Invalid)?;
+        let claims = jsonwebtoken::decode::<Claims>(token, key, &SIGNATURE_ONLY)
+            .map_err(|e| refusal(&e))?
+            .claims;
+        let claims = Arc::new(claims);
+        self.signed.insert(digest, Arc::clone(&claims));
+        Ok(claims)
+    }
 }
 
 /// The parts of a JWK (RFC 7517, 4; RFC 7518, 6.2.1) that are looked at.
@@ -207,10 +255,7 @@ impl KeySet {
     /// No keys yet: nobody gets in.
     #[must_use]
     pub fn new(issuer: &str) -> Self {
-        let none = Keys {
-            document: serde_json::json!({ "keys": [] }),
-            by_id: HashMap::new(),
-        };
+        let none = Keys::new(serde_json::json!({ "keys": [] }), HashMap::new());
         Self {
             inner: Arc::new(RwLock::new(Arc::new(none))),
             issuer: issuer.into(),
@@ -249,10 +294,8 @@ impl KeySet {
                 DecodingKey::from_ec_components(&x, &y).map_err(|_| TokenError::Invalid)?;
             by_id.insert(kid, decoding);
         }
-        *self.inner.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(Keys {
-            document: jwks,
-            by_id,
-        });
+        *self.inner.write().unwrap_or_else(PoisonError::into_inner) =
+            Arc::new(Keys::new(jwks, by_id));
         Ok(())
     }
 
@@ -285,20 +328,7 @@ impl KeySet {
         if token.len() > LONGEST_TOKEN {
             return Err(TokenError::Invalid);
         }
-        let header = jsonwebtoken::decode_header(token).map_err(|e| refusal(&e))?;
-        if header.alg != Algorithm::ES256 {
-            return Err(TokenError::NotForHere);
-        }
-        let keys = self.keys();
-        let key = header
-            .kid
-            .as_deref()
-            .and_then(|kid| keys.by_id.get(kid))
-            .ok_or(TokenError::Invalid)?;
-        let claims = jsonwebtoken::decode::<Claims>(token, key, &SIGNATURE_ONLY)
-            .map_err(|e| refusal(&e))?
-            .claims;
-
+        let claims = self.keys().claims(token)?;
         if claims.iss != *self.issuer || claims.aud != AUDIENCE {
             return Err(TokenError::NotForHere);
         }

@@ -170,6 +170,7 @@ $$;
 create function advance(grp text, topics int2[], parts int2[], epochs bigint[], formers bigint[], offs bigint[]) returns boolean
 language plpgsql security definer
 set search_path = events, pg_temp
+set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 as $$
 declare

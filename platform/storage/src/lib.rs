@@ -20,7 +20,7 @@ pub use column::{Columns, date, ts};
 pub use db::{Db, Outgoing, Tx, Wake};
 pub use error::Error;
 pub use migrate::Migration;
-pub use provision::{Access, Databases, SchemaSpec};
+pub use provision::{Access, Databases, ProvisionError, SchemaSpec};
 
 /// jiff types as PostgreSQL columns: `.bind(ts(at))`, and `row.instant("at")?` with [`Columns`].
 pub use jiff_sqlx::{Date as SqlDate, Timestamp as Ts};

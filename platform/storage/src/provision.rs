@@ -89,6 +89,12 @@ impl Access {
         ))
     }
 
+    /// Logs in as a service's role, which sees that service's schema only.
+    #[must_use]
+    pub fn of_service(&self, service: &str) -> PgConnectOptions {
+        self.login(&role_of(service))
+    }
+
     /// Logs in as a role.
     fn login(&self, role: &str) -> PgConnectOptions {
         self.admin
@@ -161,7 +167,7 @@ impl Databases {
     pub async fn open(&self, service: &'static str, connections: u32) -> Result<Db, Error> {
         let options = self
             .access
-            .login(&role_of(service))
+            .of_service(service)
             .application_name(&format!("galen-{service}"))
             // A service has some hundred statements, each prepared once per connection.
             .statement_cache_capacity(512);

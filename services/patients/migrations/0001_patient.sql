@@ -49,9 +49,9 @@ create table patient (
     has_several_further boolean not null generated always as (family_key || given_key like '% %') stored,
     email_key text collate "C",
     phone_key text collate "C",
-    national_id_key text collate "C" constraint patient_national_id_unique unique,
+    national_id_key text collate "C",
     -- The account of the person, in the identity context.
-    user_id uuid constraint patient_user_unique unique,
+    user_id uuid,
     -- Where the record points after a merge: the folded `merge_event`s of this record.
     merged_into uuid references patient,
     deactivated_at timestamptz,
@@ -80,6 +80,10 @@ create index patient_by_name on patient (family_key, given_key, id);
 -- Without a pending list, which every search would have to read after an import.
 create index patient_by_further_token on patient using gin (further_tokens gin_trgm_ops) with (fastupdate = off);
 create index patient_by_several_tokens on patient using gin (further_tokens gin_trgm_ops) with (fastupdate = off) where has_several_further;
+-- Partial, so that they do not count as keys: a record that gets its account must not
+-- wait for others that merely refer to the record, nor they for it.
+create unique index patient_national_id_unique on patient (national_id_key) where national_id_key is not null;
+create unique index patient_user_unique on patient (user_id) where user_id is not null;
 create index patient_by_birth_date on patient (birth_date);
 create index patient_by_email on patient (email_key) where email_key is not null;
 create index patient_by_phone on patient (phone_key) where phone_key is not null;

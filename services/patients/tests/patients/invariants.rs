@@ -113,6 +113,26 @@ async fn the_database_refuses_what_no_command_does() {
     }
 }
 
+/// Recording a likely duplicate refers to both records; giving one of them its account
+/// at that moment used to be able to deadlock with it.
+#[tokio::test]
+async fn an_account_is_linked_while_others_refer_to_the_record() {
+    let hospital = Hospital::open().await;
+    hospital.somebody("Anna", "Schmidt", "1985-03-12").await;
+    let mut referring = hospital.db.pool().begin().await.expect("a transaction");
+    referring
+        .execute("select from patient for key share")
+        .await
+        .expect("what a foreign key does");
+    let mut linking = hospital.db.pool().begin().await.expect("a transaction");
+    for statement in [
+        "set local lock_timeout = '1s'",
+        "update patient set user_id = gen_random_uuid(), national_id = '1', national_id_key = '1'",
+    ] {
+        linking.execute(statement).await.expect("nobody waits");
+    }
+}
+
 #[tokio::test]
 async fn the_database_and_the_model_agree_on_check_digits() {
     let hospital = Hospital::open().await;

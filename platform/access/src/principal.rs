@@ -25,6 +25,15 @@ pub struct Principal {
 pub enum Scope {
     /// Everything.
     Any,
+    /// The patients the caller cares or cared for. Only the service that owns the data
+    /// can tell which those are, by its own read model; without one, it reaches no
+    /// further than [`Scope::Own`].
+    Care {
+        /// The caller's practitioner record.
+        practitioner: PractitionerId,
+        /// The caller's own patient record, where the permission reaches it as well.
+        patient: Option<PatientId>,
+    },
     /// Only what belongs to these records.
     Own {
         /// The caller's patient record.
@@ -45,6 +54,16 @@ impl Principal {
             .max()?
         {
             Reach::Any => Some(Scope::Any),
+            Reach::Care => Some(self.practitioner_id.map_or(
+                Scope::Own {
+                    patient: self.patient_id,
+                    practitioner: None,
+                },
+                |practitioner| Scope::Care {
+                    practitioner,
+                    patient: self.patient_id,
+                },
+            )),
             Reach::Own => Some(Scope::Own {
                 patient: self.patient_id,
                 practitioner: self.practitioner_id,
@@ -60,12 +79,22 @@ impl Principal {
 }
 
 impl Scope {
-    /// Whether a patient's things are within reach.
+    /// The caller's own patient record, where the scope is bounded and reaches it.
+    #[must_use]
+    pub const fn own_patient(&self) -> Option<PatientId> {
+        match self {
+            Self::Any => None,
+            Self::Care { patient, .. } | Self::Own { patient, .. } => *patient,
+        }
+    }
+
+    /// Whether a patient's things are within reach for certain. Under
+    /// [`Scope::Care`] the service must look itself whom the caller cares for.
     #[must_use]
     pub fn covers_patient(&self, id: PatientId) -> bool {
         match self {
             Self::Any => true,
-            Self::Own { patient, .. } => *patient == Some(id),
+            Self::Care { patient, .. } | Self::Own { patient, .. } => *patient == Some(id),
         }
     }
 
@@ -74,6 +103,7 @@ impl Scope {
     pub fn covers_practitioner(&self, id: PractitionerId) -> bool {
         match self {
             Self::Any => true,
+            Self::Care { practitioner, .. } => *practitioner == id,
             Self::Own { practitioner, .. } => *practitioner == Some(id),
         }
     }

@@ -38,6 +38,8 @@ pub enum Role {
 pub enum Reach {
     /// What is the principal's own: their patient record, their practitioner record.
     Own,
+    /// The patients the principal cares or cared for, and what is their own.
+    Care,
     /// Everything.
     Any,
 }

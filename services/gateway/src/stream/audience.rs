@@ -143,6 +143,10 @@ impl Viewer {
         let own_account = owners.user == Some(self.principal.user_id);
         let reaches = |scope| match scope {
             Scope::Any => true,
+            Scope::Care {
+                practitioner,
+                patient,
+            } => is_same(owners.patient, patient) || owners.practitioner == Some(practitioner),
             Scope::Own {
                 patient,
                 practitioner,

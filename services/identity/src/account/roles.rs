@@ -41,6 +41,8 @@ pub(crate) struct GrantView {
 pub(crate) enum ReachView {
     /// One's own records.
     Own,
+    /// The records of those whom one cares or cared for.
+    Care,
     /// All records.
     Any,
 }
@@ -70,6 +72,7 @@ fn grants(role: Role) -> Vec<GrantView> {
     let grant = |permission: &Permission| {
         let reach = match role.grants(*permission)? {
             Reach::Own => ReachView::Own,
+            Reach::Care => ReachView::Care,
             Reach::Any => ReachView::Any,
         };
         Some(GrantView {

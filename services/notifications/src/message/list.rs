@@ -37,25 +37,20 @@ impl Requires for ListNotifications {
 
 /// Whose messages the caller may see: everybody's, or one patient's.
 pub(crate) fn reach(scope: Scope, recipient: Option<Uuid>) -> Result<Option<Uuid>, Problem> {
-    match scope {
-        Scope::Any => Ok(recipient),
-        Scope::Own {
-            patient: Some(own), ..
-        } if recipient.is_none_or(|r| r == own.uuid()) => Ok(Some(own.uuid())),
-        Scope::Own { .. } => Err(Problem::not_found()),
+    if scope == Scope::Any {
+        return Ok(recipient);
+    }
+    match scope.own_patient() {
+        Some(own) if recipient.is_none_or(|r| r == own.uuid()) => Ok(Some(own.uuid())),
+        _ => Err(Problem::not_found()),
     }
 }
 
 impl Notifications {
     /// How the caller reads a message: what it says is for its patient alone.
     pub(crate) fn reader(&self, scope: Scope, message: &Stored) -> Reader<'_> {
-        match (scope, message.recipient) {
-            (
-                Scope::Own {
-                    patient: Some(own), ..
-                },
-                Recipient::Patient(id),
-            ) if own == id => Reader::Recipient {
+        match (scope.own_patient(), message.recipient) {
+            (Some(own), Recipient::Patient(id)) if own == id => Reader::Recipient {
                 zone: &self.zone,
                 hospital: &self.settings.hospital,
             },

@@ -73,7 +73,7 @@ impl Requires for ShowTemplate {
 pub fn staff_only<R: Requires>(cx: &Cx<R>) -> Result<(), Problem> {
     match cx.scope() {
         Scope::Any => Ok(()),
-        Scope::Own { .. } => Err(Problem::forbidden()),
+        Scope::Care { .. } | Scope::Own { .. } => Err(Problem::forbidden()),
     }
 }
 

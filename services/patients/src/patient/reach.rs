@@ -21,8 +21,9 @@ pub async fn reach<R: Requires>(
     connection: &mut PgConnection,
     id: PatientId,
 ) -> Result<(), Problem> {
-    let Scope::Own { patient, .. } = cx.scope() else {
-        return Ok(());
+    let patient = match cx.scope() {
+        Scope::Any => return Ok(()),
+        Scope::Care { patient, .. } | Scope::Own { patient, .. } => patient,
     };
     let user = cx.principal()?.user_id;
     if store::is_of_user(connection, id, user, patient).await? {

@@ -59,7 +59,7 @@ pub async fn me(cx: Cx<ReadPatient>, State(s): State<Arc<Patients>>) -> Outcome 
     let principal = cx.principal()?;
     let claimed = match cx.scope() {
         Scope::Own { patient, .. } => patient,
-        Scope::Any => principal.patient_id,
+        Scope::Any | Scope::Care { .. } => principal.patient_id,
     };
     let id = store::of_user(&mut connection, principal.user_id, claimed)
         .await?

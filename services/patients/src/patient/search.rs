@@ -126,7 +126,9 @@ pub async fn search(
     let after: Option<Uuid> = wanted.cursor.as_deref().map(Cursor::decode).transpose()?;
     let own = match cx.scope() {
         Scope::Any => None,
-        Scope::Own { patient, .. } => Some((cx.principal()?.user_id, patient)),
+        Scope::Care { patient, .. } | Scope::Own { patient, .. } => {
+            Some((cx.principal()?.user_id, patient))
+        }
     };
     let filter = read(&s, &cx, wanted, own)?;
     let mut connection = s.db.pool().acquire().await.map_err(Error::from)?;

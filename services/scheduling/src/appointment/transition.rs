@@ -23,7 +23,7 @@ use crate::settings::Settings;
 #[must_use]
 pub const fn actor(scope: Scope) -> Actor {
     match scope {
-        Scope::Any => Actor::Staff,
+        Scope::Any | Scope::Care { .. } => Actor::Staff,
         Scope::Own { .. } => Actor::Patient,
     }
 }

@@ -16,10 +16,7 @@ pub async fn reach(scope: Scope, db: &mut PgConnection, patient: PatientId) -> R
     if scope.covers_patient(patient) {
         return Ok(());
     }
-    let Scope::Own {
-        patient: Some(own), ..
-    } = scope
-    else {
+    let Some(own) = scope.own_patient() else {
         return Err(Problem::not_found());
     };
     let ids = store::ids_of(db, own).await?;
@@ -40,22 +37,18 @@ pub async fn own(
     db: &PgPool,
     wished: Option<Uuid>,
 ) -> Result<Option<Vec<Uuid>>, Problem> {
-    Ok(match (scope, wished) {
-        (Scope::Any, None) => None,
-        (Scope::Any, Some(wished)) => Some(store::ids_of(db, PatientId::from_uuid(wished)).await?),
-        (
-            Scope::Own {
-                patient: Some(own), ..
-            },
-            wished,
-        ) => {
-            let own = store::ids_of(db, own).await?;
-            if wished.is_some_and(|wished| !own.contains(&wished)) {
-                return Err(Problem::not_found());
-            }
-            Some(own)
-        }
-        (Scope::Own { patient: None, .. }, None) => Some(Vec::new()),
-        (Scope::Own { patient: None, .. }, Some(_)) => return Err(Problem::not_found()),
-    })
+    if scope == Scope::Any {
+        return match wished {
+            None => Ok(None),
+            Some(wished) => Ok(Some(store::ids_of(db, PatientId::from_uuid(wished)).await?)),
+        };
+    }
+    let own = match scope.own_patient() {
+        Some(own) => store::ids_of(db, own).await?,
+        None => Vec::new(),
+    };
+    if wished.is_some_and(|wished| !own.contains(&wished)) {
+        return Err(Problem::not_found());
+    }
+    Ok(Some(own))
 }

@@ -17,6 +17,12 @@ pub enum Permission {
     RecordRead,
     /// Write the clinical record.
     RecordWrite,
+    /// Open the record of somebody whom the caller does not care for, in an emergency.
+    BreakGlass,
+    /// See who broke the glass to a patient's record, and why.
+    AccessLogRead,
+    /// Judge whether the glass was rightly broken.
+    BreakGlassReview,
     /// See practitioners, and their shifts.
     StaffRead,
     /// Register and change practitioners, plan shifts.
@@ -49,6 +55,8 @@ pub enum Permission {
     OpsManage,
     /// Follow the live stream.
     StreamRead,
+    /// Read who did what: the audit log, its signed roots and proofs.
+    AuditRead,
 }
 
 impl Permission {
@@ -61,6 +69,9 @@ impl Permission {
         Self::PatientMerge,
         Self::RecordRead,
         Self::RecordWrite,
+        Self::BreakGlass,
+        Self::AccessLogRead,
+        Self::BreakGlassReview,
         Self::StaffRead,
         Self::StaffManage,
         Self::LeaveRead,
@@ -77,6 +88,7 @@ impl Permission {
         Self::OpsRead,
         Self::OpsManage,
         Self::StreamRead,
+        Self::AuditRead,
     ];
 
     /// The name on the wire.
@@ -90,6 +102,9 @@ impl Permission {
             Self::PatientMerge => "PATIENT_MERGE",
             Self::RecordRead => "RECORD_READ",
             Self::RecordWrite => "RECORD_WRITE",
+            Self::BreakGlass => "BREAK_GLASS",
+            Self::AccessLogRead => "ACCESS_LOG_READ",
+            Self::BreakGlassReview => "BREAK_GLASS_REVIEW",
             Self::StaffRead => "STAFF_READ",
             Self::StaffManage => "STAFF_MANAGE",
             Self::LeaveRead => "LEAVE_READ",
@@ -106,6 +121,7 @@ impl Permission {
             Self::OpsRead => "OPS_READ",
             Self::OpsManage => "OPS_MANAGE",
             Self::StreamRead => "STREAM_READ",
+            Self::AuditRead => "AUDIT_READ",
         }
     }
 }

@@ -80,9 +80,11 @@ impl Role {
     #[must_use]
     pub const fn grants(self, permission: Permission) -> Option<Reach> {
         use Permission as P;
-        use Reach::{Any, Own};
+        use Reach::{Any, Care, Own};
         match (self, permission) {
-            (Self::Admin, P::RecordRead | P::RecordWrite | P::AppointmentTreat) => None,
+            (Self::Admin, P::RecordRead | P::RecordWrite | P::BreakGlass | P::AppointmentTreat) => {
+                None
+            }
             (Self::Admin, _) => Some(Any),
             (
                 Self::Receptionist,
@@ -111,6 +113,7 @@ impl Role {
                 | P::AppointmentTreat
                 | P::StreamRead,
             ) => Some(Any),
+            (Self::Doctor, P::BreakGlass) => Some(Care),
             (Self::Doctor, P::LeaveRead | P::LeaveRequest) => Some(Own),
             (
                 Self::Nurse,
@@ -142,11 +145,14 @@ impl Role {
                 Self::Auditor,
                 P::UserRead
                 | P::PatientRead
+                | P::AccessLogRead
+                | P::BreakGlassReview
                 | P::StaffRead
                 | P::LeaveRead
                 | P::AppointmentRead
                 | P::NotificationRead
-                | P::OpsRead,
+                | P::OpsRead
+                | P::AuditRead,
             ) => Some(Any),
             (Self::Patient, P::SlotRead) => Some(Any),
             (
@@ -154,6 +160,7 @@ impl Role {
                 P::PatientRead
                 | P::PatientWrite
                 | P::RecordRead
+                | P::AccessLogRead
                 | P::AppointmentRead
                 | P::AppointmentBook
                 | P::PreferenceManage

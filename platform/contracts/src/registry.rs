@@ -60,6 +60,8 @@ events! {
         PatientsUnmerged, "patients-unmerged", |e| &e.restored_id;
         CoverageChanged, "coverage-changed", |e| &e.patient_id;
         RecordEntryAdded, "record-entry-added", |e| &e.patient_id;
+        BreakGlassOpened, "break-glass-opened", |e| &e.patient_id;
+        BreakGlassReviewed, "break-glass-reviewed", |e| &e.patient_id;
     }
     staff {
         PractitionerRegistered, "practitioner-registered", |e| &e.practitioner_id;

@@ -532,3 +532,32 @@ pub struct RecordEntryAdded {
     #[prost(message, optional, tag = "4")]
     pub recorded_at: ::core::option::Option<::prost_types::Timestamp>,
 }
+/// Somebody opened the record of a patient whom they do not care for, in an emergency.
+/// Why stays with the record: the patient's access log and the review have it.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct BreakGlassOpened {
+    #[prost(string, tag = "1")]
+    pub patient_id: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub break_glass_id: ::prost::alloc::string::String,
+    /// The account that reaches the record until then.
+    #[prost(string, tag = "3")]
+    pub user_id: ::prost::alloc::string::String,
+    #[prost(string, tag = "4")]
+    pub practitioner_id: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "5")]
+    pub opened_at: ::core::option::Option<::prost_types::Timestamp>,
+    #[prost(message, optional, tag = "6")]
+    pub until: ::core::option::Option<::prost_types::Timestamp>,
+}
+/// Somebody else judged whether that was right.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct BreakGlassReviewed {
+    #[prost(string, tag = "1")]
+    pub patient_id: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub break_glass_id: ::prost::alloc::string::String,
+    /// JUSTIFIED or UNJUSTIFIED.
+    #[prost(string, tag = "3")]
+    pub outcome: ::prost::alloc::string::String,
+}

@@ -96,6 +96,8 @@ static TABLE: &[Audience] = &[
     Audience::of::<PatientsUnmerged>(Permission::PatientRead).patient("/restoredId"),
     Audience::of::<CoverageChanged>(Permission::PatientRead).patient("/patientId"),
     Audience::of::<RecordEntryAdded>(Permission::RecordRead).patient("/patientId"),
+    Audience::of::<BreakGlassOpened>(Permission::AccessLogRead).patient("/patientId"),
+    Audience::of::<BreakGlassReviewed>(Permission::AccessLogRead).patient("/patientId"),
     Audience::of::<PractitionerRegistered>(Permission::StaffRead).practitioner("/practitionerId"),
     Audience::of::<PractitionerChanged>(Permission::StaffRead).practitioner("/practitionerId"),
     Audience::of::<PractitionerDeactivated>(Permission::StaffRead).practitioner("/practitionerId"),

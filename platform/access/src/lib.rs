@@ -1,14 +1,20 @@
 //! Who is asking, and what they may.
 //!
-//! The table in [`roles`] is the only place where a role is tied to a permission;
-//! the code of services names permissions, never roles.
+//! The Cedar policies in `policies/` are the only place where a role is tied to a
+//! permission; the code of services names permissions, never roles.
 
+pub mod grants;
 pub mod permission;
+pub mod policy;
 pub mod principal;
+pub mod reach;
 pub mod roles;
 pub mod token;
 
+pub use grants::Grants;
 pub use permission::Permission;
+pub use policy::PolicyError;
 pub use principal::{Principal, Scope};
+pub use reach::Reach;
 pub use roles::Role;
 pub use token::{KeySet, SigningKey, TokenError};

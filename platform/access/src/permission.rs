@@ -1,5 +1,7 @@
 //! What can be permitted.
 
+use std::str::FromStr;
+
 /// One thing a principal may be allowed to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Permission {
@@ -125,3 +127,20 @@ impl Permission {
         }
     }
 }
+
+impl FromStr for Permission {
+    type Err = UnknownPermission;
+
+    fn from_str(s: &str) -> Result<Self, Self::Err> {
+        Self::ALL
+            .iter()
+            .copied()
+            .find(|permission| permission.name() == s)
+            .ok_or(UnknownPermission)
+    }
+}
+
+/// Not the name of a permission.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("is not a permission")]
+pub struct UnknownPermission;

@@ -2,8 +2,8 @@
 
 use galen_contracts::ids::{PatientId, PractitionerId, SessionId, UserId};
 
-use crate::roles::Reach;
-use crate::{Permission, Role};
+use crate::policy::{self, Holder};
+use crate::{Grants, Permission, Reach, Role};
 
 /// An authenticated caller, as the access token says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,8 +12,10 @@ pub struct Principal {
     pub user_id: UserId,
     /// The login.
     pub session_id: SessionId,
-    /// Its roles.
+    /// Its built-in roles.
     pub roles: Vec<Role>,
+    /// What its custom roles grant.
+    pub grants: Grants,
     /// The patient this account belongs to.
     pub patient_id: Option<PatientId>,
     /// The practitioner this account belongs to.
@@ -44,15 +46,27 @@ pub enum Scope {
 }
 
 impl Principal {
-    /// How far a permission reaches for this caller; `None` when no role grants it.
+    /// This caller as the policies see them.
+    #[must_use]
+    pub fn holder(&self) -> Holder {
+        Holder::new(
+            &self.roles,
+            &self.grants,
+            self.patient_id.is_some(),
+            self.practitioner_id.is_some(),
+        )
+    }
+
+    /// How far a permission reaches for this caller; `None` when no policy grants it.
+    #[must_use]
+    pub fn reach(&self, permission: Permission) -> Option<Reach> {
+        policy::reach(&self.holder(), permission)
+    }
+
+    /// As [`Principal::reach`], with the records that bound it.
     #[must_use]
     pub fn scope(&self, permission: Permission) -> Option<Scope> {
-        match self
-            .roles
-            .iter()
-            .filter_map(|role| role.grants(permission))
-            .max()?
-        {
+        match self.reach(permission)? {
             Reach::Any => Some(Scope::Any),
             Reach::Care => Some(self.practitioner_id.map_or(
                 Scope::Own {

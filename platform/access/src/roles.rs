@@ -1,11 +1,12 @@
-//! Roles and what they may.
+//! The roles that every hospital has. What they may is in `policies/`.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::Permission;
+use crate::policy::{self, Holder};
+use crate::{Grants, Permission, Reach};
 
 /// A role of the hospital.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -31,17 +32,6 @@ pub enum Role {
     Auditor,
     /// Sees their own.
     Patient,
-}
-
-/// How far a granted permission reaches.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Reach {
-    /// What is the principal's own: their patient record, their practitioner record.
-    Own,
-    /// The patients the principal cares or cared for, and what is their own.
-    Care,
-    /// Everything.
-    Any,
 }
 
 impl Role {
@@ -76,99 +66,12 @@ impl Role {
         }
     }
 
-    /// How far this role's permission reaches; `None` when it has not got it.
+    /// How far a permission of this role reaches at most, for a holder to whom a
+    /// patient's and a practitioner's record belong; `None` when it has not got it.
     #[must_use]
-    pub const fn grants(self, permission: Permission) -> Option<Reach> {
-        use Permission as P;
-        use Reach::{Any, Care, Own};
-        match (self, permission) {
-            (Self::Admin, P::RecordRead | P::RecordWrite | P::BreakGlass | P::AppointmentTreat) => {
-                None
-            }
-            (Self::Admin, _) => Some(Any),
-            (
-                Self::Receptionist,
-                P::PatientRead
-                | P::PatientWrite
-                | P::PatientMerge
-                | P::StaffRead
-                | P::SlotRead
-                | P::AppointmentRead
-                | P::AppointmentBook
-                | P::AppointmentAttend
-                | P::NotificationRead
-                | P::PreferenceManage
-                | P::StreamRead,
-            ) => Some(Any),
-            (
-                Self::Doctor,
-                P::PatientRead
-                | P::RecordRead
-                | P::RecordWrite
-                | P::StaffRead
-                | P::SlotRead
-                | P::AppointmentRead
-                | P::AppointmentBook
-                | P::AppointmentAttend
-                | P::AppointmentTreat
-                | P::StreamRead,
-            ) => Some(Any),
-            (Self::Doctor, P::BreakGlass) => Some(Care),
-            (Self::Doctor, P::LeaveRead | P::LeaveRequest) => Some(Own),
-            (
-                Self::Nurse,
-                P::PatientRead
-                | P::RecordRead
-                | P::RecordWrite
-                | P::StaffRead
-                | P::SlotRead
-                | P::AppointmentRead
-                | P::AppointmentAttend
-                | P::StreamRead,
-            ) => Some(Any),
-            (Self::Nurse, P::LeaveRead | P::LeaveRequest) => Some(Own),
-            (Self::LabTechnician | Self::Pharmacist, P::PatientRead | P::StaffRead) => Some(Any),
-            (
-                Self::Billing,
-                P::PatientRead | P::StaffRead | P::AppointmentRead | P::NotificationRead,
-            ) => Some(Any),
-            (
-                Self::Operator,
-                P::OpsRead
-                | P::OpsManage
-                | P::NotificationRead
-                | P::NotificationManage
-                | P::UserRead
-                | P::StreamRead,
-            ) => Some(Any),
-            (
-                Self::Auditor,
-                P::UserRead
-                | P::PatientRead
-                | P::AccessLogRead
-                | P::BreakGlassReview
-                | P::StaffRead
-                | P::LeaveRead
-                | P::AppointmentRead
-                | P::NotificationRead
-                | P::OpsRead
-                | P::AuditRead,
-            ) => Some(Any),
-            (Self::Patient, P::SlotRead) => Some(Any),
-            (
-                Self::Patient,
-                P::PatientRead
-                | P::PatientWrite
-                | P::RecordRead
-                | P::AccessLogRead
-                | P::AppointmentRead
-                | P::AppointmentBook
-                | P::PreferenceManage
-                | P::NotificationRead
-                | P::StreamRead,
-            ) => Some(Own),
-            _ => None,
-        }
+    pub fn grants(self, permission: Permission) -> Option<Reach> {
+        let holder = Holder::new(&[self], &Grants::default(), true, true);
+        policy::reach(&holder, permission)
     }
 }
 

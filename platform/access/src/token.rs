@@ -16,7 +16,7 @@ use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use moka::sync::Cache;
 use serde::{Deserialize, Serialize};
 
-use crate::{Principal, Role};
+use crate::{Grants, Principal, Role};
 
 /// How long an access token lives.
 pub const ACCESS_TOKEN_SECONDS: i64 = 15 * 60;
@@ -25,7 +25,7 @@ pub const LEEWAY_SECONDS: u64 = 30;
 /// Whom the tokens are for.
 pub const AUDIENCE: &str = "galen";
 
-/// Ours are about 700 bytes; what is far longer is not looked at.
+/// Ours are about 700 bytes, with custom roles up to 2,000; what is far longer is not looked at.
 const LONGEST_TOKEN: usize = 4096;
 
 /// Tokens whose signature is not checked again: some hundred bytes each.
@@ -48,7 +48,7 @@ pub enum TokenError {
     NotForHere,
 }
 
-/// What a token says. Every claim but the two records must be there.
+/// What a token says. Every claim but the grants and the two records must be there.
 #[derive(Serialize, Deserialize)]
 struct Claims {
     iss: String,
@@ -56,6 +56,9 @@ struct Claims {
     sub: UserId,
     sid: SessionId,
     roles: Vec<String>,
+    /// What custom roles grant, so that no service has to ask.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    grants: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pid: Option<PatientId>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -153,6 +156,7 @@ impl SigningKey {
             sub: principal.user_id,
             sid: principal.session_id,
             roles: principal.roles.iter().map(ToString::to_string).collect(),
+            grants: principal.grants.to_claim(),
             pid: principal.patient_id,
             prid: principal.practitioner_id,
             iat,
@@ -349,6 +353,7 @@ impl KeySet {
                 .iter()
                 .filter_map(|name| name.parse::<Role>().ok())
                 .collect(),
+            grants: Grants::from_claim(&claims.grants),
             patient_id: claims.pid,
             practitioner_id: claims.prid,
         };

@@ -139,6 +139,7 @@ impl TestApi {
             user_id: self.clock.id(),
             session_id: self.clock.id(),
             roles: vec![role],
+            grants: galen_access::Grants::default(),
             patient_id,
             practitioner_id,
         }

@@ -26,6 +26,7 @@ fn desk() -> Desk {
         user_id: clock.id(),
         session_id: clock.id(),
         roles: vec![Role::Doctor, Role::Patient],
+        grants: Grants::default(),
         patient_id: Some(clock.id()),
         practitioner_id: Some(clock.id()),
     };

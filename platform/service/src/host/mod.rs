@@ -178,6 +178,9 @@ pub enum HostError {
     /// A setting is wrong.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// The policies that say who may what cannot be used.
+    #[error(transparent)]
+    Policies(#[from] &'static galen_access::PolicyError),
 }
 
 type Starter = Box<dyn FnOnce(Platform) -> BoxFuture<'static, Result<Started, StartError>> + Send>;

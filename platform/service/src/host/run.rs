@@ -173,6 +173,7 @@ async fn start(
     clock: Clock,
     works: &mut Works,
 ) -> Result<Serving, HostError> {
+    galen_access::policy::check()?;
     let zone = TimeZone::get(&options.zone).map_err(|e| invalid("zone", &e))?;
     // Listening comes first: a taken port should not cost a started hospital.
     let (public, address) = listen(options.listen).await?;

@@ -82,6 +82,7 @@ impl Hospital {
             user_id,
             session_id,
             roles: vec![role],
+            grants: galen_access::Grants::default(),
             patient_id: None,
             practitioner_id: None,
         };

@@ -272,6 +272,7 @@ mod tests {
                 user_id: id(1),
                 session_id: id(2),
                 roles,
+                grants: galen_access::Grants::default(),
                 patient_id: patient.map(|n| id(n.into())),
                 practitioner_id: practitioner.map(|n| id(n.into())),
             };
@@ -292,6 +293,7 @@ mod tests {
         fn who_is_only_a_patient_sees_only_their_own(own: Option<bool>, permission in select(Permission::ALL), owners in some_owners()) {
             let principal = Principal {
                 user_id: id(1), session_id: id(2), roles: vec![Role::Patient],
+                grants: galen_access::Grants::default(),
                 patient_id: own.map(|n| id(n.into())), practitioner_id: None,
             };
             let reach = principal.scope(Permission::StreamRead).unwrap();

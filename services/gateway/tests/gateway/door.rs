@@ -123,6 +123,7 @@ impl Door {
             user_id,
             session_id: self.clock.id(),
             roles: vec![Role::Receptionist],
+            grants: galen_access::Grants::default(),
             patient_id: None,
             practitioner_id: None,
         };

@@ -137,6 +137,7 @@ impl Hospital {
             user_id: self.clock.id(),
             session_id: self.clock.id(),
             roles: vec![role],
+            grants: galen_access::Grants::default(),
             patient_id: None,
             practitioner_id: None,
         }

@@ -98,6 +98,7 @@ impl Hosted {
             user_id: self.clock.id(),
             session_id: self.clock.id(),
             roles: vec![Role::Receptionist],
+            grants: galen_access::Grants::default(),
             patient_id: None,
             practitioner_id: None,
         };

@@ -160,6 +160,7 @@ impl Account {
             user_id: self.id,
             session_id: session,
             roles: self.roles.iter().collect(),
+            grants: galen_access::Grants::default(),
             patient_id: self.patient,
             practitioner_id: self.practitioner,
         }

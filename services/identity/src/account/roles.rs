@@ -1,7 +1,6 @@
 //! `GET /roles`: what each role may.
 
-use galen_access::roles::Reach;
-use galen_access::{Permission, Role};
+use galen_access::{Permission, Reach, Role};
 use galen_service::{Answer, Cx, Needs, Outcome, PageView, Requires};
 use serde::Serialize;
 use utoipa::ToSchema;

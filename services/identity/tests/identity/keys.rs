@@ -99,6 +99,7 @@ async fn a_token_of_another_key_is_not_accepted() {
         user_id: hospital.clock.id(),
         session_id: hospital.clock.id(),
         roles: vec![Role::Admin],
+        grants: galen_access::Grants::default(),
         patient_id: None,
         practitioner_id: None,
     };

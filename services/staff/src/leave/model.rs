@@ -362,6 +362,7 @@ mod tests {
             user_id: clock.id(),
             session_id: clock.id(),
             roles: vec![Role::Admin],
+            grants: galen_access::Grants::default(),
             patient_id: None,
             practitioner_id: None,
         };

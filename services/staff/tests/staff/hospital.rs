@@ -129,6 +129,7 @@ impl Hospital {
             user_id: self.clock.id(),
             session_id: self.clock.id(),
             roles: vec![Role::Admin, Role::Doctor],
+            grants: galen_access::Grants::default(),
             patient_id: None,
             practitioner_id: Some(practitioner_id(id)),
         })

@@ -5,7 +5,7 @@ SHELL := /bin/bash
 CARGO := cargo
 GALEN := target/release/galen
 
-.PHONY: demo stop test lint audit bench proto help
+.PHONY: demo stop test fuzz lint audit bench proto help
 
 help: ## what there is
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -23,6 +23,10 @@ test: ## every test: units, properties, journeys, races, faults, fuzzed API
 	$(CARGO) build --locked --package galen
 	$(CARGO) test --locked --workspace
 	scripts/fuzz-api.sh
+
+fuzz: ## fuzz every parser that faces the outside, ten seconds each
+	@scripts/install.sh build c++
+	scripts/fuzz.sh
 
 lint: ## formatting, clippy, dependency policy, breaking changes of the contracts
 	@scripts/install.sh build cargo-deny buf

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what a target needs on Debian; silent when it is there.
-#   scripts/install.sh build postgresql python buf cargo-deny
+#   scripts/install.sh build c++ postgresql python buf cargo-deny
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -26,6 +26,9 @@ for need in "$@"; do
             echo "Rust is missing: install rustup (https://rustup.rs); rust-toolchain.toml names the version" >&2
             exit 1
         fi
+        ;;
+    c++)
+        command -v c++ >/dev/null || debian g++
         ;;
     postgresql)
         ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || debian postgresql

@@ -17,6 +17,7 @@ pub(crate) struct Hospital {
     child: Option<Child>,
     base: String,
     settings: Vec<(String, String)>,
+    log: Option<PathBuf>,
     _owner: Option<tempfile::TempDir>,
 }
 
@@ -28,6 +29,15 @@ impl Hospital {
 
     /// Starts a fresh hospital with settings from the environment.
     pub(crate) fn with(settings: &[(&str, &str)]) -> Self {
+        Self::set_up(settings, false)
+    }
+
+    /// As [`Hospital::with`], and keeps what it logs in [`Hospital::log`].
+    pub(crate) fn logging(settings: &[(&str, &str)]) -> Self {
+        Self::set_up(settings, true)
+    }
+
+    fn set_up(settings: &[(&str, &str)], logging: bool) -> Self {
         let owner = tempfile::Builder::new()
             .prefix("galen-outside-")
             .tempdir()
@@ -42,6 +52,7 @@ impl Hospital {
                 .iter()
                 .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
                 .collect(),
+            log: logging.then(|| owner.path().join("log")),
             _owner: Some(owner),
         };
         hospital.start();
@@ -71,6 +82,7 @@ impl Hospital {
             )
             .envs(self.settings.iter().map(|(k, v)| (k, v)))
             .stdout(Stdio::piped())
+            .stderr(self.stderr())
             .spawn()
             .expect("galen starts");
         let (sender, lines) = mpsc::channel();
@@ -91,6 +103,22 @@ impl Hospital {
                 return began.elapsed();
             }
         }
+    }
+
+    fn stderr(&self) -> Stdio {
+        self.log.as_ref().map_or_else(Stdio::inherit, |path| {
+            let file = std::fs::File::options()
+                .append(true)
+                .create(true)
+                .open(path);
+            Stdio::from(file.expect("a log file"))
+        })
+    }
+
+    /// What it has logged, when it was started for that.
+    pub(crate) fn log(&self) -> String {
+        let path = self.log.as_ref().expect("started with a log");
+        std::fs::read_to_string(path).expect("readable")
     }
 
     /// Where it serves now.
@@ -130,6 +158,18 @@ impl Hospital {
         if let Some(pid) = self.database_pid() {
             let _ = Command::new("kill").args(["-9", &pid]).status();
         }
+    }
+
+    /// The database, with all rights.
+    pub(crate) async fn superuser(&self) -> sqlx::PgPool {
+        let options = galen_storage::Cluster::running(&self.dir)
+            .expect("readable")
+            .expect("the cluster runs");
+        sqlx::postgres::PgPoolOptions::new()
+            .max_connections(2)
+            .connect_with(options)
+            .await
+            .expect("the superuser can log in")
     }
 
     fn database_pid(&self) -> Option<String> {

@@ -276,7 +276,7 @@ pub(crate) async fn patients_see_only_their_own(hospital: &Hospital) {
 }
 
 /// The token of the link in the welcome mail, as the patient would find it.
-async fn credential_token(dir: &Path, reception: &Client, patient: &str) -> String {
+pub(crate) async fn credential_token(dir: &Path, reception: &Client, patient: &str) -> String {
     let email = text(
         &expect_status(
             &reception

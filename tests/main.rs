@@ -4,12 +4,14 @@
 //! tests start their own.
 
 mod bad_input;
+mod canaries;
 mod faults;
 mod hospital;
 mod journeys;
 mod poison;
 mod races;
 mod start;
+mod tokens;
 mod world;
 
 use std::future::Future;
@@ -64,6 +66,12 @@ fn main() -> ExitCode {
         bad_input::foreign_ids_name_nothing,
         bad_input::queries_paths_and_methods_are_checked,
         bad_input::problems_have_pages,
+        tokens::a_forged_token_opens_nothing,
+        tokens::a_replayed_refresh_ends_the_session,
+        tokens::an_ended_session_is_over,
+        tokens::headers_change_nothing,
+        tokens::addresses_are_not_believed,
+        tokens::ids_of_others_reach_nothing,
         poison::a_poisoned_key_waits_and_others_flow,
     ]);
     trials.extend(race![
@@ -78,6 +86,9 @@ fn main() -> ExitCode {
         start::a_second_start_on_a_directory_is_refused,
         start::a_stopped_hospital_can_be_verified,
         start::a_wrong_setting_is_named,
+        tokens::a_rotated_key_ends_no_session,
+        canaries::words_about_people_stay_where_they_belong,
+        canaries::every_spelling_of_a_word_is_found,
         faults::kills_lose_nothing_and_repeat_nothing,
     ]);
     let conclusion = libtest_mimic::run(&arguments, trials);

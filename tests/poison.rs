@@ -41,7 +41,7 @@ pub(crate) async fn a_poisoned_key_waits_and_others_flow(hospital: &Hospital) {
     );
 
     // What a bug in the publisher would do: bytes that are not the message they claim to be.
-    let pool = superuser(hospital).await;
+    let pool = hospital.superuser().await;
     let poison = publish_as_patients(&pool, &sick, b"\xff\xff\xff").await;
     let deactivation = json!({ "reason": "moved away" });
     for id in [&sick, &well] {
@@ -156,16 +156,7 @@ async fn status_becomes(admin: &galen_client::Client, appointment: &str, status:
     .await;
 }
 
-async fn superuser(hospital: &Hospital) -> sqlx::PgPool {
-    let options = galen_storage::Cluster::running(hospital.dir())
-        .expect("readable")
-        .expect("the cluster runs");
-    sqlx::PgPool::connect_with(options)
-        .await
-        .expect("the superuser can log in")
-}
-
-async fn publish_as_patients(pool: &sqlx::PgPool, key: &str, data: &[u8]) -> uuid::Uuid {
+pub(crate) async fn publish_as_patients(pool: &sqlx::PgPool, key: &str, data: &[u8]) -> uuid::Uuid {
     let id = uuid::Uuid::now_v7();
     let mut tx = pool.begin().await.expect("a transaction");
     sqlx::query("set local session authorization galen_patients")

@@ -45,4 +45,23 @@ pub(crate) const ALL: &[Check] = &[
                 and not exists (select from note c where c.entry_id = e.id)
                 and not exists (select from vital c where c.entry_id = e.id)",
     },
+    Check {
+        name: "every ground of care is for somebody",
+        sql: "select g.source || ' ' || g.source_id || ' is for the record ' || g.patient_id || ', which leads to nobody'
+              from care_ground g where survivor_of(g.patient_id) is null",
+    },
+    Check {
+        name: "care for what took place does not end",
+        sql: "select source || ' ' || source_id || ' took place and ended ' || until from care_ground where took_place and until is not null",
+    },
+    Check {
+        name: "every broken glass mends within eight hours",
+        sql: "select id || ' is open from ' || opened_at || ' until ' || until from break_glass
+              where until <= opened_at or until > opened_at + interval '8 hours'",
+    },
+    Check {
+        name: "nobody judged their own access",
+        sql: "select b.id || ' was judged by who opened it' from break_glass b
+              join break_glass_review r on r.break_glass_id = b.id where r.reviewed_by = b.user_id",
+    },
 ];

@@ -2,19 +2,23 @@
 //! what is written in their record.
 //!
 //! **Owns** the schema `patients`: patients with their record numbers and identifiers,
-//! merges, likely duplicates, coverages, and the clinical record (allergies,
-//! conditions, notes, vital signs).
-//! **Offers** `/patients…` and the gRPC service `PatientDirectory`; publishes
-//! registrations, changes of demographics, merges, coverages and entries, with ids and
-//! codes only.
-//! **Hears** its own registrations and changes, to look for duplicates, and identity's
-//! new accounts, to tie them to records.
+//! merges, likely duplicates, coverages, the clinical record (allergies, conditions,
+//! notes, vital signs), who cares for whom, and who broke the glass.
+//! **Offers** `/patients…`, `/break-glass…` and the gRPC service `PatientDirectory`;
+//! publishes registrations, changes of demographics, merges, coverages, entries and
+//! broken glasses, with ids and codes only.
+//! **Hears** its own registrations and changes, to look for duplicates, identity's new
+//! accounts, to tie them to records, and scheduling's appointments, to know who cares
+//! for whom.
 //! **Schedules** nothing.
 //!
 //! Architecture invariant: a merge moves nothing. The retired record points to the
 //! survivor, everything else is shown by following the link, and undoing a merge is
 //! therefore exact.
 
+pub mod access_log;
+pub mod break_glass;
+pub mod care;
 mod checks;
 pub mod coverage;
 pub mod duplicate;
@@ -35,7 +39,7 @@ use galen_contracts::patients::v1::patient_directory_server::PatientDirectorySer
 use galen_contracts::patients::v1::{
     PatientDemographicsChanged, PatientRegistered, PatientsUnmerged,
 };
-use galen_eventing::{Subscription, subscription};
+use galen_eventing::{Projection, Subscription, subscription};
 use galen_service::{Check, Platform, ProblemPage, Service, Setting, StartError};
 use galen_storage::{Db, SchemaSpec, migrations};
 use jiff::tz::TimeZone;
@@ -79,9 +83,11 @@ impl Service for Patients {
             "0002_merge",
             "0003_duplicate",
             "0004_coverage",
-            "0005_record"
+            "0005_record",
+            "0006_care",
+            "0007_break_glass"
         ],
-        subscribes: &["identity"],
+        subscribes: &["identity", "scheduling"],
     };
 
     async fn start(platform: Platform) -> Result<Self, StartError> {
@@ -124,6 +130,10 @@ impl Service for Patients {
             .routes(routes!(r::mark_error::note))
             .routes(routes!(r::mark_error::vital))
             .routes(routes!(r::timeline::timeline))
+            .routes(routes!(break_glass::open::open))
+            .routes(routes!(break_glass::list::list))
+            .routes(routes!(break_glass::review::review))
+            .routes(routes!(access_log::list::list))
             .with_state(Arc::clone(self))
     }
 
@@ -150,6 +160,10 @@ impl Service for Patients {
             .on::<UserProvisioned>()
             .build(),
         ]
+    }
+
+    fn projections(self: &Arc<Self>) -> Vec<Projection> {
+        vec![care::projection::projection()]
     }
 
     fn checks() -> &'static [Check] {

@@ -79,6 +79,11 @@ pub(crate) const PAGES: &[ProblemPage] = &[
         title: "The entry is marked as made in error.",
         advice: "Record a new entry instead.",
     },
+    ProblemPage {
+        code: "ALREADY_REVIEWED",
+        title: "Somebody has judged this access.",
+        advice: "Read the queue again; a judgement stands.",
+    },
 ];
 
 #[cfg(test)]

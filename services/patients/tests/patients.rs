@@ -2,6 +2,10 @@
 
 #[path = "patients/accounts.rs"]
 mod accounts;
+#[path = "patients/breaking.rs"]
+mod breaking;
+#[path = "patients/caring.rs"]
+mod caring;
 #[path = "patients/coverages.rs"]
 mod coverages;
 #[path = "patients/duplicates.rs"]

@@ -12,6 +12,7 @@ use utoipa::ToSchema;
 use super::list::{DuplicateStatus, PairView};
 use super::store::{self, DuplicateId};
 use crate::merge::model::Decision;
+use crate::patient::reach::reach_everybody;
 use crate::{Patients, input};
 
 /// Dismisses a pair.
@@ -50,6 +51,7 @@ pub async fn dismiss(
     PathIds(id): PathIds<DuplicateId>,
     Body(request): Body<DismissDuplicate>,
 ) -> Outcome {
+    reach_everybody(&cx)?;
     let mut violations = Violations::new();
     let reason = input::line(&mut violations, "/reason", &request.reason, 500).unwrap_or_default();
     violations.finish()?;

@@ -15,6 +15,7 @@ use super::model::Reason;
 use super::store::{self, Pair, Position};
 use crate::Patients;
 use crate::named::named;
+use crate::patient::reach::reach_everybody;
 
 named! {
     /// What became of a pair.
@@ -133,10 +134,11 @@ impl From<Pair> for PairView {
     responses((status = 200, description = "A page of pairs.", body = PageView<PairView>)),
 )]
 pub async fn list(
-    _: Cx<ListDuplicates>,
+    cx: Cx<ListDuplicates>,
     State(s): State<Arc<Patients>>,
     Params(wanted): Params<ListDuplicates>,
 ) -> Outcome {
+    reach_everybody(&cx)?;
     let limit = page::limit(wanted.limit)?;
     let after: Option<Position> = wanted.cursor.as_deref().map(Cursor::decode).transpose()?;
     let mut connection = s.db.pool().acquire().await.map_err(Error::from)?;

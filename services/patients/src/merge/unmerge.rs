@@ -15,6 +15,7 @@ use utoipa::ToSchema;
 use super::model::Decision;
 use super::store;
 use crate::duplicate::list::DuplicateStatus;
+use crate::patient::reach::reach_everybody;
 use crate::patient::view::PatientView;
 use crate::{Patients, duplicate, input, patient};
 
@@ -55,6 +56,7 @@ pub async fn unmerge(
     PathIds(id): PathIds<PatientId>,
     Body(request): Body<UnmergePatient>,
 ) -> Outcome {
+    reach_everybody(&cx)?;
     let mut violations = Violations::new();
     let reason = input::line(&mut violations, "/reason", &request.reason, 500).unwrap_or_default();
     violations.finish()?;

@@ -61,7 +61,7 @@ pub async fn deactivate(
     violations.finish()?;
     let mut tx = cx.begin(&s.db).await?;
     let patient = reached_for_update(&cx, &mut tx, id).await?;
-    if cx.scope() != Scope::Any {
+    if matches!(cx.scope(), Scope::Own { .. }) {
         return Err(Problem::forbidden().into());
     }
     cx.expect_version(patient.version)?;

@@ -12,7 +12,8 @@ use galen_storage::{Error, SqlDate};
 use sqlx::{PgConnection, Postgres, QueryBuilder, Row as _};
 use uuid::Uuid;
 
-use super::search::Filter;
+use super::search::{Bound, Filter};
+use crate::care;
 
 /// A place in the order of lists.
 pub struct Position {
@@ -47,7 +48,11 @@ pub async fn search(
     limit: u16,
 ) -> Result<Vec<Uuid>, Error> {
     let rows = i64::from(limit) + 1;
-    let mut sql: QueryBuilder<Postgres> = QueryBuilder::new("select id from (");
+    let mut sql: QueryBuilder<Postgres> = QueryBuilder::new("");
+    if let Bound::Cared(carer) = &filter.bound {
+        care::store::with_cared(&mut sql, carer);
+    }
+    sql.push("select id from (");
     match filter.tokens.as_deref() {
         None => page(&mut sql, filter, after, rows, |_| {}),
         Some([]) => return Ok(Vec::new()),
@@ -139,14 +144,22 @@ fn page(
     if let Some(email) = &filter.email_key {
         sql.push(" and p.email_key = ").push_bind(email.clone());
     }
-    if let Some((user, claimed)) = filter.own {
-        sql.push(
-            " and p.id in (select records_of(survivor_of(o.id)) from patient o where o.user_id = ",
-        )
-        .push_bind(user.uuid());
-        sql.push(" or o.id = ")
-            .push_bind(claimed.map(|id| id.uuid()))
-            .push(")");
+    match filter.bound {
+        Bound::Everybody => {}
+        // As an array, so that the planner looks these records up and never walks the
+        // names of a whole hospital to find the few that are cared for.
+        Bound::Cared(_) => {
+            sql.push(" and p.id = any (array(select id from cared))");
+        }
+        Bound::Own { user, claimed } => {
+            sql.push(
+                " and p.id in (select records_of(survivor_of(o.id)) from patient o where o.user_id = ",
+            )
+            .push_bind(user.uuid());
+            sql.push(" or o.id = ")
+                .push_bind(claimed.map(|id| id.uuid()))
+                .push(")");
+        }
     }
     if let Some(after) = after {
         sql.push(" and (p.family_key, p.given_key, p.id) > (")

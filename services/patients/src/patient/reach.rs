@@ -1,18 +1,23 @@
 //! Whose record a caller may reach.
 
 use galen_access::Scope;
-use galen_contracts::ids::PatientId;
+use galen_contracts::ids::{PatientId, PractitionerId};
 use galen_kernel::Problem;
 use galen_service::{Cx, Requires};
 use sqlx::PgConnection;
 
 use super::model::Patient;
 use super::store;
+use crate::care;
+use crate::care::store::Carer;
 
-/// 404 unless the record is within reach. Who may only see their own reaches the
-/// record their account is tied to, what it was merged into and what was merged into
-/// it: those are records of the same person. The token may be older than the tie, so
-/// the tie decides here as well.
+/// 404 unless the record is within reach.
+///
+/// Who sees those they care for reaches the people they have or had something arranged
+/// with, and for a while those to whom they broke the glass. Who may only see their own
+/// reaches the record their account is tied to. Either reaches whole persons: what a
+/// record was merged into and what was merged into it. The token may be older than the
+/// tie, so the tie decides here as well.
 ///
 /// # Errors
 /// 404: the caller may not even know. Otherwise when the database fails.
@@ -21,15 +26,53 @@ pub async fn reach<R: Requires>(
     connection: &mut PgConnection,
     id: PatientId,
 ) -> Result<(), Problem> {
-    let patient = match cx.scope() {
-        Scope::Any => return Ok(()),
-        Scope::Care { patient, .. } | Scope::Own { patient, .. } => patient,
+    let reached = match cx.scope() {
+        Scope::Any => true,
+        Scope::Care {
+            practitioner,
+            patient,
+        } => {
+            let carer = carer(cx, practitioner, patient)?;
+            care::store::reaches(connection, &carer, id).await?
+        }
+        Scope::Own { patient, .. } => {
+            store::is_of_user(connection, id, cx.principal()?.user_id, patient).await?
+        }
     };
-    let user = cx.principal()?.user_id;
-    if store::is_of_user(connection, id, user, patient).await? {
+    if reached {
         Ok(())
     } else {
         Err(Problem::not_found())
+    }
+}
+
+/// The caller as somebody who sees those they care for.
+///
+/// # Errors
+/// 401 when nobody is logged in.
+pub fn carer<R: Requires>(
+    cx: &Cx<R>,
+    practitioner: PractitionerId,
+    own: Option<PatientId>,
+) -> Result<Carer, Problem> {
+    Ok(Carer {
+        practitioner,
+        user: cx.principal()?.user_id,
+        own,
+        at: cx.now(),
+    })
+}
+
+/// 403 unless the caller reaches everybody: for work that cannot be done with some
+/// records only, such as deciding whether two of them are one person.
+///
+/// # Errors
+/// 403.
+pub fn reach_everybody<R: Requires>(cx: &Cx<R>) -> Result<(), Problem> {
+    if cx.scope() == Scope::Any {
+        Ok(())
+    } else {
+        Err(Problem::forbidden())
     }
 }
 

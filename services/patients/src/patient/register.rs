@@ -185,7 +185,7 @@ pub async fn register(
     Body(request): Body<RegisterPatient>,
 ) -> Outcome {
     let principal = cx.principal()?;
-    let own = cx.scope() != Scope::Any;
+    let own = matches!(cx.scope(), Scope::Own { .. });
     if own && (!request.identifiers.is_empty() || request.deceased_at.is_some()) {
         return Err(Problem::forbidden()
             .with_detail("identifiers and deceasedAt are recorded by staff")

@@ -152,7 +152,7 @@ pub async fn revise(
 ) -> Outcome {
     let mut tx = cx.begin(&s.db).await?;
     let mut patient = reached_for_update(&cx, &mut tx, id).await?;
-    if cx.scope() != Scope::Any && request.touches_identity() {
+    if matches!(cx.scope(), Scope::Own { .. }) && request.touches_identity() {
         return Err(Problem::forbidden()
             .with_detail("names, birth date, sex, national id and death are recorded by staff")
             .into());

@@ -10,16 +10,19 @@ use galen_service::{Answer, Cx, Needs, Outcome, PageView, Params, Requires};
 use galen_storage::Error;
 use jiff::civil::Date;
 use serde::Deserialize;
+use sqlx::PgConnection;
 use utoipa::IntoParams;
 use uuid::Uuid;
 
 use super::demographics::Identifier;
 use super::model::Status;
+use super::reach::carer;
 use super::reader::Reader;
 use super::view::PatientView;
 use super::{index, name, store};
+use crate::care::store::Carer;
 use crate::mrn::{Mrn, MrnError};
-use crate::{Patients, input};
+use crate::{Patients, care, input};
 
 /// What to find. Filters narrow each other down; without any, everybody is listed.
 #[derive(Deserialize, IntoParams)]
@@ -93,9 +96,24 @@ pub struct Filter {
     pub identifier: Option<Identifier>,
     /// State of the record.
     pub status: Option<Status>,
-    /// The account whose own records alone may be found, with the record that its
-    /// token names.
-    pub own: Option<(UserId, Option<PatientId>)>,
+    /// Whose records may be found at all.
+    pub bound: Bound,
+}
+
+/// Whose records a caller may find.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bound {
+    /// Everybody's.
+    Everybody,
+    /// Those of the people somebody cares for.
+    Cared(Carer),
+    /// Those of one account.
+    Own {
+        /// The account.
+        user: UserId,
+        /// The record that its token names.
+        claimed: Option<PatientId>,
+    },
 }
 
 impl Filter {
@@ -108,7 +126,8 @@ impl Filter {
 
 /// Find patients
 ///
-/// In the order of family name, given name and id.
+/// In the order of family name, given name and id. Who sees only those they care for
+/// finds only those.
 #[utoipa::path(
     get,
     path = "/patients",
@@ -124,20 +143,21 @@ pub async fn search(
 ) -> Outcome {
     let limit = page::limit(wanted.limit)?;
     let after: Option<Uuid> = wanted.cursor.as_deref().map(Cursor::decode).transpose()?;
-    let own = match cx.scope() {
-        Scope::Any => None,
-        Scope::Care { patient, .. } | Scope::Own { patient, .. } => {
-            Some((cx.principal()?.user_id, patient))
-        }
+    let bound = match cx.scope() {
+        Scope::Any => Bound::Everybody,
+        Scope::Care {
+            practitioner,
+            patient,
+        } => Bound::Cared(carer(&cx, practitioner, patient)?),
+        Scope::Own { patient, .. } => Bound::Own {
+            user: cx.principal()?.user_id,
+            claimed: patient,
+        },
     };
-    let filter = read(&s, &cx, wanted, own)?;
+    let filter = read(&s, &cx, wanted, bound)?;
     let mut connection = s.db.pool().acquire().await.map_err(Error::from)?;
     let after = match after {
-        Some(id) => Some(
-            index::position(&mut connection, id)
-                .await?
-                .ok_or_else(input::stray_cursor)?,
-        ),
+        Some(id) => Some(position(&mut connection, &filter.bound, id).await?),
         None => None,
     };
     let found = index::search(&mut connection, &filter, after.as_ref(), limit).await?;
@@ -150,11 +170,32 @@ pub async fn search(
     }))
 }
 
+/// Where a page ended. A cursor could be made of any id: it must not tell a carer of
+/// people whom they never cared for, nor stop working because they no longer do.
+async fn position(
+    connection: &mut PgConnection,
+    bound: &Bound,
+    id: Uuid,
+) -> Result<index::Position, Problem> {
+    let known = match bound {
+        Bound::Cared(carer) => {
+            care::store::ever_reached(connection, carer, PatientId::from_uuid(id)).await?
+        }
+        Bound::Everybody | Bound::Own { .. } => true,
+    };
+    let position = if known {
+        index::position(connection, id).await?
+    } else {
+        None
+    };
+    position.ok_or_else(input::stray_cursor)
+}
+
 fn read(
     s: &Patients,
     cx: &Cx<FindPatients>,
     wanted: FindPatients,
-    own: Option<(UserId, Option<PatientId>)>,
+    bound: Bound,
 ) -> Result<Filter, Problem> {
     let mrn = wanted
         .mrn
@@ -187,7 +228,7 @@ fn read(
         email_key: email.map(|email| email.key()),
         identifier,
         status: wanted.status,
-        own,
+        bound,
     })
 }
 

@@ -273,7 +273,7 @@ async fn forged_cursors_are_refused() {
         let caller = if path == "coverages" {
             hospital.desk()
         } else {
-            hospital.doctor()
+            hospital.nurse()
         };
         let reply = caller
             .get(&format!("/patients/{patient}/{path}?cursor={cursor}"))

@@ -126,7 +126,7 @@ async fn not_the_same_is_remembered() {
         StatusCode::NOT_FOUND
     );
     assert_eq!(
-        hospital.doctor().get("/patients/duplicates").await.status,
+        hospital.nurse().get("/patients/duplicates").await.status,
         StatusCode::FORBIDDEN
     );
 }

@@ -4,8 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use galen_access::{Principal, Role};
+use galen_contracts::convert::to_wire;
+use galen_contracts::ids::PractitionerId;
+use galen_contracts::scheduling::v1::{Appointment, AppointmentBooked, AppointmentCancelled};
 use galen_contracts::{Event, registry};
-use galen_eventing::{Backbone, Publish as _};
+use galen_eventing::{Backbone, Publish as _, Running};
 use galen_kernel::Clock;
 use galen_patients::Patients;
 use galen_service::testing::{self, Reply, TestApi, TestCaller};
@@ -26,6 +29,13 @@ const IDENTITY: SchemaSpec = SchemaSpec {
     subscribes: &[],
 };
 
+/// Enough of scheduling to publish as it.
+const SCHEDULING: SchemaSpec = SchemaSpec {
+    service: "scheduling",
+    migrations: &[],
+    subscribes: &[],
+};
+
 pub(crate) struct Hospital {
     pub(crate) patients: Arc<Patients>,
     pub(crate) api: TestApi,
@@ -42,7 +52,7 @@ impl Hospital {
 
     pub(crate) async fn open_with(settings: &[(&str, &str)]) -> Self {
         let clock = Clock::manual(NOW.parse().expect("an instant"));
-        let schemas = [Patients::SCHEMA, IDENTITY];
+        let schemas = [Patients::SCHEMA, IDENTITY, SCHEDULING];
         let database = TestDatabase::new(
             galen_eventing::MIGRATIONS,
             SHARED_MIGRATIONS,
@@ -82,8 +92,28 @@ impl Hospital {
         self.api.as_role(Role::Receptionist)
     }
 
-    pub(crate) fn doctor(&self) -> TestCaller {
-        self.api.as_role(Role::Doctor)
+    /// Somebody who works with every record.
+    pub(crate) fn nurse(&self) -> TestCaller {
+        self.api.as_role(Role::Nurse)
+    }
+
+    /// Somebody who works with the records of those they care for.
+    pub(crate) fn doctor(&self) -> Doctor {
+        let practitioner = self.clock.id();
+        Doctor {
+            practitioner,
+            caller: self.api.as_practitioner(Role::Doctor, practitioner),
+        }
+    }
+
+    /// Somebody who judges.
+    pub(crate) fn auditor(&self) -> TestCaller {
+        self.api.as_role(Role::Auditor)
+    }
+
+    /// The same account with a token of now.
+    pub(crate) fn again(&self, caller: &TestCaller) -> TestCaller {
+        self.api.as_principal(caller.principal().clone())
     }
 
     /// Somebody with an account and no record.
@@ -141,21 +171,80 @@ impl Hospital {
 
     /// Identity says something.
     pub(crate) async fn identity_says<E: Event>(&self, event: &E) {
-        let identity = self.database.open("identity").await;
-        let mut tx = identity.begin().await.expect("a transaction");
+        self.say("identity", event).await;
+    }
+
+    /// Scheduling says something.
+    pub(crate) async fn scheduling_says<E: Event>(&self, event: &E) {
+        self.say("scheduling", event).await;
+    }
+
+    async fn say<E: Event>(&self, service: &'static str, event: &E) {
+        let db = self.database.open(service).await;
+        let mut tx = db.begin().await.expect("a transaction");
         tx.publish(event);
         tx.commit().await.expect("published");
     }
 
+    /// Somebody has an appointment; the service has not heard of it yet.
+    pub(crate) async fn book(&self, patient: &str, with: &Doctor) -> Visit {
+        let start = to_wire(self.clock.now());
+        let mut visit = Visit(Appointment {
+            appointment_id: self.clock.uuid().to_string(),
+            patient_id: patient.to_owned(),
+            practitioner_id: with.practitioner.to_string(),
+            start: Some(start),
+            end: Some(start),
+            ..Appointment::default()
+        });
+        let appointment = visit.next();
+        self.scheduling_says(&AppointmentBooked {
+            appointment,
+            replaces_id: String::new(),
+        })
+        .await;
+        visit
+    }
+
+    /// It will not be.
+    pub(crate) async fn cancel(&self, visit: &mut Visit) {
+        self.scheduling_says(&AppointmentCancelled {
+            appointment: visit.next(),
+            ..AppointmentCancelled::default()
+        })
+        .await;
+    }
+
     /// Lets the service hear everything that was said.
     pub(crate) async fn hear(&self) {
+        self.listen(async |running| {
+            running.settle().await.expect("everything is heard");
+        })
+        .await;
+    }
+
+    /// Makes a read model anew; returns how many events it took.
+    pub(crate) async fn rebuild(&self, projection: &'static str) -> Option<u64> {
+        let mut events = None;
+        self.listen(async |running| {
+            running.settle().await.expect("everything is heard");
+            events = running.rebuild(projection).await.expect("it is rebuilt");
+        })
+        .await;
+        events
+    }
+
+    async fn listen(&self, meanwhile: impl AsyncFnOnce(&Running)) {
         let mut backbone = Backbone::new(self.database.open_events().await, self.database.wake());
         for subscription in self.patients.subscriptions() {
             backbone.subscribe(&self.db, subscription);
         }
+        for projection in self.patients.projections() {
+            backbone.project(&self.db, projection);
+        }
         let stop = CancellationToken::new();
         let running = backbone.run(stop.clone());
-        running.settle().await.expect("everything is heard");
+        meanwhile(&running).await;
         stop.cancel();
         running.stopped().await;
     }
@@ -198,6 +287,57 @@ impl Hospital {
     }
 }
 
+/// Somebody who treats.
+pub(crate) struct Doctor {
+    pub(crate) practitioner: PractitionerId,
+    pub(crate) caller: TestCaller,
+}
+
+impl Doctor {
+    /// What they are told when they ask for something of a patient.
+    pub(crate) async fn sees(&self, patient: &str) -> StatusCode {
+        self.caller
+            .get(&format!("/patients/{patient}"))
+            .await
+            .status
+    }
+
+    /// What they are answered when they break the glass.
+    pub(crate) async fn breaks_the_glass(
+        &self,
+        patient: &str,
+        reason: &str,
+        minutes: u16,
+    ) -> Value {
+        let reply = self
+            .caller
+            .post(
+                &format!("/patients/{patient}/break-glass"),
+                json!({ "reason": reason, "minutes": minutes }),
+            )
+            .await;
+        assert_eq!(reply.status, StatusCode::CREATED, "{}", reply.body);
+        reply.body
+    }
+}
+
+/// An appointment, as scheduling knows it.
+#[derive(Clone)]
+pub(crate) struct Visit(Appointment);
+
+impl Visit {
+    /// As it is.
+    pub(crate) fn current(self) -> Appointment {
+        self.0
+    }
+
+    /// After its next change.
+    pub(crate) fn next(&mut self) -> Option<Appointment> {
+        self.0.version += 1;
+        Some(self.0.clone())
+    }
+}
+
 pub(crate) fn person(given: &str, family: &str, birth_date: &str) -> Value {
     json!({ "givenName": given, "familyName": family, "birthDate": birth_date, "sex": "FEMALE" })
 }
@@ -230,7 +370,7 @@ pub(crate) async fn full_record(hospital: &Hospital, given: &str, birth_date: &s
     let patient = id(&hospital
         .register(with(person(given, "Schmidt", birth_date), coverages))
         .await);
-    let doctor = hospital.doctor();
+    let nurse = hospital.nurse();
     let code = json!({ "system": "http://snomed.info/sct", "code": "1", "display": given });
     for (part, body) in [
         (
@@ -247,7 +387,7 @@ pub(crate) async fn full_record(hospital: &Hospital, given: &str, birth_date: &s
             json!({ "kind": "HEART_RATE", "value": 72, "unit": "/min", "effectiveAt": "2026-01-01T08:00:00Z" }),
         ),
     ] {
-        let reply = doctor
+        let reply = nurse
             .post(&format!("/patients/{patient}/{part}"), body)
             .await;
         assert_eq!(reply.status, StatusCode::CREATED, "{}", reply.body);

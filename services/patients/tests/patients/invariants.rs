@@ -8,9 +8,10 @@ use galen_service::Service as _;
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Executor as _};
 
-use crate::hospital::{Hospital, person, with};
+use crate::hospital::{Hospital, id, person, with};
 
-/// Two records with something in them, one merged into a third.
+/// Two records with something in them, one merged into a third, who has an appointment
+/// and to whom the glass was broken.
 async fn working() -> Hospital {
     let hospital = Hospital::open().await;
     let coverage = json!({ "coverages": [{ "planId": "x", "policyNumber": "1", "validFrom": "2026-01-01", "priority": 1 }] });
@@ -21,13 +22,27 @@ async fn working() -> Hospital {
     let survivor = hospital.somebody("Carl", "Kowalski", "1970-01-01").await;
     hospital.merge(&retired, &survivor).await;
     let note = hospital
-        .doctor()
+        .nurse()
         .post(
             &format!("/patients/{survivor}/notes"),
             json!({ "text": "x" }),
         )
         .await;
     assert_eq!(note.status, 201);
+    hospital.book(&survivor, &hospital.doctor()).await;
+    hospital.hear().await;
+    let glass = hospital
+        .doctor()
+        .breaks_the_glass(&survivor, "Unconscious", 60)
+        .await;
+    let review = hospital
+        .auditor()
+        .post(
+            &format!("/break-glass/{}/review", id(&glass)),
+            json!({ "outcome": "JUSTIFIED", "comment": "was on duty" }),
+        )
+        .await;
+    assert_eq!(review.status, 200);
     hospital
 }
 
@@ -57,13 +72,35 @@ async fn checks_find_what_is_wrong() {
             1,
         ),
         ("says what its kind", "delete from note", 1),
+        (
+            "ground of care is for somebody",
+            "update patient set merged_into = (select merged_into from patient where merged_into is not null limit 1) where given_name = 'Anna';
+             update patient set merged_into = (select id from patient where given_name = 'Karl') where given_name = 'Carl'",
+            1,
+        ),
+        (
+            "does not end",
+            "alter table care_ground drop constraint care_ground_took_place_holds; update care_ground set took_place = true, until = since",
+            1,
+        ),
+        (
+            "within eight hours",
+            "alter table break_glass disable trigger break_glass_append_only; alter table break_glass drop constraint break_glass_ends; update break_glass set until = 'infinity'",
+            1,
+        ),
+        (
+            "their own access",
+            "alter table break_glass_review disable trigger break_glass_review_append_only;
+             alter table break_glass_review drop constraint break_glass_reviewed_by_another; update break_glass_review set reviewed_by = opened_by",
+            1,
+        ),
     ] {
         let hospital = working().await;
         hospital.is_sound().await;
         hospital.db.pool().execute(AssertSqlSafe(damage)).await.expect("the owner may do anything");
         assert_eq!(hospital.wrong(check).await.len(), found, "{check}");
     }
-    assert_eq!(Patients::checks().len(), 7, "each is tried above");
+    assert_eq!(Patients::checks().len(), 11, "each is tried above");
 }
 
 #[tokio::test]
@@ -95,6 +132,21 @@ async fn the_database_refuses_what_no_command_does() {
         ),
         ("update note set kind = 'VITAL'", "note_kind_check"),
         ("update entry set amends = id", "entry_amends_another"),
+        ("update break_glass set reason = 'other'", "append-only"),
+        ("delete from break_glass_review", "append-only"),
+        ("truncate break_glass cascade", "append-only"),
+        (
+            "insert into break_glass select gen_random_uuid(), patient_id, user_id, practitioner_id, reason, opened_at, opened_at + interval '481 minutes' from break_glass",
+            "break_glass_ends",
+        ),
+        (
+            "update care_ground set until = since - interval '1 second'",
+            "care_ground_ends_after_start",
+        ),
+        (
+            "update care_ground set took_place = true, until = since",
+            "care_ground_took_place_holds",
+        ),
         (
             "update patient set birth_date = '1849-12-31'",
             "patient_birth_date_check",
@@ -176,7 +228,7 @@ async fn the_document_is_whole() {
             assert!(operation["summary"].is_string(), "{name}");
         }
     }
-    assert_eq!(names.len(), 26);
+    assert_eq!(names.len(), 30);
     let mut references = Vec::new();
     collect_references(&document, &mut references);
     assert!(!references.is_empty());

@@ -43,7 +43,7 @@ async fn a_merged_record_is_shown_under_the_survivor() {
         let caller = if part == "coverages" {
             hospital.desk()
         } else {
-            hospital.doctor()
+            hospital.nurse()
         };
         let both = column(
             &caller.get(&format!("/patients/{b}/{part}")).await.body,
@@ -58,7 +58,7 @@ async fn a_merged_record_is_shown_under_the_survivor() {
     }
     let kinds = column(
         &hospital
-            .doctor()
+            .nurse()
             .get(&format!("/patients/{b}/timeline"))
             .await
             .body,
@@ -97,7 +97,7 @@ async fn a_retired_record_takes_no_changes() {
     .remove(0);
     let note = column(
         &hospital
-            .doctor()
+            .nurse()
             .get(&format!("/patients/{a}/notes"))
             .await
             .body,
@@ -110,8 +110,8 @@ async fn a_retired_record_takes_no_changes() {
         hospital.desk().post(&format!("/patients/{a}/deactivate"), json!({ "reason": "x" })).await,
         hospital.desk().post(&format!("/patients/{a}/coverages"), json!({ "planId": "x", "policyNumber": "1", "validFrom": "2030-01-01", "priority": 7 })).await,
         hospital.desk().patch(&format!("/patients/{a}/coverages/{coverage}"), json!({ "validTo": "2027-01-01" })).await,
-        hospital.doctor().post(&format!("/patients/{a}/notes"), json!({ "text": "x" })).await,
-        hospital.doctor().post(&format!("/patients/{a}/notes/{note}/entered-in-error"), json!({ "reason": "x" })).await,
+        hospital.nurse().post(&format!("/patients/{a}/notes"), json!({ "text": "x" })).await,
+        hospital.nurse().post(&format!("/patients/{a}/notes/{note}/entered-in-error"), json!({ "reason": "x" })).await,
     ];
     for reply in refused {
         assert_eq!(
@@ -135,7 +135,7 @@ async fn a_retired_record_takes_no_changes() {
         (StatusCode::OK, &json!(a))
     );
     let marked = hospital
-        .doctor()
+        .nurse()
         .post(
             &format!("/patients/{b}/notes/{note}/entered-in-error"),
             json!({ "reason": "x" }),

@@ -22,7 +22,7 @@ async fn everything(hospital: &Hospital, patient: &str) -> Vec<Value> {
         let caller = if part.is_empty() || part == "/coverages" {
             hospital.desk()
         } else {
-            hospital.doctor()
+            hospital.nurse()
         };
         let mut body = caller.get(&format!("/patients/{patient}{part}")).await.body;
         forget_versions(&mut body);
@@ -64,7 +64,7 @@ async fn parting_restores_exactly_what_was() {
         assert_eq!(hospital.merge(&a, &b).await.status, StatusCode::OK);
         let note = column(
             &hospital
-                .doctor()
+                .nurse()
                 .get(&format!("/patients/{a}/notes"))
                 .await
                 .body,
@@ -74,7 +74,7 @@ async fn parting_restores_exactly_what_was() {
         if round == 1 {
             // An amendment made under the survivor is the survivor's.
             let amended = hospital
-                .doctor()
+                .nurse()
                 .post(
                     &format!("/patients/{b}/notes"),
                     json!({ "text": "x", "amends": note }),
@@ -83,7 +83,7 @@ async fn parting_restores_exactly_what_was() {
             assert_eq!(amended.status, StatusCode::CREATED, "{}", amended.body);
             let standing = column(
                 &hospital
-                    .doctor()
+                    .nurse()
                     .get(&format!("/patients/{b}/notes"))
                     .await
                     .body,
@@ -91,7 +91,7 @@ async fn parting_restores_exactly_what_was() {
             );
             assert!(!standing.contains(&note));
             let undone = hospital
-                .doctor()
+                .nurse()
                 .post(
                     &format!("/patients/{b}/notes/{}/entered-in-error", id(&amended.body)),
                     json!({ "reason": "x" }),
@@ -122,7 +122,7 @@ async fn an_amendment_under_the_survivor_does_not_hide_the_note_after_parting() 
     );
     let note = column(
         &hospital
-            .doctor()
+            .nurse()
             .get(&format!("/patients/{a}/notes"))
             .await
             .body,
@@ -133,7 +133,7 @@ async fn an_amendment_under_the_survivor_does_not_hide_the_note_after_parting() 
     let amendment = json!({ "text": "corrected", "amends": note });
     assert_eq!(
         hospital
-            .doctor()
+            .nurse()
             .post(&format!("/patients/{b}/notes"), amendment)
             .await
             .status,
@@ -143,7 +143,7 @@ async fn an_amendment_under_the_survivor_does_not_hide_the_note_after_parting() 
     assert_eq!(
         column(
             &hospital
-                .doctor()
+                .nurse()
                 .get(&format!("/patients/{a}/notes"))
                 .await
                 .body,
@@ -154,7 +154,7 @@ async fn an_amendment_under_the_survivor_does_not_hide_the_note_after_parting() 
     assert_eq!(
         column(
             &hospital
-                .doctor()
+                .nurse()
                 .get(&format!("/patients/{b}/notes"))
                 .await
                 .body,
@@ -201,7 +201,7 @@ async fn chains_lead_to_their_end() {
     assert_eq!(
         column(
             &hospital
-                .doctor()
+                .nurse()
                 .get(&format!("/patients/{d}/notes"))
                 .await
                 .body,
@@ -216,7 +216,7 @@ async fn chains_lead_to_their_end() {
     assert_eq!(
         column(
             &hospital
-                .doctor()
+                .nurse()
                 .get(&format!("/patients/{d}/notes"))
                 .await
                 .body,

@@ -15,7 +15,7 @@ fn penicillin() -> Value {
 async fn every_kind_of_entry_is_kept_and_listed() {
     let hospital = Hospital::open().await;
     let patient = hospital.somebody("Anna", "Schmidt", "1985-03-12").await;
-    let doctor = hospital.doctor();
+    let nurse = hospital.nurse();
     let source = json!({ "system": "urn:source", "value": "1" });
     for (part, body, shown) in [
         (
@@ -40,20 +40,20 @@ async fn every_kind_of_entry_is_kept_and_listed() {
         ),
     ] {
         let path = format!("/patients/{patient}/{part}");
-        let reply = doctor.post(&path, body.clone()).await;
+        let reply = nurse.post(&path, body.clone()).await;
         assert_eq!(reply.status, StatusCode::CREATED, "{part}: {}", reply.body);
         for (field, value) in with(body.clone(), shown).as_object().expect("an object") {
             assert_eq!(&reply.body[field], value, "{part} {field}");
         }
-        assert_eq!(reply.body["recordedBy"], json!(doctor.principal().user_id));
+        assert_eq!(reply.body["recordedBy"], json!(nurse.principal().user_id));
         assert_eq!(reply.body["recordedAt"], "2026-06-01T12:00:00Z");
         assert_eq!(
-            doctor.get(&path).await.body["items"],
+            nurse.get(&path).await.body["items"],
             json!([reply.body]),
             "{part}"
         );
         if part != "vitals" {
-            let again = doctor.post(&path, body).await;
+            let again = nurse.post(&path, body).await;
             assert_eq!(
                 (again.status, again.code()),
                 (StatusCode::CONFLICT, Some("IDENTIFIER_EXISTS")),
@@ -126,7 +126,7 @@ async fn wrong_entries_are_refused_by_field() {
         ("vitals", vital("HEART_RATE", json!("72"), "/min"), "/value"),
     ] {
         let reply = hospital
-            .doctor()
+            .nurse()
             .post(&format!("/patients/{patient}/{part}"), body.clone())
             .await;
         assert_eq!(
@@ -137,7 +137,7 @@ async fn wrong_entries_are_refused_by_field() {
         );
     }
     let longest = hospital
-        .doctor()
+        .nurse()
         .post(
             &format!("/patients/{patient}/notes"),
             json!({ "text": "ü".repeat(20_000) }),
@@ -150,14 +150,11 @@ async fn wrong_entries_are_refused_by_field() {
 async fn a_note_is_amended_and_its_history_kept() {
     let hospital = Hospital::open().await;
     let patient = hospital.somebody("Anna", "Schmidt", "1985-03-12").await;
-    let doctor = hospital.doctor();
+    let nurse = hospital.nurse();
     let path = format!("/patients/{patient}/notes");
-    let first = doctor
-        .post(&path, json!({ "text": "left knee" }))
-        .await
-        .body;
+    let first = nurse.post(&path, json!({ "text": "left knee" })).await.body;
     hospital.clock.advance(jiff::SignedDuration::from_secs(60));
-    let second = doctor
+    let second = nurse
         .post(
             &path,
             json!({ "text": "right knee", "amends": first["id"] }),
@@ -165,14 +162,11 @@ async fn a_note_is_amended_and_its_history_kept() {
         .await
         .body;
     assert_eq!(second["amends"], first["id"]);
-    assert_eq!(
-        column(&doctor.get(&path).await.body, "text"),
-        ["right knee"]
-    );
-    let history = doctor.get(&format!("{path}?history=true")).await.body;
+    assert_eq!(column(&nurse.get(&path).await.body, "text"), ["right knee"]);
+    let history = nurse.get(&format!("{path}?history=true")).await.body;
     assert_eq!(column(&history, "text"), ["right knee", "left knee"]);
     assert_eq!(history["items"][1]["amendedBy"], second["id"]);
-    let fork = doctor
+    let fork = nurse
         .post(
             &path,
             json!({ "text": "both knees", "amends": first["id"] }),
@@ -183,7 +177,7 @@ async fn a_note_is_amended_and_its_history_kept() {
         (StatusCode::CONFLICT, Some("ALREADY_AMENDED"))
     );
 
-    let wrong = doctor
+    let wrong = nurse
         .post(
             &format!("{path}/{}/entered-in-error", id(&second)),
             json!({ "reason": "it was the left one" }),
@@ -198,11 +192,11 @@ async fn a_note_is_amended_and_its_history_kept() {
         (StatusCode::OK, &json!("it was the left one"), Some("\"2\""))
     );
     assert_eq!(
-        column(&doctor.get(&path).await.body, "text"),
+        column(&nurse.get(&path).await.body, "text"),
         ["left knee"],
         "what it amended stands again"
     );
-    let again = doctor
+    let again = nurse
         .post(
             &format!("{path}/{}/entered-in-error", id(&second)),
             json!({ "reason": "x" }),
@@ -212,7 +206,7 @@ async fn a_note_is_amended_and_its_history_kept() {
         (again.status, again.code()),
         (StatusCode::CONFLICT, Some("ENTRY_IN_ERROR"))
     );
-    let on_error = doctor
+    let on_error = nurse
         .post(&path, json!({ "text": "x", "amends": second["id"] }))
         .await;
     assert_eq!(
@@ -220,7 +214,7 @@ async fn a_note_is_amended_and_its_history_kept() {
         (StatusCode::CONFLICT, Some("ENTRY_IN_ERROR"))
     );
     assert_eq!(
-        doctor
+        nurse
             .post(
                 &path,
                 json!({ "text": "left knee, lateral", "amends": first["id"] })
@@ -235,12 +229,12 @@ async fn a_note_is_amended_and_its_history_kept() {
 async fn of_many_amendments_at_once_one_is_made() {
     let hospital = Hospital::open().await;
     let patient = hospital.somebody("Anna", "Schmidt", "1985-03-12").await;
-    let doctor = hospital.doctor();
+    let nurse = hospital.nurse();
     let path = format!("/patients/{patient}/notes");
     for _ in 0..10 {
-        let note = doctor.post(&path, json!({ "text": "x" })).await.body;
+        let note = nurse.post(&path, json!({ "text": "x" })).await.body;
         let replies = join_all(
-            (0..4).map(|_| doctor.post(&path, json!({ "text": "y", "amends": note["id"] }))),
+            (0..4).map(|_| nurse.post(&path, json!({ "text": "y", "amends": note["id"] }))),
         )
         .await;
         assert_eq!(
@@ -267,8 +261,8 @@ async fn an_entry_is_of_its_kind_and_of_its_patient() {
         hospital.somebody("Anna", "Schmidt", "1985-03-12").await,
         hospital.somebody("Karl", "Kowalski", "1970-01-01").await,
     );
-    let doctor = hospital.doctor();
-    let note = doctor
+    let nurse = hospital.nurse();
+    let note = nurse
         .post(
             &format!("/patients/{patient}/notes"),
             json!({ "text": "x" }),
@@ -280,7 +274,7 @@ async fn an_entry_is_of_its_kind_and_of_its_patient() {
         format!("/patients/{other}/notes"),
         format!("/patients/{patient}/allergies"),
     ] {
-        let reply = doctor
+        let reply = nurse
             .post(
                 &format!("{path}/{}/entered-in-error", id(&note)),
                 json!({ "reason": "x" }),
@@ -288,7 +282,7 @@ async fn an_entry_is_of_its_kind_and_of_its_patient() {
             .await;
         assert_eq!(reply.status, StatusCode::NOT_FOUND, "{path}");
     }
-    let reply = doctor
+    let reply = nurse
         .post(
             &format!("/patients/{other}/notes"),
             json!({ "text": "x", "amends": note["id"] }),
@@ -301,7 +295,7 @@ async fn an_entry_is_of_its_kind_and_of_its_patient() {
 async fn the_timeline_tells_everything_in_order() {
     let hospital = Hospital::open().await;
     let patient = hospital.somebody("Anna", "Schmidt", "1985-03-12").await;
-    let doctor = hospital.doctor();
+    let nurse = hospital.nurse();
     let coverage = json!({ "planId": "90001", "policyNumber": "1", "payerName": "Aetna", "validFrom": "2020-01-01", "priority": 1 });
     hospital
         .desk()
@@ -309,23 +303,23 @@ async fn the_timeline_tells_everything_in_order() {
         .await;
     let allergy =
         json!({ "code": penicillin(), "clinicalStatus": "ACTIVE", "onset": "1999-05-01" });
-    doctor
+    nurse
         .post(&format!("/patients/{patient}/allergies"), allergy)
         .await;
     for hour in 1..=6 {
         let vital = json!({ "kind": "HEART_RATE", "value": 70 + hour, "unit": "/min", "effectiveAt": format!("2026-05-31T0{hour}:00:00Z") });
-        doctor
+        nurse
             .post(&format!("/patients/{patient}/vitals"), vital)
             .await;
     }
-    let mistake = doctor
+    let mistake = nurse
         .post(
             &format!("/patients/{patient}/notes"),
             json!({ "text": "wrong patient" }),
         )
         .await
         .body;
-    doctor
+    nurse
         .post(
             &format!(
                 "/patients/{patient}/notes/{}/entered-in-error",
@@ -338,7 +332,7 @@ async fn the_timeline_tells_everything_in_order() {
     let mut titles = Vec::new();
     let mut next = String::new();
     loop {
-        let page = doctor
+        let page = nurse
             .get(&format!("/patients/{patient}/timeline?limit=2{next}"))
             .await
             .body;

@@ -252,7 +252,7 @@ async fn what_is_not_there_is_not_found() {
         );
         assert_eq!(
             hospital
-                .doctor()
+                .nurse()
                 .get(&format!("/patients/{id}/timeline"))
                 .await
                 .status,

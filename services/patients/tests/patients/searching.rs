@@ -3,7 +3,7 @@
 use galen_patients::duplicate;
 use galen_patients::duplicate::model::{LIKELY, Profile};
 use galen_patients::patient::demographics::Sex;
-use galen_patients::patient::search::Filter;
+use galen_patients::patient::search::{Bound, Filter};
 use galen_patients::patient::{index, name};
 use galen_storage::Tx;
 use http::StatusCode;
@@ -240,7 +240,7 @@ async fn many_people_do_not_slow_a_search_down() {
         email_key: None,
         identifier: None,
         status: None,
-        own: None,
+        bound: Bound::Everybody,
     };
     for (what, filter, expected) in [
         ("a rare name", find("zor quill"), 1),
@@ -306,7 +306,7 @@ async fn many_people_do_not_slow_a_search_down() {
 
 /// Rows of patients that this connection has read so far: by scanning, and through
 /// indexes. Within a transaction the counts only grow.
-async fn rows_read(tx: &mut Tx) -> (i64, i64) {
+pub(crate) async fn rows_read(tx: &mut Tx) -> (i64, i64) {
     let read: Option<(i64, i64)> =
         sqlx::query_as("select seq_tup_read, idx_tup_fetch from pg_stat_xact_user_tables where relname = 'patient'")
             .fetch_optional(tx.conn())

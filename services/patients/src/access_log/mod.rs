@@ -1,0 +1,3 @@
+//! The access log: what patients are told about who reached their record.
+
+pub mod list;

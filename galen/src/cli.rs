@@ -29,6 +29,9 @@ pub(crate) enum Command {
     Import(Import),
     /// Check every invariant of a running or stopped hospital
     Verify(Verify),
+    /// Who did what, and whether anybody changed it afterwards
+    #[command(subcommand)]
+    Audit(Audit),
     /// See and repair what the event backbone could not deliver
     #[command(subcommand)]
     Events(Events),
@@ -348,6 +351,30 @@ pub(crate) struct Verify {
     /// The database.
     #[command(flatten)]
     pub(crate) database: Database,
+    /// Print the result as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// What can be done with the audit log.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Audit {
+    /// Recompute the log from its entries and compare it with every signed root
+    Verify(VerifyAudit),
+}
+
+/// Options of `galen audit verify`.
+#[derive(Debug, Args)]
+pub(crate) struct VerifyAudit {
+    /// The database.
+    #[command(flatten)]
+    pub(crate) database: Database,
+    /// Signed roots that were kept elsewhere; those in the data directory
+    #[arg(long, value_name = "FILE")]
+    pub(crate) heads: Option<PathBuf>,
+    /// The key of the roots; the one in the data directory
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key: Option<PathBuf>,
     /// Print the result as JSON
     #[arg(long)]
     pub(crate) json: bool,

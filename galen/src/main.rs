@@ -1,5 +1,6 @@
 //! `galen`: a hospital's operational core in one binary.
 
+mod audit;
 mod bench;
 mod cli;
 mod demo;
@@ -58,6 +59,7 @@ async fn run(cli: Cli) -> Result<ExitCode, Box<dyn std::error::Error>> {
             Ok(ExitCode::SUCCESS)
         }
         Command::Verify(options) => verify::run(options).await,
+        Command::Audit(command) => audit::run(command).await,
         Command::Events(command) => events::run(command).await,
         Command::Bench(options) => bench::run(options).await,
         Command::Psql(options) => psql::run(&options),

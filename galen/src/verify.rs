@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use serde::Serialize;
 use sqlx::{AssertSqlSafe, Row as _};
 
+use crate::audit;
 use crate::cli::Verify;
 use crate::hospital::{self, Opened};
 
@@ -25,7 +26,13 @@ const SHOWN: usize = 20;
 /// When the database cannot be reached.
 pub(crate) async fn run(options: Verify) -> Result<ExitCode, Box<dyn std::error::Error>> {
     let opened = Opened::open(&options.database).await?;
-    let findings = check(&opened).await?;
+    let mut findings = check(&opened).await?;
+    let evidence = audit::kept(&options.database)?;
+    findings.push(Finding {
+        service: "audit",
+        invariant: "no entry was changed, removed, moved or put in between",
+        broken: audit::verify(&opened, &evidence).await?.findings,
+    });
     opened.close().await?;
     let broken = findings
         .iter()

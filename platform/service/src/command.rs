@@ -1,6 +1,7 @@
 //! The transaction of a command, with its idempotency key.
 
 use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use galen_kernel::{Problem, Timestamp};
@@ -9,6 +10,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use sqlx::postgres::PgRow;
 use sqlx::{PgExecutor, Row as _};
 
+use crate::audit::Note;
 use crate::outcome::{Answer, Halt, Outcome};
 
 /// How long a key is remembered.
@@ -78,21 +80,27 @@ $$;
 pub struct Command {
     tx: Tx,
     claim: Option<IdempotencyKey>,
+    note: Arc<Note>,
 }
 
 impl Command {
     /// Starts a transaction and claims the key in it.
-    pub(crate) async fn begin(db: &Db, claim: Option<IdempotencyKey>) -> Result<Self, Halt> {
+    pub(crate) async fn begin(
+        db: &Db,
+        claim: Option<IdempotencyKey>,
+        note: Arc<Note>,
+    ) -> Result<Self, Halt> {
         let mut tx = db.begin().await?;
         if let Some(claim) = &claim {
             let sql =
                 "select fingerprint, status, headers, body from claim_idempotency_key($1, $2)";
             claim.unless_settled(sql, tx.conn()).await?;
         }
-        Ok(Self { tx, claim })
+        Ok(Self { tx, claim, note })
     }
 
-    /// Stores the answer under the key, commits, and gives the answer back.
+    /// Stores the answer under the key, writes the command's entry into the audit
+    /// log, commits, and gives the answer back.
     ///
     /// # Errors
     /// When the commit fails; the outcome of a lost connection is unknown, and the
@@ -115,7 +123,11 @@ impl Command {
             .await
             .map_err(Error::from)?;
         }
+        let entry = self.note.of_command(&answer);
+        self.note.recorder().add(&mut self.tx, &entry).await?;
         self.tx.commit().await?;
+        self.note.recorder().keep(entry);
+        self.note.is_recorded();
         Ok(answer)
     }
 }

@@ -4,6 +4,7 @@
 //! it a database, a clock, its peers and its configuration, and runs what it
 //! offers: REST routes, gRPC, subscriptions, timers, jobs, checks.
 
+pub mod audit;
 pub mod check;
 mod circuit;
 pub mod command;

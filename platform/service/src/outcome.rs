@@ -9,6 +9,8 @@ use http::header::HeaderName;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde::Serialize;
 
+use crate::audit::{Refusal, Shown};
+
 /// A successful answer, already serialised, so that it can be stored under an
 /// idempotency key and replayed byte for byte.
 #[derive(Debug, Clone)]
@@ -102,7 +104,8 @@ impl IntoResponse for Answer {
             body,
         } = self;
         let has_body = !body.is_empty();
-        let mut response = Response::new(axum::body::Body::from(body));
+        let mut response = Response::new(axum::body::Body::from(body.clone()));
+        response.extensions_mut().insert(Shown(body));
         *response.status_mut() = status;
         *response.headers_mut() = headers;
         if has_body {
@@ -175,7 +178,13 @@ fn problem_response(problem: &Problem) -> Response {
         extra: problem.extra.as_deref(),
     };
     let body = serde_json::to_vec(&document).expect("a problem is plain data");
-    let mut response = Response::new(axum::body::Body::from(body));
+    let body = Bytes::from(body);
+    let mut response = Response::new(axum::body::Body::from(body.clone()));
+    response.extensions_mut().insert(Shown(body));
+    response.extensions_mut().insert(Refusal {
+        code: problem.code,
+        shows: problem.extra.is_some(),
+    });
     *response.status_mut() =
         StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let headers = response.headers_mut();

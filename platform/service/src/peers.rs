@@ -2,18 +2,22 @@
 
 use std::collections::HashMap;
 use std::io;
+use std::pin::Pin;
 use std::sync::{Arc, PoisonError, RwLock};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use galen_kernel::Problem;
 use hyper_util::rt::TokioIo;
-use tokio::io::DuplexStream;
+use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 use tokio::sync::mpsc;
 use tokio_stream::StreamExt as _;
 use tokio_stream::wrappers::UnboundedReceiverStream;
 use tonic::service::Routes;
+use tonic::transport::server::Connected;
 use tonic::transport::{Channel, Endpoint, Uri};
 
+use crate::audit::Asker;
 use crate::rpc;
 
 /// Bytes that may be under way in one direction of a connection through memory.
@@ -24,18 +28,45 @@ const KEEP_ALIVE: Duration = Duration::from_secs(10);
 
 /// Channels to the other services. In one process they lead through memory, with
 /// the same client and server code as over a network.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct Peers {
+    /// Who asks: every service has connections of its own, and through memory the
+    /// other end knows whose they are.
+    asker: Arc<str>,
+    targets: Arc<RwLock<HashMap<String, Target>>>,
     channels: Arc<RwLock<HashMap<String, Channel>>>,
 }
 
+/// Where a service is.
+#[derive(Clone)]
+enum Target {
+    Here(mpsc::UnboundedSender<Pipe>),
+    Elsewhere(Channel),
+}
+
+/// The server's end of a connection through memory.
+pub(crate) struct Pipe {
+    asker: Asker,
+    stream: DuplexStream,
+}
+
 /// The server's end of the connections through memory.
-pub(crate) struct Incoming(mpsc::UnboundedReceiver<DuplexStream>);
+pub(crate) struct Incoming(mpsc::UnboundedReceiver<Pipe>);
 
 impl Incoming {
     /// The connections, as tonic's server takes them.
-    pub(crate) fn stream(self) -> impl tokio_stream::Stream<Item = io::Result<DuplexStream>> {
+    pub(crate) fn stream(self) -> impl tokio_stream::Stream<Item = io::Result<Pipe>> {
         UnboundedReceiverStream::new(self.0).map(Ok)
+    }
+}
+
+impl Default for Peers {
+    fn default() -> Self {
+        Self {
+            asker: "".into(),
+            targets: Arc::default(),
+            channels: Arc::default(),
+        }
     }
 }
 
@@ -47,11 +78,52 @@ impl Peers {
     /// the composition, found at start.
     #[must_use]
     pub fn channel(&self, service: &'static str) -> Channel {
-        let channels = self.channels.read().unwrap_or_else(PoisonError::into_inner);
-        match channels.get(service) {
-            Some(channel) => channel.clone(),
-            None => panic!("no service {service} runs here, and no address of it is set"),
+        let known = self.channels.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(channel) = known.get(service) {
+            return channel.clone();
         }
+        drop(known);
+        let targets = self.targets.read().unwrap_or_else(PoisonError::into_inner);
+        let channel = match targets.get(service) {
+            Some(Target::Elsewhere(channel)) => channel.clone(),
+            Some(Target::Here(connections)) => self.through_memory(connections.clone()),
+            None => panic!("no service {service} runs here, and no address of it is set"),
+        };
+        drop(targets);
+        self.channels
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .entry(service.to_owned())
+            .or_insert(channel)
+            .clone()
+    }
+
+    /// The same peers, asked by this service.
+    #[must_use]
+    pub(crate) fn asking_as(&self, service: &str) -> Self {
+        Self {
+            asker: service.into(),
+            targets: Arc::clone(&self.targets),
+            channels: Arc::default(),
+        }
+    }
+
+    /// A connection whose server's end knows who asks.
+    fn through_memory(&self, connections: mpsc::UnboundedSender<Pipe>) -> Channel {
+        let asker = Asker(Arc::clone(&self.asker));
+        let connector = tower::service_fn(move |_: Uri| {
+            let (ours, stream) = tokio::io::duplex(PIPE);
+            let pipe = Pipe {
+                asker: asker.clone(),
+                stream,
+            };
+            let connected = connections.send(pipe).map(|()| TokioIo::new(ours));
+            std::future::ready(
+                connected.map_err(|_| io::Error::from(io::ErrorKind::ConnectionRefused)),
+            )
+        });
+        // The name is never resolved; HTTP/2 only needs an authority.
+        Endpoint::from_static("http://in-process").connect_with_connector_lazy(connector)
     }
 
     /// Peers made of the given gRPC services, which are served at once on the
@@ -78,17 +150,7 @@ impl Peers {
     /// Leads to a service of this process; the other end is to be served.
     pub(crate) fn in_process(&self, service: &str) -> Incoming {
         let (connections, incoming) = mpsc::unbounded_channel();
-        let connector = tower::service_fn(move |_: Uri| {
-            let (ours, theirs) = tokio::io::duplex(PIPE);
-            let connected = connections.send(theirs).map(|()| TokioIo::new(ours));
-            std::future::ready(
-                connected.map_err(|_| io::Error::from(io::ErrorKind::ConnectionRefused)),
-            )
-        });
-        // The name is never resolved; HTTP/2 only needs an authority.
-        let channel =
-            Endpoint::from_static("http://in-process").connect_with_connector_lazy(connector);
-        self.insert(service, channel);
+        self.insert(service, Target::Here(connections));
         Incoming(incoming)
     }
 
@@ -100,15 +162,51 @@ impl Peers {
             .http2_keep_alive_interval(KEEP_ALIVE)
             .keep_alive_timeout(KEEP_ALIVE)
             .keep_alive_while_idle(true);
-        self.insert(service, endpoint.connect_lazy());
+        self.insert(service, Target::Elsewhere(endpoint.connect_lazy()));
         Ok(())
     }
 
-    fn insert(&self, service: &str, channel: Channel) {
-        self.channels
+    fn insert(&self, service: &str, target: Target) {
+        self.targets
             .write()
             .unwrap_or_else(PoisonError::into_inner)
-            .insert(service.to_owned(), channel);
+            .insert(service.to_owned(), target);
+    }
+}
+
+impl Connected for Pipe {
+    type ConnectInfo = Asker;
+
+    fn connect_info(&self) -> Asker {
+        self.asker.clone()
+    }
+}
+
+impl AsyncRead for Pipe {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(context, buffer)
+    }
+}
+
+impl AsyncWrite for Pipe {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
     }
 }
 

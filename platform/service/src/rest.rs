@@ -5,7 +5,8 @@
 //! 2. the edge (the gateway's limits, CORS and security headers), when there is one.
 //! 3. `guard`: body limit, time-out, panics become problems, the fingerprint for
 //!    idempotency. Inside the edge, so that refused requests cost nothing here.
-//! 4. the route, whose [`crate::Cx`] authenticates and authorises.
+//! 4. `audit`: writes down what must be, before the answer leaves.
+//! 5. the route, whose [`crate::Cx`] authenticates and authorises.
 
 use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant};
@@ -145,11 +146,7 @@ async fn observe(request: Request, next: Next) -> Response {
     let start = Instant::now();
     let method = request.method().clone();
     let parent = caller_of(request.headers());
-    let given_id = request
-        .headers()
-        .get(REQUEST_ID)
-        .filter(|id| is_harmless(id))
-        .cloned();
+    let given_id = given_request_id(request.headers()).cloned();
     let matched = request.extensions().get::<MatchedPath>().cloned();
     let span = tracing::info_span!(parent: None, "http", otel.kind = "server", http.request.method = %method, http.route = Empty, http.response.status_code = Empty);
 
@@ -225,6 +222,11 @@ const fn method_label(method: &Method) -> &'static str {
 /// The step of a trace that the caller is in.
 pub(crate) fn caller_of(headers: &HeaderMap) -> Option<TraceContext> {
     TraceContext::parse(headers.get(TRACEPARENT)?.to_str().ok()?)
+}
+
+/// What the client calls the request.
+pub(crate) fn given_request_id(headers: &HeaderMap) -> Option<&HeaderValue> {
+    headers.get(REQUEST_ID).filter(|id| is_harmless(id))
 }
 
 /// Whether a client's request id may go into logs and headers.

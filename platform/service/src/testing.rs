@@ -34,6 +34,7 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 use utoipa_axum::router::OpenApiRouter;
 
+use crate::audit::{self, Entry, Recorder};
 use crate::extract::{Gate, IDEMPOTENCY_KEY};
 use crate::{Config, Peers, Platform, rest};
 
@@ -77,6 +78,7 @@ pub struct TestApi {
     router: Router,
     keys: KeySet,
     clock: Clock,
+    audit: Recorder,
 }
 
 impl TestApi {
@@ -92,13 +94,28 @@ impl TestApi {
     /// Any routes, at their full paths: for `Service::well_known` beside the API.
     #[must_use]
     pub fn with_routes(routes: Router, platform: &Platform) -> Self {
+        Self::recorded(routes, platform, Recorder::in_memory())
+    }
+
+    /// Any routes, whose audit entries go somewhere else than to memory: into the
+    /// log, in the tests of the log.
+    #[must_use]
+    pub fn recorded(routes: Router, platform: &Platform, audit: Recorder) -> Self {
         let gate = Gate::new(platform.keys.clone(), platform.clock.clone());
-        let router = rest::observed(rest::guarded(routes, gate));
+        let watched = audit::watched(routes, audit.clone(), platform.clock.clone());
+        let router = rest::observed(rest::guarded(watched, gate));
         Self {
             router,
             keys: platform.keys.clone(),
             clock: platform.clock.clone(),
+            audit,
         }
+    }
+
+    /// What was written down so far, in the order of the answers.
+    #[must_use]
+    pub fn audited(&self) -> Vec<Entry> {
+        self.audit.kept()
     }
 
     /// Nobody in particular.

@@ -21,6 +21,7 @@ pub(crate) use conditions::Fingerprint;
 pub use conditions::IDEMPOTENCY_KEY;
 pub use gate::{Caller, Gate};
 
+use crate::audit::Note;
 use crate::command::{self, Command, IdempotencyKey};
 use crate::outcome::Halt;
 
@@ -50,6 +51,7 @@ pub struct Cx<R> {
     if_match: Option<Vec<i64>>,
     idempotency: Option<IdempotencyKey>,
     clock: Clock,
+    note: Arc<Note>,
     _request: PhantomData<fn(R)>,
 }
 
@@ -82,6 +84,7 @@ impl<R: Requires> Cx<R> {
     /// # Errors
     /// 404: the caller may not even know.
     pub fn reach_patient(&self, id: PatientId) -> Result<(), Problem> {
+        self.concerns(id);
         if self.scope.covers_patient(id) {
             Ok(())
         } else {
@@ -141,7 +144,23 @@ impl<R: Requires> Cx<R> {
     /// # Errors
     /// As [`Cx::replayed`], and when the database cannot be reached.
     pub async fn begin(&self, db: &Db) -> Result<Command, Halt> {
-        Command::begin(db, self.idempotency.clone()).await
+        Command::begin(db, self.idempotency.clone(), Arc::clone(&self.note)).await
+    }
+
+    /// Tells the audit log what is concerned, where the path does not say it. Ids
+    /// only: what somebody typed may be anything.
+    pub fn about(&self, kind: &'static str, id: impl ToString) {
+        self.note.about(kind, id.to_string());
+    }
+
+    /// Tells the audit log whose data are concerned.
+    pub fn concerns(&self, patient: PatientId) {
+        self.note.concerns(patient.uuid());
+    }
+
+    /// Tells the audit log for which purpose, as a code: `BREAK_GLASS`.
+    pub fn because(&self, purpose: &'static str) {
+        self.note.because(purpose);
     }
 }
 
@@ -154,14 +173,22 @@ impl<S: Send + Sync, R: Requires> FromRequestParts<S> for Cx<R> {
             .get::<Gate>()
             .cloned()
             .ok_or_else(|| Problem::internal("a route is served without its gate"))?;
+        let note = parts
+            .extensions
+            .get::<Arc<Note>>()
+            .cloned()
+            .ok_or_else(|| Problem::internal("a route is served without its audit"))?;
         let caller = gate.identify(&parts.headers, &mut parts.extensions);
+        note.asked(R::NEEDS, caller.clone());
         let scope = gate::scope(caller.as_deref(), R::NEEDS)?;
+        note.reaches(scope);
         Ok(Self {
             if_match: conditions::if_match(&parts.headers)?,
             idempotency: conditions::idempotency_key(parts, caller.as_deref())?,
             caller,
             scope,
             clock: gate.clock,
+            note,
             _request: PhantomData,
         })
     }

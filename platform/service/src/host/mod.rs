@@ -19,6 +19,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 pub use run::RunningHost;
 
+use crate::audit::Recorder;
 use crate::{Check, Config, ConfigError, Job, Peers, ProblemPage, Setting};
 
 /// What the host gives a service.
@@ -207,6 +208,7 @@ pub struct Host {
     starters: Vec<(&'static str, Starter)>,
     edge: Option<Edge>,
     exclusive: bool,
+    audit: Option<Recorder>,
 }
 
 /// Wraps the public router: limits, CORS, security headers. The gateway's.
@@ -262,6 +264,14 @@ impl Host {
     #[must_use]
     pub const fn exclusive(mut self) -> Self {
         self.exclusive = true;
+        self
+    }
+
+    /// Records in memory instead of the audit log: for tests of hosts, on databases
+    /// without the log.
+    #[must_use]
+    pub fn with_audit_in_memory(mut self, recorder: Recorder) -> Self {
+        self.audit = Some(recorder);
         self
     }
 

@@ -25,9 +25,10 @@ use tonic::transport::server::TcpIncoming;
 use super::health::{self, Health};
 use super::serve::serve;
 use super::{Host, HostError, HostOptions, Platform, Started};
+use crate::audit::{self, Recorder};
 use crate::command::{self, KEY_LIFETIME};
 use crate::extract::Gate;
-use crate::job::{self, Scheduled};
+use crate::job;
 use crate::ops::{self, Ops};
 use crate::peers::Incoming;
 use crate::{Config, ConfigError, Job, Peers, ProblemPage, openapi, problems, rest, rpc};
@@ -205,7 +206,7 @@ async fn start(
         let platform = Platform {
             db: db.clone(),
             clock: clock.clone(),
-            peers: peers.clone(),
+            peers: peers.asking_as(name),
             config: config.clone(),
             keys: keys.clone(),
             zone: zone.clone(),
@@ -221,7 +222,7 @@ async fn start(
 
     let events = databases.open_events(EVENTS_POOL).await?;
     works.databases.push(events.clone());
-    let mut backbone = Backbone::new(events, databases.wake());
+    let mut backbone = Backbone::new(events.clone(), databases.wake());
     if host.exclusive {
         backbone = backbone.exclusive();
     }
@@ -239,28 +240,45 @@ async fn start(
             .drain(..)
             .for_each(|timers| backbone.on_timer(db, timers));
     }
+    let recorder = |db: &Db| match &host.audit {
+        Some(recorder) => recorder.clone(),
+        None => Recorder::to_log(db.clone()),
+    };
+    let mut started: Vec<_> = started
+        .into_iter()
+        .map(|(db, service)| (recorder(&db), db, service))
+        .collect();
     serve_rpc(
         &started,
         incoming,
         grpc.map(|(listener, _)| listener),
+        &clock,
         works,
     );
     let backbone = Arc::new(backbone.run(works.backbone.clone()));
 
     let mut jobs = Vec::new();
-    for (db, service) in &mut started {
+    for (_, db, service) in &mut started {
         let mut own = std::mem::take(&mut service.jobs);
         own.push(forgetting(service.name, db.clone()));
         jobs.extend(job::schedule(db, own, &works.stopping, &works.jobs));
     }
 
-    let gate = Gate::new(keys, clock);
+    let gate = Gate::new(keys, clock.clone());
     let health = Arc::new(Health {
         databases: works.databases.clone(),
         stopping: works.stopping.clone(),
     });
-    let (router, openapi) =
-        public_router(started, host.problems, Arc::clone(&backbone), jobs, &health);
+    let (operations, document) =
+        ops::router(Arc::new(Ops::new(Arc::clone(&backbone), jobs))).split_for_parts();
+    let operations = audit::watched(operations, recorder(&events), clock.clone());
+    let (router, openapi) = public_router(
+        started,
+        host.problems,
+        (operations, document),
+        &clock,
+        &health,
+    );
     let mut router = rest::guarded(router, gate.clone());
     if let Some(edge) = host.edge {
         // The edge asks who calls, too.
@@ -320,17 +338,20 @@ fn make_directory(path: &Path) -> Result<(), HostError> {
 /// Serves each service's gRPC to its neighbours through memory, and all of it to
 /// other processes on the listener.
 fn serve_rpc(
-    started: &[(Db, Started)],
+    started: &[(Recorder, Db, Started)],
     mut incoming: BTreeMap<&'static str, Incoming>,
     listener: Option<TcpListener>,
+    clock: &Clock,
     works: &Works,
 ) {
     let mut all = Routes::default().into_axum_router();
-    for (_, service) in started {
+    for (recorder, _, service) in started {
         let Some(routes) = service.rpc.clone() else {
             continue;
         };
-        all = all.merge(routes.clone().into_axum_router().reset_fallback());
+        let routes = audit::watched_rpc(routes.into_axum_router(), recorder.clone(), clock.clone());
+        all = all.merge(routes.clone().reset_fallback());
+        let routes = RoutesBuilder::from(routes).routes();
         if let Some(incoming) = incoming.remove(service.name) {
             let stop = works.rpc.clone().cancelled_owned();
             works
@@ -363,20 +384,18 @@ fn forgetting(service: &'static str, db: Db) -> Job {
 
 /// Everything below the public address, and its document.
 fn public_router(
-    started: Vec<(Db, Started)>,
+    started: Vec<(Recorder, Db, Started)>,
     mut pages: Vec<ProblemPage>,
-    backbone: Arc<Running>,
-    jobs: Vec<Scheduled>,
+    (operations, operations_document): (Router, utoipa::openapi::OpenApi),
+    clock: &Clock,
     health: &Arc<Health>,
 ) -> (Router, Bytes) {
-    let (operations, operations_document) =
-        ops::router(Arc::new(Ops::new(backbone, jobs))).split_for_parts();
     let mut api = operations;
     let mut root = Router::new();
     let mut documents = vec![("operations", operations_document)];
-    for (_, service) in started {
+    for (recorder, _, service) in started {
         let (routes, document) = service.rest.split_for_parts();
-        api = api.merge(routes);
+        api = api.merge(audit::watched(routes, recorder, clock.clone()));
         root = root.merge(service.well_known);
         documents.push((service.name, document));
     }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use galen_access::{Principal, Role};
 use galen_kernel::Clock;
+use galen_service::audit::Recorder;
 use galen_service::{
     Config, Host, HostError, HostOptions, RunningHost, SHARED_MIGRATIONS, Service as _,
 };
@@ -26,7 +27,10 @@ pub(crate) struct Hospital {
 }
 
 fn host() -> Host {
-    Host::new().with::<Desk>().with::<Listener>()
+    Host::new()
+        .with::<Desk>()
+        .with::<Listener>()
+        .with_audit_in_memory(Recorder::in_memory())
 }
 
 async fn database(clock: &Clock) -> TestDatabase {

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use galen_kernel::Clock;
+use galen_service::audit::Recorder;
 use galen_service::{
     Config, Host, HostOptions, Job, Platform, RunningHost, SHARED_MIGRATIONS, Service, StartError,
 };
@@ -55,6 +56,7 @@ async fn host(database: &TestDatabase, files: &tempfile::TempDir) -> RunningHost
     };
     Host::new()
         .with::<Ticker>()
+        .with_audit_in_memory(Recorder::in_memory())
         .run(
             database.databases(),
             options,

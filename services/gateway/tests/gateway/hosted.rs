@@ -7,6 +7,7 @@ use std::time::Duration;
 use galen_access::{Principal, Role, SigningKey};
 use galen_gateway::Gateway;
 use galen_kernel::Clock;
+use galen_service::audit::Recorder;
 use galen_service::{
     Config, Host, HostOptions, Platform, RunningHost, SHARED_MIGRATIONS, Service, StartError,
 };
@@ -52,6 +53,7 @@ impl Hosted {
         let host = Host::new()
             .with::<Keys>()
             .with::<Gateway>()
+            .with_audit_in_memory(Recorder::in_memory())
             .with_edge(galen_gateway::edge);
         let database = TestDatabase::new(
             galen_eventing::MIGRATIONS,

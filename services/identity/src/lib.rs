@@ -1,8 +1,8 @@
 //! Identity: accounts, logins, tokens.
 //!
-//! **Owns** accounts (schema `identity`), their passwords (argon2id), roles and
-//! sessions; the keys that sign access tokens; and the links that let somebody
-//! choose a password.
+//! **Owns** accounts (schema `identity`), their passwords (argon2id), the roles that
+//! the hospital makes, and sessions; the keys that sign access tokens; and the links
+//! that let somebody choose a password.
 //!
 //! **Offers** registration, login with growing pauses after failures, refresh
 //! tokens that work once and end their session when used twice, the administration
@@ -27,6 +27,7 @@ mod merge;
 mod password;
 mod problems;
 mod reactions;
+mod role;
 mod rpc;
 mod secret;
 mod session;
@@ -72,6 +73,7 @@ impl Service for Identity {
             "0004_signing_key",
             "0005_login_attempt",
             "0006_merge_effect",
+            "0007_custom_role",
         ],
         subscribes: &["patients"],
     };
@@ -121,7 +123,8 @@ impl Service for Identity {
             .routes(routes!(signing::jwks::jwks))
             .routes(routes!(account::list::list, account::create::create))
             .routes(routes!(account::get::get, account::change::change))
-            .routes(routes!(account::roles::list))
+            .routes(routes!(role::list::list, role::create::create))
+            .routes(routes!(role::change::change))
             .with_state(Arc::clone(self))
     }
 
@@ -180,6 +183,14 @@ const CHECKS: &[Check] = &[
         sql: "select 'no account is an unlocked administrator with a password'
               where not exists (select from account
                                 where 'ADMIN' = any (roles) and lock_reason is null and password_hash is not null)",
+    },
+    Check {
+        name: "every role of an account exists",
+        sql: "select 'account ' || a.id || ' has role ' || given.name
+              from account a, unnest(a.roles) as given (name)
+              where given.name not in ('ADMIN', 'RECEPTIONIST', 'DOCTOR', 'NURSE', 'LAB_TECHNICIAN', 'PHARMACIST',
+                                       'BILLING', 'OPERATOR', 'AUDITOR', 'PATIENT')
+                and not exists (select from custom_role r where r.name = given.name)",
     },
     Check {
         name: "no patient has two accounts",

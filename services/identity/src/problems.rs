@@ -39,4 +39,19 @@ pub(crate) const PAGES: &[ProblemPage] = &[
         title: "Nobody would be left who can administer.",
         advice: "Give somebody else who can log in the role ADMIN first.",
     },
+    ProblemPage {
+        code: "ROLE_TOO_WIDE",
+        title: "The role would permit more than you may.",
+        advice: "The detail names the permission. Ask somebody who has it, or leave it out.",
+    },
+    ProblemPage {
+        code: "ROLE_NAME_TAKEN",
+        title: "There is a role of this name.",
+        advice: "Choose another name, or change that role with `PUT /roles/{name}`. Names of built-in roles are taken.",
+    },
+    ProblemPage {
+        code: "ROLE_IS_BUILT_IN",
+        title: "Built-in roles stay as they are.",
+        advice: "Make a role of your own with the permissions that you want, and give that.",
+    },
 ];

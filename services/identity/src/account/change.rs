@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use galen_access::{Permission, Role};
+use galen_access::Permission;
 use galen_contracts::identity::v1::UserChanged;
 use galen_contracts::ids::{PractitionerId, UserId};
 use galen_eventing::Publish as _;
@@ -14,9 +14,12 @@ use utoipa::ToSchema;
 
 use super::model::{Change, LastAdministrator};
 use super::register::keep_email;
-use super::view::{UserView, roles_schema};
+use super::view::UserView;
 use super::{RoleSet, store};
 use crate::Identity;
+use crate::role::RoleName;
+use crate::role::given;
+use crate::role::view::roles_schema;
 use crate::session;
 
 /// What is to be otherwise; fields that are not there stay as they are.
@@ -26,7 +29,7 @@ pub(crate) struct ChangeUser {
     /// All roles the account is to have.
     #[serde(default, deserialize_with = "present")]
     #[schema(schema_with = roles_schema, required = false)]
-    roles: Option<Vec<Role>>,
+    roles: Option<Vec<RoleName>>,
     /// True locks the account and ends its sessions.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = bool, required = false)]
@@ -69,7 +72,9 @@ pub(crate) async fn change(
     PathIds(id): PathIds<UserId>,
     Body(request): Body<ChangeUser>,
 ) -> Outcome {
+    let roles = request.roles.clone().unwrap_or_default();
     let wished = parse(request)?;
+    given::expect_known(s.db.pool(), &roles).await?;
     let mut tx = cx.begin(&s.db).await?;
     let locked = store::lock_with_administrators(tx.conn(), id).await?;
     let account = locked

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use galen_access::{Permission, Role};
+use galen_access::Permission;
 use galen_contracts::identity::v1::UserProvisioned;
 use galen_contracts::ids::PractitionerId;
 use galen_eventing::Publish as _;
@@ -19,12 +19,15 @@ use utoipa::ToSchema;
 
 use super::register::{keep_email, keep_password, keep_username};
 use super::store::{self, StoreError};
-use super::view::{UserView, roles_schema};
+use super::view::UserView;
 use super::{Account, RoleSet};
 use crate::Identity;
 use crate::link::model::Purpose;
 use crate::link::request;
 use crate::password::NewPassword;
+use crate::role::RoleName;
+use crate::role::given;
+use crate::role::view::roles_schema;
 
 /// A new account for somebody else.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -38,7 +41,7 @@ pub(crate) struct CreateUser {
     email: Option<Pii<String>>,
     /// What the account may.
     #[schema(schema_with = roles_schema)]
-    roles: Vec<Role>,
+    roles: Vec<RoleName>,
     /// The practitioner it belongs to.
     #[schema(value_type = Option<uuid::Uuid>)]
     practitioner_id: Option<PractitionerId>,
@@ -66,6 +69,7 @@ pub(crate) async fn create(
     Body(request): Body<CreateUser>,
 ) -> Outcome {
     let (mut account, password) = parse(&request, cx.clock(), cx.now())?;
+    given::expect_known(s.db.pool(), &request.roles).await?;
     let view = match password {
         Some(password) => {
             account.password = Some(s.hasher.turn().await?.hash(&password).await?);
@@ -118,7 +122,7 @@ fn parse(
     let roles = wrong.keep(
         "/roles",
         "EMPTY",
-        RoleSet::new(request.roles.iter().copied()),
+        RoleSet::new(request.roles.iter().cloned()),
     );
     let password = request
         .password

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use galen_access::{Permission, Role};
+use galen_access::Permission;
 use galen_contracts::ids::UserId;
 use galen_kernel::{Cursor, Page, Problem, Violations, page};
 use galen_service::{Answer, Cx, Needs, Outcome, PageView, Params, Requires};
@@ -12,8 +12,10 @@ use utoipa::IntoParams;
 
 use super::store::{self, Filter};
 use super::username;
-use super::view::{UserView, role_schema};
+use super::view::UserView;
 use crate::Identity;
+use crate::role::RoleName;
+use crate::role::view::role_schema;
 
 /// Which accounts.
 #[derive(Deserialize, IntoParams)]
@@ -25,7 +27,7 @@ pub(crate) struct ListUsers {
     username: Option<String>,
     /// Has this role.
     #[param(schema_with = role_schema, required = false)]
-    role: Option<Role>,
+    role: Option<RoleName>,
     /// Is locked, or is not.
     locked: Option<bool>,
     /// Items per page.
@@ -81,7 +83,7 @@ fn filter(query: &ListUsers) -> Result<Filter, Problem> {
     wrong.finish()?;
     Ok(Filter {
         username,
-        role: query.role,
+        role: query.role.clone(),
         locked: query.locked,
     })
 }

@@ -3,16 +3,17 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use galen_access::{Permission, Role};
+use galen_access::{Permission, Principal};
 use galen_kernel::Problem;
 use galen_service::{Answer, Cx, Needs, Outcome, Requires};
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::view::{permission_schema, roles_schema};
 use super::{Account, store};
 use crate::Identity;
+use crate::role::view::{permission_schema, roles_schema};
+use crate::role::{self, RoleName};
 
 /// Oneself.
 pub(crate) struct Me;
@@ -33,7 +34,7 @@ pub(crate) struct MeView {
     email: Option<String>,
     /// Its roles; the access token has them from its next refresh on.
     #[schema(schema_with = roles_schema)]
-    roles: Vec<Role>,
+    roles: Vec<RoleName>,
     /// What any of the roles permits, some of it only on one's own records.
     #[schema(schema_with = permissions_schema)]
     permissions: Vec<&'static str>,
@@ -61,10 +62,13 @@ pub(crate) async fn me(cx: Cx<Me>, State(s): State<Arc<Identity>>) -> Outcome {
     let account = store::by_id(s.db.pool(), principal.user_id)
         .await?
         .ok_or_else(Problem::unauthenticated)?;
-    Ok(Answer::ok(&view(&account, principal.session_id.uuid())))
+    let grants = role::store::grants_of(s.db.pool(), &account.roles.custom()).await?;
+    let stored = account.principal(principal.session_id, grants);
+    Ok(Answer::ok(&view(&account, &stored)))
 }
 
-fn view(account: &Account, session_id: Uuid) -> MeView {
+fn view(account: &Account, stored: &Principal) -> MeView {
+    let may = |permission: &&Permission| stored.reach(**permission).is_some();
     MeView {
         id: account.id.uuid(),
         username: account.username.as_str().to_owned(),
@@ -72,10 +76,14 @@ fn view(account: &Account, session_id: Uuid) -> MeView {
             .email
             .as_ref()
             .map(|email| email.as_str().to_owned()),
-        roles: account.roles.iter().collect(),
-        permissions: account.roles.permissions().map(Permission::name).collect(),
+        roles: account.roles.iter().cloned().collect(),
+        permissions: Permission::ALL
+            .iter()
+            .filter(may)
+            .map(|p| p.name())
+            .collect(),
         patient_id: account.patient.map(Uuid::from),
         practitioner_id: account.practitioner.map(Uuid::from),
-        session_id,
+        session_id: stored.session_id.uuid(),
     }
 }

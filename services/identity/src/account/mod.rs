@@ -9,7 +9,6 @@ pub(crate) mod list;
 pub(crate) mod me;
 pub(crate) mod model;
 pub(crate) mod register;
-pub(crate) mod roles;
 pub(crate) mod store;
 pub(crate) mod username;
 pub(crate) mod view;

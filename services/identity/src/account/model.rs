@@ -2,16 +2,17 @@
 
 use std::collections::BTreeSet;
 
-use galen_access::{Permission, Principal, Role};
+use galen_access::{Grants, Principal, Role};
 use galen_contracts::ids::{PatientId, PractitionerId, SessionId, UserId};
 use galen_kernel::Timestamp;
 
 use super::{Email, Username};
 use crate::password::PasswordHash;
+use crate::role::RoleName;
 
 /// At least one role.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct RoleSet(BTreeSet<Role>);
+pub(crate) struct RoleSet(BTreeSet<RoleName>);
 
 /// Nobody has no role.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -21,12 +22,14 @@ pub(crate) struct NoRole;
 impl RoleSet {
     /// Only this role.
     pub(crate) fn only(role: Role) -> Self {
-        Self(BTreeSet::from([role]))
+        Self(BTreeSet::from([role.into()]))
     }
 
     /// These roles, each once.
-    pub(crate) fn new(roles: impl IntoIterator<Item = Role>) -> Result<Self, NoRole> {
-        let roles = BTreeSet::from_iter(roles);
+    pub(crate) fn new(
+        roles: impl IntoIterator<Item = impl Into<RoleName>>,
+    ) -> Result<Self, NoRole> {
+        let roles: BTreeSet<RoleName> = roles.into_iter().map(Into::into).collect();
         if roles.is_empty() {
             Err(NoRole)
         } else {
@@ -34,22 +37,33 @@ impl RoleSet {
         }
     }
 
-    /// In the order of [`Role::ALL`].
-    pub(crate) fn iter(&self) -> impl Iterator<Item = Role> {
-        self.0.iter().copied()
+    /// The built-in ones in the order of [`Role::ALL`], then the hospital's own.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &RoleName> {
+        self.0.iter()
+    }
+
+    /// The built-in ones.
+    pub(crate) fn built_in(&self) -> impl Iterator<Item = Role> {
+        self.0.iter().filter_map(|name| match name {
+            RoleName::BuiltIn(role) => Some(*role),
+            RoleName::Custom(_) => None,
+        })
+    }
+
+    /// The names of the hospital's own.
+    pub(crate) fn custom(&self) -> Vec<&str> {
+        let custom = |name: &&RoleName| matches!(name, RoleName::Custom(_));
+        self.0.iter().filter(custom).map(RoleName::as_str).collect()
     }
 
     /// Whether a role is among them.
     pub(crate) fn contains(&self, role: Role) -> bool {
-        self.0.contains(&role)
+        self.0.contains(&role.into())
     }
 
-    /// What any of them grants, however far.
-    pub(crate) fn permissions(&self) -> impl Iterator<Item = Permission> {
-        Permission::ALL
-            .iter()
-            .copied()
-            .filter(|permission| self.0.iter().any(|role| role.grants(*permission).is_some()))
+    /// Whether it is the only one.
+    pub(crate) fn is_only(&self, role: Role) -> bool {
+        self.0.len() == 1 && self.contains(role)
     }
 }
 
@@ -154,13 +168,13 @@ impl Account {
         self.email.is_some() || self.patient.is_some()
     }
 
-    /// Its principal in a session.
-    pub(crate) fn principal(&self, session: SessionId) -> Principal {
+    /// Its principal in a session, with what its custom roles grant.
+    pub(crate) fn principal(&self, session: SessionId, grants: Grants) -> Principal {
         Principal {
             user_id: self.id,
             session_id: session,
-            roles: self.roles.iter().collect(),
-            grants: galen_access::Grants::default(),
+            roles: self.roles.built_in().collect(),
+            grants,
             patient_id: self.patient,
             practitioner_id: self.practitioner,
         }
@@ -261,17 +275,6 @@ mod tests {
 
     #[test]
     fn nobody_has_no_role() {
-        assert_eq!(RoleSet::new([]), Err(NoRole));
-    }
-
-    #[test]
-    fn permissions_are_those_of_any_role() {
-        let set = RoleSet::new([Role::Patient, Role::Operator]).expect("two roles");
-        let permissions: Vec<_> = set.permissions().collect();
-        assert!(
-            permissions.contains(&Permission::OpsManage)
-                && permissions.contains(&Permission::SlotRead)
-        );
-        assert!(!permissions.contains(&Permission::UserManage));
+        assert_eq!(RoleSet::new(Vec::<Role>::new()), Err(NoRole));
     }
 }

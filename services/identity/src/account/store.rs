@@ -1,6 +1,5 @@
 //! SQL of accounts.
 
-use galen_access::Role;
 use galen_contracts::ids::{PatientId, UserId};
 use galen_storage::{Error, Ts};
 use sqlx::postgres::PgRow;
@@ -9,6 +8,7 @@ use uuid::Uuid;
 
 use super::{Account, Email, LockReason, RoleSet, Username};
 use crate::password::PasswordHash;
+use crate::role::RoleName;
 
 /// A `select` of whole accounts with the given rest.
 macro_rules! select_account {
@@ -236,7 +236,7 @@ pub(crate) struct Filter {
     /// Beginning of the login name.
     pub(crate) username: Option<String>,
     /// Has this role.
-    pub(crate) role: Option<Role>,
+    pub(crate) role: Option<RoleName>,
     /// Is locked, or is not.
     pub(crate) locked: Option<bool>,
 }
@@ -257,7 +257,7 @@ pub(crate) async fn list(
     ))
     .bind(after.map(Uuid::from))
     .bind(filter.username.as_deref())
-    .bind(filter.role.map(Role::name))
+    .bind(filter.role.as_ref().map(RoleName::as_str))
     .bind(filter.locked)
     .bind(i64::from(limit) + 1)
     .fetch_all(db)
@@ -265,8 +265,8 @@ pub(crate) async fn list(
     rows.iter().map(read).collect()
 }
 
-fn role_names(account: &Account) -> Vec<&'static str> {
-    account.roles.iter().map(Role::name).collect()
+fn role_names(account: &Account) -> Vec<&str> {
+    account.roles.iter().map(RoleName::as_str).collect()
 }
 
 fn one(operation: &'static str, actual: u64) -> Result<(), Error> {
@@ -286,9 +286,9 @@ fn read(row: &PgRow) -> Result<Account, Error> {
     let roles = row
         .try_get::<Vec<String>, _>("roles")?
         .iter()
-        .map(|name| name.parse::<Role>())
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(|_| inconsistent("identity.account.roles"))?;
+        .map(|name| RoleName::parse(name))
+        .collect::<Option<Vec<_>>>()
+        .ok_or_else(|| inconsistent("identity.account.roles"))?;
     let lock = row
         .try_get::<Option<String>, _>("lock_reason")?
         .map(|name| {

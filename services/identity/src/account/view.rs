@@ -1,13 +1,13 @@
-//! How accounts and roles are shown, and how their schema describes them.
+//! How accounts are shown.
 
-use galen_access::{Permission, Role};
 use galen_kernel::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
-use utoipa::openapi::schema::{Array, ArrayBuilder, Object, ObjectBuilder, Type};
 use uuid::Uuid;
 
 use super::Account;
+use crate::role::RoleName;
+use crate::role::view::roles_schema;
 
 /// An account, for those who manage them.
 #[derive(Serialize, ToSchema)]
@@ -21,7 +21,7 @@ pub(crate) struct UserView {
     email: Option<String>,
     /// What it may.
     #[schema(schema_with = roles_schema)]
-    roles: Vec<Role>,
+    roles: Vec<RoleName>,
     /// Locked accounts cannot log in.
     locked: bool,
     /// False until its owner has chosen a password.
@@ -45,7 +45,7 @@ impl From<&Account> for UserView {
                 .email
                 .as_ref()
                 .map(|email| email.as_str().to_owned()),
-            roles: account.roles.iter().collect(),
+            roles: account.roles.iter().cloned().collect(),
             locked: account.lock.is_some(),
             has_password: account.password.is_some(),
             patient_id: account.patient.map(Uuid::from),
@@ -54,32 +54,4 @@ impl From<&Account> for UserView {
             version: account.version,
         }
     }
-}
-
-/// The schema of one role.
-pub(crate) fn role_schema() -> Object {
-    ObjectBuilder::new()
-        .schema_type(Type::String)
-        .description(Some("A role."))
-        .enum_values(Some(Role::ALL.iter().map(|role| role.name())))
-        .build()
-}
-
-/// The schema of an account's roles.
-pub(crate) fn roles_schema() -> Array {
-    ArrayBuilder::new()
-        .description(Some("The roles of the account."))
-        .items(role_schema())
-        .min_items(Some(1))
-        .build()
-}
-
-/// The schema of one permission.
-pub(crate) fn permission_schema() -> Object {
-    ObjectBuilder::new()
-        .schema_type(Type::String)
-        .enum_values(Some(
-            Permission::ALL.iter().map(|permission| permission.name()),
-        ))
-        .build()
 }

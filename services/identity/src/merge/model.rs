@@ -68,7 +68,7 @@ pub(crate) fn merge(
     survivor_has_account: bool,
 ) -> (Account, Effect) {
     let mut after = account.clone();
-    let only_a_patient = account.roles.iter().all(|role| role == Role::Patient);
+    let only_a_patient = account.roles.is_only(Role::Patient);
     let effect = match (survivor_has_account, only_a_patient) {
         (false, _) => {
             after.patient = Some(survivor);

@@ -15,6 +15,7 @@ use super::device::Device;
 use super::model::{self, Session};
 use super::store;
 use crate::account::Account;
+use crate::role;
 use crate::secret::Secret;
 use crate::signing::Keyring;
 
@@ -107,8 +108,9 @@ pub(crate) async fn issue(
 ) -> Result<TokenAnswer, OpenError> {
     let refresh = Secret::generate();
     store::insert_token(tx.conn(), session, refresh.hash(), now).await?;
+    let grants = role::store::grants_of(tx.conn(), &account.roles.custom()).await?;
     Ok(TokenAnswer {
-        access_token: keyring.sign(&account.principal(session), now)?,
+        access_token: keyring.sign(&account.principal(session, grants), now)?,
         refresh_token: refresh.expose().to_owned(),
         expires_in: ACCESS_TOKEN_SECONDS,
         token_type: TokenType::Bearer,

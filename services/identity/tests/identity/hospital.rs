@@ -117,6 +117,14 @@ impl Hospital {
         self.api.with_token(&tokens.access)
     }
 
+    /// What the access token says of whom.
+    pub(crate) fn principal_of(&self, tokens: &Tokens) -> galen_access::Principal {
+        self.platform
+            .keys
+            .verify(&tokens.access, self.clock.now())
+            .expect("a token of this hospital")
+    }
+
     pub(crate) async fn try_log_in(&self, username: &str, password: &str) -> Reply {
         self.api
             .anonymous()

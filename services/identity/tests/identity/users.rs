@@ -360,7 +360,7 @@ async fn accounts_are_listed_page_by_page() {
     for query in [
         "limit=0",
         "limit=201",
-        "role=KING",
+        "role=king",
         "cursor=x",
         "username=%00",
         "unknown=1",

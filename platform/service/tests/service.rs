@@ -1,6 +1,8 @@
 //! The platform from the outside: a small service behind the real middleware, on a
 //! real database, in a real host.
 
+#[path = "service/audited.rs"]
+mod audited;
 #[path = "service/desk.rs"]
 mod desk;
 #[path = "service/hosting.rs"]

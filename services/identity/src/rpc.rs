@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use galen_contracts::identity::v1::accounts_server::{Accounts, AccountsServer};
 use galen_contracts::identity::v1::{MintCredentialLinkRequest, MintCredentialLinkResponse};
+use galen_service::audit::disclose;
 use galen_service::rpc;
 use tonic::service::Routes;
 use tonic::{Request, Response, Status};
@@ -31,7 +32,7 @@ impl Accounts for Answers {
             .parse()
             .map_err(|_| Status::invalid_argument("link_id is not an id"))?;
         match mint::mint(&self.0.db, id).await {
-            Ok(minted) => Ok(Response::new(answer(&self.0, minted))),
+            Ok(minted) => Ok(disclose("credential-links", id, answer(&self.0, minted))),
             Err(MintError::Unknown) => Err(Status::not_found("UNKNOWN_LINK")),
             Err(MintError::Closed) => Err(Status::failed_precondition("LINK_CLOSED")),
             Err(MintError::Storage(error)) => Err(rpc::status(error.into())),

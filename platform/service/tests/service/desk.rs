@@ -13,6 +13,7 @@ use galen_contracts::identity::v1::accounts_server::{Accounts, AccountsServer};
 use galen_contracts::identity::v1::{MintCredentialLinkRequest, MintCredentialLinkResponse};
 use galen_eventing::{Delivery, Failure, Handle, Publish as _, Subscription, subscription};
 use galen_kernel::{Clock, Problem};
+use galen_service::audit::disclose;
 use galen_service::testing::{self, TestApi};
 use galen_service::{
     Answer, Body, Cx, Job, Needs, Outcome, Params, PathIds, Peers, Platform, Requires,
@@ -246,10 +247,11 @@ impl Accounts for Echo {
         let trace = galen_telemetry::current()
             .map(|trace| trace.trace_id_hex())
             .unwrap_or_default();
-        Ok(Response::new(MintCredentialLinkResponse {
+        let answer = MintCredentialLinkResponse {
             url: trace,
             ..Default::default()
-        }))
+        };
+        Ok(disclose("credential-links", 7, answer))
     }
 }
 

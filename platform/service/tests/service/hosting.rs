@@ -23,14 +23,15 @@ pub(crate) struct Hospital {
     pub(crate) running: RunningHost,
     pub(crate) database: TestDatabase,
     pub(crate) clock: Clock,
+    pub(crate) audit: Recorder,
     _files: tempfile::TempDir,
 }
 
-fn host() -> Host {
+fn host(audit: &Recorder) -> Host {
     Host::new()
         .with::<Desk>()
         .with::<Listener>()
-        .with_audit_in_memory(Recorder::in_memory())
+        .with_audit_in_memory(audit.clone())
 }
 
 async fn database(clock: &Clock) -> TestDatabase {
@@ -62,7 +63,8 @@ impl Hospital {
         let clock = Clock::system();
         let database = database(&clock).await;
         let files = tempfile::tempdir().expect("a directory");
-        let running = host()
+        let audit = Recorder::in_memory();
+        let running = host(&audit)
             .run(
                 database.databases(),
                 options(&files),
@@ -75,6 +77,7 @@ impl Hospital {
             running,
             database,
             clock,
+            audit,
             _files: files,
         }
     }
@@ -331,7 +334,7 @@ async fn a_host_that_cannot_start_says_why_and_leaves_nothing() {
             .iter()
             .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
             .collect();
-        host()
+        host(&Recorder::in_memory())
             .run(
                 database.databases(),
                 options,
@@ -388,7 +391,7 @@ async fn a_host_that_cannot_start_says_why_and_leaves_nothing() {
     assert_eq!(refused.to_string(), format!("cannot listen on {listen}"));
 
     drop(taken);
-    let running = host()
+    let running = host(&Recorder::in_memory())
         .run(
             database.databases(),
             HostOptions {
@@ -411,7 +414,7 @@ async fn a_typo_in_the_file_does_not_pass() {
     let path = files.path().join("galen.toml");
     std::fs::write(&path, "[identity]\nbroken = false\nbrokn = true\n").unwrap();
     let config = Config::load(Some(&path), [], []).unwrap();
-    let error = host()
+    let error = host(&Recorder::in_memory())
         .run(database.databases(), options(&files), config, clock)
         .await
         .err()

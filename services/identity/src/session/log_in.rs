@@ -94,16 +94,19 @@ pub(crate) async fn log_in(
     // Attempts are counted while a turn is held: guesses side by side are at most
     // as many as there are turns.
     let turn = s.hasher.turn().await?;
+    let account = match Username::parse(request.username.expose()) {
+        Ok(username) => account::store::by_username(s.db.pool(), &username).await?,
+        Err(_) => None,
+    };
+    if let Some(account) = &account {
+        cx.about("users", account.id);
+    }
     if let Some(failures) = attempt::store::find(s.db.pool(), &subject).await?
         && let Some(wait) = failures.closed_for(cx.now())
     {
         count_outcome("paused");
         return Err(LogInError::TooManyAttempts { wait }.into());
     }
-    let account = match Username::parse(request.username.expose()) {
-        Ok(username) => account::store::by_username(s.db.pool(), &username).await?,
-        Err(_) => None,
-    };
     let expected = account
         .as_ref()
         .and_then(|account| account.password.as_ref());

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use galen_contracts::identity::v1::TokenReuseDetected;
 use galen_eventing::Publish as _;
-use galen_kernel::{Problem, Timestamp};
+use galen_kernel::Problem;
 use galen_service::{Body, Cx, Needs, Outcome, Requires};
 use galen_storage::Tx;
 use http::StatusCode;
@@ -65,13 +65,8 @@ pub(crate) async fn refresh(
     Body(request): Body<Refresh>,
 ) -> Outcome {
     let mut tx = s.db.begin().await?;
-    let exchanged = exchange(
-        &mut tx,
-        &s.keyring,
-        SecretHash::of(&request.refresh_token),
-        cx.now(),
-    )
-    .await?;
+    let token = SecretHash::of(&request.refresh_token);
+    let exchanged = exchange(&mut tx, &s.keyring, token, &cx).await?;
     match exchanged {
         Exchange::Renewed(tokens) => {
             tx.commit().await?;
@@ -99,11 +94,13 @@ async fn exchange(
     tx: &mut Tx,
     keyring: &Keyring,
     token: SecretHash,
-    now: Timestamp,
+    cx: &Cx<Refresh>,
 ) -> Result<Exchange, OpenError> {
+    let now = cx.now();
     let Some(session) = store::lock_by_token(tx.conn(), token).await? else {
         return Ok(Exchange::Refused);
     };
+    cx.about("users", session.account);
     if !session.is_live(now) {
         return Ok(Exchange::Refused);
     }

@@ -50,6 +50,8 @@ const PLACES: &[(&str, &[&str])] = &[
             "patients.patient",
             "patients.merge_event",
             "patients.duplicate",
+            "patients.break_glass",
+            "patients.break_glass_review",
             "patients.idempotency",
         ],
     ),
@@ -207,6 +209,7 @@ impl Journey<'_> {
             desk.post(&format!("/api/v1/appointments/{again}/cancel"), &cancel)
                 .await,
         );
+        self.break_the_glass(&admin, &anna).await;
         self.merge_and_part(&desk).await;
         self.dead_letter(&admin, &bela).await;
         ("Anna".to_owned(), "Bela".to_owned())
@@ -395,6 +398,18 @@ impl Journey<'_> {
         let mut word = |field| self.canaries.word("Anna", "record", field);
         let coding = |display: String| json!({ "system": "http://snomed.info/sct", "code": "91936005", "display": display });
         let at = |what: &str| format!("/api/v1/patients/{anna}/{what}");
+        eventually("the physician cares for Anna", || async {
+            let reply = physician
+                .get(&at("timeline"))
+                .await
+                .map_err(|error| error.to_string())?;
+            if reply.status.as_u16() == 200 {
+                Ok(Value::Null)
+            } else {
+                Err(reply.status.to_string())
+            }
+        })
+        .await;
         let condition = json!({ "code": coding(word("diagnosis")), "clinicalStatus": "ACTIVE", "onset": "2020-01-01" });
         done(physician.post(&at("conditions"), &condition).await);
         let allergy = json!({ "code": coding(word("allergy")), "clinicalStatus": "ACTIVE", "category": "MEDICATION", "reaction": word("reaction") });
@@ -413,6 +428,25 @@ impl Journey<'_> {
         );
         let reply = physician.get(&at("timeline")).await.expect("an answer");
         expect_status(&reply, 200);
+    }
+
+    /// Reasons of somebody who does not treat the patient and has to see the record, and
+    /// of who judges that.
+    async fn break_the_glass(&mut self, admin: &Client, anna: &str) {
+        let practitioner = doctor(admin, 1).await;
+        let stranger = user(admin, &["DOCTOR"], Some(&practitioner)).await;
+        let reason = json!({ "reason": self.word("Anna", "reason", "emergency"), "minutes": 30 });
+        let path = format!("/api/v1/patients/{anna}/break-glass");
+        let reply = stranger.post(&path, &reason).await.expect("an answer");
+        let broken = text(&expect_status(&reply, 201), "id");
+        let read = stranger
+            .get(&format!("/api/v1/patients/{anna}/notes"))
+            .await;
+        done(read);
+        let review =
+            json!({ "outcome": "JUSTIFIED", "comment": self.word("Anna", "reason", "judgement") });
+        let path = format!("/api/v1/break-glass/{broken}/review");
+        done(admin.post(&path, &review).await);
     }
 
     /// Reasons of merging and of parting.

@@ -84,7 +84,7 @@ impl Forge {
     fn forgeries(&self) -> Vec<(&'static str, String)> {
         let now = Timestamp::now().as_second();
         let mut promoted = self.claims.clone();
-        promoted["roles"] = json!(["ADMIN"]);
+        promoted["roles"] = json!(["ADMIN", "DOCTOR", "OPERATOR"]);
         let key = SigningKey::from_pkcs8(&self.kid, &self.pkcs8).expect("a stored key is one");
         let jwk = key.jwk();
         let point = [vec![4], bytes(&jwk["x"]), bytes(&jwk["y"])].concat();

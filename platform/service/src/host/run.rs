@@ -395,8 +395,8 @@ fn public_router(
     let mut documents = vec![("operations", operations_document)];
     for (recorder, _, service) in started {
         let (routes, document) = service.rest.split_for_parts();
-        api = api.merge(audit::watched(routes, recorder, clock.clone()));
-        root = root.merge(service.well_known);
+        api = api.merge(audit::watched(routes, recorder.clone(), clock.clone()));
+        root = root.merge(audit::watched(service.well_known, recorder, clock.clone()));
         documents.push((service.name, document));
     }
     for (name, document) in &documents {

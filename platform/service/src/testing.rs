@@ -112,6 +112,11 @@ impl TestApi {
         }
     }
 
+    /// The routes themselves, for tests that read an answer as it comes.
+    pub fn router(&self) -> Router {
+        self.router.clone()
+    }
+
     /// What was written down so far, in the order of the answers.
     #[must_use]
     pub fn audited(&self) -> Vec<Entry> {

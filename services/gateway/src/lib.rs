@@ -32,6 +32,7 @@ use utoipa_axum::routes;
 
 pub use edge::edge;
 
+use crate::stream::care::Care;
 use crate::stream::record::Recorder;
 use crate::stream::seats::Seats;
 use crate::stream::store;
@@ -47,6 +48,7 @@ pub struct Gateway {
     pub(crate) db: Db,
     pub(crate) tail: Arc<Tail>,
     pub(crate) seats: Arc<Seats>,
+    pub(crate) care: Care,
     pub(crate) stopping: CancellationToken,
     wake: Arc<Notify>,
 }
@@ -64,6 +66,7 @@ impl Service for Gateway {
         let Platform {
             db,
             config,
+            peers,
             stopping,
             ..
         } = platform;
@@ -76,6 +79,7 @@ impl Service for Gateway {
             db,
             tail,
             seats: Arc::new(Seats::new(streams, per_account)),
+            care: Care::new(&peers),
             stopping,
             wake,
         })

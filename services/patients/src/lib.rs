@@ -4,9 +4,9 @@
 //! **Owns** the schema `patients`: patients with their record numbers and identifiers,
 //! merges, likely duplicates, coverages, the clinical record (allergies, conditions,
 //! notes, vital signs), who cares for whom, and who broke the glass.
-//! **Offers** `/patients…`, `/break-glass…` and the gRPC service `PatientDirectory`;
-//! publishes registrations, changes of demographics, merges, coverages, entries and
-//! broken glasses, with ids and codes only.
+//! **Offers** `/patients…`, `/break-glass…` and the gRPC services `PatientDirectory` and
+//! `CareDirectory`; publishes registrations, changes of demographics, merges, coverages,
+//! entries and broken glasses, with ids and codes only.
 //! **Hears** its own registrations and changes, to look for duplicates, identity's new
 //! accounts, to tie them to records, and scheduling's appointments, to know who cares
 //! for whom.
@@ -35,6 +35,7 @@ pub mod rpc;
 use std::sync::Arc;
 
 use galen_contracts::identity::v1::UserProvisioned;
+use galen_contracts::patients::v1::care_directory_server::CareDirectoryServer;
 use galen_contracts::patients::v1::patient_directory_server::PatientDirectoryServer;
 use galen_contracts::patients::v1::{
     PatientDemographicsChanged, PatientRegistered, PatientsUnmerged,
@@ -138,9 +139,11 @@ impl Service for Patients {
     }
 
     fn rpc(self: &Arc<Self>) -> Option<Routes> {
-        Some(Routes::new(PatientDirectoryServer::new(rpc::Directory(
-            Arc::clone(self),
-        ))))
+        let directory = rpc::Directory(Arc::clone(self));
+        Some(
+            Routes::new(PatientDirectoryServer::new(directory.clone()))
+                .add_service(CareDirectoryServer::new(directory)),
+        )
     }
 
     fn subscriptions(self: &Arc<Self>) -> Vec<subscription::Definition> {

@@ -1,22 +1,31 @@
-//! What other services may ask: `galen.patients.v1.PatientDirectory`.
+//! What other services may ask: `galen.patients.v1.PatientDirectory` about patients,
+//! `CareDirectory` about who may see them.
 
 use std::sync::Arc;
 
-use galen_contracts::convert;
-use galen_contracts::ids::PatientId;
+use galen_contracts::convert::{self, WireError};
+use galen_contracts::ids::{PatientId, PractitionerId, UserId};
+use galen_contracts::patients::v1::care_directory_server::CareDirectory;
 use galen_contracts::patients::v1::patient_directory_server::PatientDirectory;
 use galen_contracts::patients::v1::{
-    GetContactRequest, GetContactResponse, GetPatientRequest, GetPatientResponse, PatientStatus,
+    GetContactRequest, GetContactResponse, GetPatientRequest, GetPatientResponse,
+    ListReachedRequest, ListReachedResponse, PatientStatus,
 };
-use galen_kernel::Problem;
+use galen_kernel::{Problem, Timestamp};
+use galen_service::audit::disclose;
 use galen_service::rpc::status;
 use galen_storage::Error;
 use tonic::{Request, Response};
 
+use crate::care::store::Carer;
 use crate::patient::{Patient, Status, store};
-use crate::{Patients, merge};
+use crate::{Patients, care, merge};
+
+/// Most records of one question.
+const MOST_ASKED: usize = 1000;
 
 /// Answers questions about patients.
+#[derive(Clone)]
 pub struct Directory(pub Arc<Patients>);
 
 impl Directory {
@@ -39,6 +48,35 @@ impl Directory {
             .await?
             .ok_or_else(Problem::not_found)
     }
+
+    async fn reached(&self, carer: &Carer, records: &[PatientId]) -> Result<Vec<PatientId>, Error> {
+        let mut connection = self.0.db.pool().acquire().await?;
+        care::store::reached(&mut connection, carer, records).await
+    }
+}
+
+/// Reads who treats, and which records are asked about.
+fn question(
+    asked: &ListReachedRequest,
+    at: Timestamp,
+) -> Result<(Carer, Vec<PatientId>), WireError> {
+    let practitioner: PractitionerId = convert::id("practitioner_id", &asked.practitioner_id)?;
+    let user: UserId = convert::id("user_id", &asked.user_id)?;
+    if MOST_ASKED < asked.patient_ids.len() {
+        return Err(WireError::Malformed("patient_ids"));
+    }
+    let records = asked
+        .patient_ids
+        .iter()
+        .map(|id| convert::id("patient_ids", id))
+        .collect::<Result<_, _>>()?;
+    let carer = Carer {
+        practitioner,
+        user,
+        own: None,
+        at,
+    };
+    Ok((carer, records))
 }
 
 const fn wire(of: Status) -> PatientStatus {
@@ -82,19 +120,41 @@ impl PatientDirectory for Directory {
             .await
             .map_err(status)?;
         let person = patient.demographics;
-        Ok(Response::new(GetContactResponse {
-            patient_id: patient.id.to_string(),
-            given_name: person.given_name,
-            family_name: person.family_name,
-            email: person
-                .email
-                .map(|email| email.as_str().to_owned())
-                .unwrap_or_default(),
-            phone: person
-                .phone
-                .map(|phone| phone.as_str().to_owned())
-                .unwrap_or_default(),
-            language: person.language.unwrap_or_default(),
+        Ok(disclose(
+            "patients",
+            patient.id,
+            GetContactResponse {
+                patient_id: patient.id.to_string(),
+                given_name: person.given_name,
+                family_name: person.family_name,
+                email: person
+                    .email
+                    .map(|email| email.as_str().to_owned())
+                    .unwrap_or_default(),
+                phone: person
+                    .phone
+                    .map(|phone| phone.as_str().to_owned())
+                    .unwrap_or_default(),
+                language: person.language.unwrap_or_default(),
+            },
+        ))
+    }
+}
+
+#[tonic::async_trait]
+impl CareDirectory for Directory {
+    async fn list_reached(
+        &self,
+        request: Request<ListReachedRequest>,
+    ) -> Result<Response<ListReachedResponse>, tonic::Status> {
+        let (carer, records) = question(request.get_ref(), self.0.db.clock().now())
+            .map_err(|error| tonic::Status::invalid_argument(error.to_string()))?;
+        let reached = self
+            .reached(&carer, &records)
+            .await
+            .map_err(|error| status(error.into()))?;
+        Ok(Response::new(ListReachedResponse {
+            patient_ids: reached.iter().map(ToString::to_string).collect(),
         }))
     }
 }

@@ -137,25 +137,57 @@ pub(crate) struct Viewer {
     pub(crate) reach: Scope,
 }
 
+/// Whether somebody may know of an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Sight {
+    /// No.
+    Hidden,
+    /// If they care for this patient, which is to be asked.
+    IfCaredFor(PatientId),
+    /// Yes.
+    Seen,
+}
+
 impl Viewer {
     /// Whether they may know of an event that needs `permission`: theirs must reach it,
     /// and so must their permission to follow. What happens to their own account they
     /// always may know.
-    pub(crate) fn may_see(&self, permission: Permission, owners: &Owners) -> bool {
-        let own_account = owners.user == Some(self.principal.user_id);
-        let reaches = |scope| match scope {
-            Scope::Any => true,
+    pub(crate) fn sight(&self, permission: Permission, owners: &Owners) -> Sight {
+        if owners.user == Some(self.principal.user_id) {
+            return Sight::Seen;
+        }
+        let followed = within(self.reach, owners);
+        let permitted = self
+            .principal
+            .scope(permission)
+            .map_or(Sight::Hidden, |scope| within(scope, owners));
+        followed.min(permitted)
+    }
+}
+
+/// Whether an event with these owners is within reach.
+fn within(scope: Scope, owners: &Owners) -> Sight {
+    let own = |patient, practitioner| {
+        is_same(owners.patient, patient) || is_same(owners.practitioner, practitioner)
+    };
+    match (scope, owners.patient) {
+        (Scope::Any, _) => Sight::Seen,
+        (
             Scope::Care {
                 practitioner,
                 patient,
-            } => is_same(owners.patient, patient) || owners.practitioner == Some(practitioner),
+            },
+            _,
+        ) if own(patient, Some(practitioner)) => Sight::Seen,
+        (Scope::Care { .. }, Some(patient)) => Sight::IfCaredFor(patient),
+        (
             Scope::Own {
                 patient,
                 practitioner,
-            } => is_same(owners.patient, patient) || is_same(owners.practitioner, practitioner),
-        };
-        own_account
-            || (reaches(self.reach) && self.principal.scope(permission).is_some_and(reaches))
+            },
+            _,
+        ) if own(patient, practitioner) => Sight::Seen,
+        (Scope::Care { .. } | Scope::Own { .. }, _) => Sight::Hidden,
     }
 }
 
@@ -284,7 +316,7 @@ mod tests {
         #[test]
         fn nobody_sees_what_they_are_not_permitted(viewer in a_viewer(), permission in select(Permission::ALL), owners in some_owners()) {
             let Some(viewer) = viewer else { return Ok(()) };
-            if viewer.may_see(permission, &owners) {
+            if viewer.sight(permission, &owners) != Sight::Hidden {
                 prop_assert!(viewer.principal.scope(permission).is_some());
             }
         }
@@ -298,7 +330,7 @@ mod tests {
             };
             let reach = principal.scope(Permission::StreamRead).unwrap();
             let viewer = Viewer { principal, reach };
-            if viewer.may_see(permission, &owners) {
+            if viewer.sight(permission, &owners) != Sight::Hidden {
                 prop_assert!(owners.patient.is_some());
                 prop_assert_eq!(owners.patient, viewer.principal.patient_id);
             }
@@ -308,7 +340,7 @@ mod tests {
         fn everybody_sees_what_happens_to_their_account(viewer in a_viewer(), permission in select(Permission::ALL)) {
             let Some(viewer) = viewer else { return Ok(()) };
             let own = Owners { user: Some(viewer.principal.user_id), ..Owners::default() };
-            prop_assert!(viewer.may_see(permission, &own));
+            prop_assert_eq!(viewer.sight(permission, &own), Sight::Seen);
         }
     }
 }

@@ -1,6 +1,7 @@
 //! `GET /stream`: what happens, as it happens, for those who may know it.
 
-use std::collections::VecDeque;
+use std::borrow::Borrow;
+use std::collections::{BTreeSet, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,8 +9,9 @@ use axum::extract::State;
 use axum::response::sse::{Event, Sse};
 use axum::response::{IntoResponse as _, Response};
 use galen_access::Permission;
+use galen_contracts::ids::PatientId;
 use galen_kernel::{Clock, Problem, Timestamp};
-use galen_service::{Cx, Halt, Needs, Requires};
+use galen_service::{Cx, Halt, Needs, PeerError, Requires};
 use galen_storage::{Db, Error};
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use serde::Serialize;
@@ -18,7 +20,8 @@ use tokio::sync::watch;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
-use super::audience::Viewer;
+use super::audience::{Sight, Viewer};
+use super::care::Care;
 use super::seats::Seat;
 use super::store::{self, Bounds, Entry};
 use super::tail::Recent;
@@ -44,7 +47,8 @@ impl Requires for FollowStream {
 /// Server-sent events (WHATWG HTML, 9.2). Each has the `id` to resume behind, the
 /// type of what happened as `event`, and as `data` a JSON object
 /// `{"id","type","subject","at","data"}` with ids and codes only; whoever needs more
-/// asks for it. Everybody sees what they may read, patients their own. Three kinds of
+/// asks for it. Everybody sees what they may read, patients their own, and who treats
+/// what is about those they care for. Three kinds of
 /// events are about the stream itself: `ready` is the first of a new stream, `reset`
 /// says that the id to resume behind is unknown or too old, so that the client must
 /// read afresh what it shows, and `heartbeat` comments keep the connection and the id
@@ -83,6 +87,7 @@ pub(crate) async fn follow(
         clock: cx.clock().clone(),
         stopping: gateway.stopping.clone(),
         db: gateway.db.clone(),
+        care: gateway.care.clone(),
         recent,
         position,
         ready: first.into_iter().collect(),
@@ -167,6 +172,7 @@ struct Follower {
     clock: Clock,
     stopping: CancellationToken,
     db: Db,
+    care: Care,
     recent: watch::Receiver<Arc<Recent>>,
     /// Everything up to this entry was told, or is ready, or is not for this viewer.
     position: i64,
@@ -175,9 +181,20 @@ struct Follower {
     _seat: Seat,
 }
 
+/// Why a stream is cut off.
+#[derive(Debug, thiserror::Error)]
+enum CutOff {
+    /// The entries cannot be read.
+    #[error("the entries cannot be read")]
+    Storage(#[from] Error),
+    /// It is not known whom the viewer cares for.
+    #[error("patients did not say who may be seen")]
+    Care(#[from] PeerError),
+}
+
 impl Follower {
     /// The next event; `None` at the end. A client that is cut off resumes.
-    async fn next(&mut self) -> Option<Result<Event, Error>> {
+    async fn next(&mut self) -> Option<Result<Event, CutOff>> {
         loop {
             if self.stopping.is_cancelled() || self.clock.now() >= self.until {
                 return None;
@@ -189,7 +206,10 @@ impl Follower {
                 Ok(true) => continue,
                 Ok(false) => {}
                 Err(error) => {
-                    tracing::warn!(error = %error, "a live stream is cut off");
+                    tracing::warn!(
+                        error = &error as &dyn std::error::Error,
+                        "a live stream is cut off"
+                    );
                     return Some(Err(error));
                 }
             }
@@ -208,17 +228,14 @@ impl Follower {
     }
 
     /// Makes what is new ready; false when nothing is.
-    async fn read(&mut self) -> Result<bool, Error> {
+    async fn read(&mut self) -> Result<bool, CutOff> {
         let recent = Arc::clone(&self.recent.borrow_and_update());
         if self.position >= recent.head {
             return Ok(false);
         }
         if let Some(entries) = recent.after(self.position) {
-            self.ready.extend(
-                entries
-                    .filter(|entry| sees(&self.viewer, entry))
-                    .map(|entry| told(entry)),
-            );
+            let entries: Vec<_> = entries.cloned().collect();
+            self.tell(&entries).await?;
             self.position = recent.head;
             return Ok(true);
         }
@@ -230,20 +247,45 @@ impl Follower {
             self.ready.push_back(about("reset", bounds.last));
             return Ok(true);
         }
+        self.tell(&page).await?;
         self.position = page.last().map_or(recent.head, |entry| entry.id);
-        self.ready.extend(
-            page.iter()
-                .filter(|entry| sees(&self.viewer, entry))
-                .map(told),
-        );
         Ok(true)
+    }
+
+    /// Makes ready what the viewer may know of some entries. Of those that depend on
+    /// whom they care for, patients is asked at once; without an answer nothing is told.
+    async fn tell<E: Borrow<Entry> + Sync>(&mut self, entries: &[E]) -> Result<(), CutOff> {
+        let sights: Vec<Sight> = entries
+            .iter()
+            .map(|entry| sight(&self.viewer, entry.borrow()))
+            .collect();
+        let asked: BTreeSet<PatientId> = sights
+            .iter()
+            .filter_map(|sight| match sight {
+                Sight::IfCaredFor(patient) => Some(*patient),
+                Sight::Hidden | Sight::Seen => None,
+            })
+            .collect();
+        let cared_for = if asked.is_empty() {
+            HashSet::new()
+        } else {
+            self.care.reached(&self.viewer.principal, &asked).await?
+        };
+        let seen = entries.iter().zip(sights).filter(|(_, sight)| match sight {
+            Sight::Hidden => false,
+            Sight::IfCaredFor(patient) => cared_for.contains(patient),
+            Sight::Seen => true,
+        });
+        self.ready
+            .extend(seen.map(|(entry, _)| told(entry.borrow())));
+        Ok(())
     }
 }
 
-fn sees(viewer: &Viewer, entry: &Entry) -> bool {
-    entry
-        .permission
-        .is_some_and(|permission| viewer.may_see(permission, &entry.owners))
+fn sight(viewer: &Viewer, entry: &Entry) -> Sight {
+    entry.permission.map_or(Sight::Hidden, |permission| {
+        viewer.sight(permission, &entry.owners)
+    })
 }
 
 #[cfg(test)]

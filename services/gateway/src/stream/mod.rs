@@ -2,6 +2,7 @@
 //! who may see it is said by [`audience`].
 
 mod audience;
+pub(crate) mod care;
 pub(crate) mod follow;
 pub(crate) mod record;
 pub(crate) mod seats;

@@ -1,7 +1,8 @@
 //! A log that all services publish to, and the gateway that tells of it.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, HashSet};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::Router;
@@ -9,19 +10,22 @@ use axum::body::Body;
 use axum::response::Response;
 use galen_access::{KeySet, Principal, Role, SigningKey};
 use galen_contracts::Event;
-use galen_contracts::ids::PatientId;
-use galen_contracts::patients::v1::PatientDemographicsChanged;
+use galen_contracts::ids::{PatientId, PractitionerId};
+use galen_contracts::patients::v1::care_directory_server::{CareDirectory, CareDirectoryServer};
+use galen_contracts::patients::v1::{
+    ListReachedRequest, ListReachedResponse, PatientDemographicsChanged,
+};
 use galen_contracts::scheduling::v1::{Appointment, AppointmentBooked};
 use galen_eventing::{Backbone, Publish as _, Running};
 use galen_gateway::Gateway;
 use galen_kernel::{Clock, Timestamp};
-use galen_service::extract::Gate;
 use galen_service::{Config, Peers, Platform, Service as _, testing};
 use galen_storage::{Db, SchemaSpec};
 use galen_testkit::TestDatabase;
 use http::{Request, StatusCode};
 use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
+use tonic::service::Routes;
 use tower::ServiceExt as _;
 
 pub(crate) const NOW: &str = "2026-11-02T08:00:00Z";
@@ -50,11 +54,54 @@ pub(crate) struct Hospital {
     pub(crate) backbone: Running,
     pub(crate) gateway: Arc<Gateway>,
     pub(crate) db: Db,
+    pub(crate) care: Caring,
     publishers: BTreeMap<&'static str, Db>,
     key: SigningKey,
     keys: KeySet,
     router: Router,
     _database: TestDatabase,
+}
+
+/// Stands in for patients: who cares for whom.
+#[derive(Clone, Default)]
+pub(crate) struct Caring {
+    known: Arc<Mutex<HashSet<(String, String)>>>,
+    away: Arc<AtomicBool>,
+}
+
+impl Caring {
+    /// From now on they do.
+    pub(crate) fn begin(&self, practitioner: PractitionerId, patient: PatientId) {
+        let pair = (practitioner.to_string(), patient.to_string());
+        self.known.lock().unwrap().insert(pair);
+    }
+
+    /// Whether it answers.
+    pub(crate) fn is_away(&self, away: bool) {
+        self.away.store(away, Ordering::Relaxed);
+    }
+}
+
+#[tonic::async_trait]
+impl CareDirectory for Caring {
+    async fn list_reached(
+        &self,
+        request: tonic::Request<ListReachedRequest>,
+    ) -> Result<tonic::Response<ListReachedResponse>, tonic::Status> {
+        if self.away.load(Ordering::Relaxed) {
+            return Err(tonic::Status::unavailable("away"));
+        }
+        let asked = request.into_inner();
+        let known = self.known.lock().unwrap();
+        let reached = asked
+            .patient_ids
+            .into_iter()
+            .filter(|patient| known.contains(&(asked.practitioner_id.clone(), patient.clone())))
+            .collect();
+        Ok(tonic::Response::new(ListReachedResponse {
+            patient_ids: reached,
+        }))
+    }
 }
 
 impl Hospital {
@@ -67,13 +114,16 @@ impl Hospital {
         let database =
             TestDatabase::new(galen_eventing::MIGRATIONS, &[], &SERVICES, clock.clone()).await;
         let db = database.open("gateway").await;
+        let care = Caring::default();
+        let patients = CareDirectoryServer::new(care.clone());
+        let peers = Peers::in_memory([("patients", Routes::new(patients))]);
         let values = settings
             .iter()
             .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
             .collect();
         let platform = Platform {
             config: Config::from_values(values),
-            ..testing::platform(db.clone(), clock.clone(), Peers::default())
+            ..testing::platform(db.clone(), clock.clone(), peers)
         };
         let key = SigningKey::generate().unwrap();
         platform
@@ -81,11 +131,8 @@ impl Hospital {
             .replace(json!({ "keys": [key.jwk()] }))
             .unwrap();
         let (keys, stopping) = (platform.keys.clone(), platform.stopping.clone());
-        let gateway = Arc::new(Gateway::start(platform).await.unwrap());
-        let (routes, _) = gateway.rest().split_for_parts();
-        let router = Router::new()
-            .nest("/api/v1", routes)
-            .layer(axum::Extension(Gate::new(keys.clone(), clock.clone())));
+        let gateway = Arc::new(Gateway::start(platform.clone()).await.unwrap());
+        let router = testing::TestApi::new(gateway.rest(), &platform).router();
 
         let mut backbone = Backbone::new(database.open_events().await, database.wake()).exclusive();
         for subscription in gateway.subscriptions() {
@@ -107,6 +154,7 @@ impl Hospital {
             backbone,
             gateway,
             db,
+            care,
             publishers,
             key,
             keys,
@@ -262,6 +310,12 @@ impl Stream {
             let bytes = frame?.unwrap().into_data().unwrap();
             self.text.push_str(std::str::from_utf8(&bytes).unwrap());
         }
+    }
+
+    /// Whether nothing more is told before the stream breaks.
+    pub(crate) async fn is_cut_off(mut self) -> bool {
+        let frame = tokio::time::timeout(PATIENCE, self.body.frame()).await;
+        matches!(frame.expect("the stream ends"), Some(Err(_)))
     }
 
     /// The next events.

@@ -119,8 +119,11 @@ async fn staff_are_told_what_they_may_read() {
     }
 
     let patient: PatientId = hospital.clock.id();
+    hospital.care.begin(doctor_id, patient);
     let text = patient.to_string();
     hospital.publish(&[booked(&hospital.clock, patient)]).await;
+    hospital.settle().await;
+    hospital.publish(&[moved(hospital.clock.id())]).await;
     hospital.settle().await;
     hospital
         .publish(&[RecordEntryAdded {
@@ -150,18 +153,19 @@ async fn staff_are_told_what_they_may_read() {
     hospital.settle().await;
 
     let (appointment, record) = (AppointmentBooked::TYPE.name, RecordEntryAdded::TYPE.name);
+    let other = PatientDemographicsChanged::TYPE.name;
     let (leave, step, account) = (
         LeaveApproved::TYPE.name,
         ConfirmationRequested::TYPE.name,
         UserChanged::TYPE.name,
     );
     let expected = [
-        vec![appointment],
-        vec![appointment, leave, step, account],
+        vec![appointment, other],
+        vec![appointment, other, leave, step, account],
         vec![step, account],
-        vec![appointment, leave],
+        vec![appointment, record, leave],
         vec![appointment],
-        vec![appointment, record],
+        vec![appointment, other, record],
     ];
     hospital.publish(&viewers.each_ref().map(reused)).await;
     for (mut stream, expected) in streams.into_iter().zip(expected) {
@@ -395,4 +399,25 @@ async fn a_stream_ends_with_the_token() {
     hospital.clock.advance(SignedDuration::from_secs(30));
     hospital.publish(&[moved(hospital.clock.id())]).await;
     assert_eq!(stream.next().await, None);
+}
+
+#[tokio::test]
+async fn while_it_is_not_known_whom_somebody_cares_for_nothing_is_told_and_nothing_lost() {
+    let hospital = Hospital::open().await;
+    let (doctor_id, patient) = (hospital.clock.id(), hospital.clock.id());
+    let doctor = Principal {
+        practitioner_id: Some(doctor_id),
+        ..hospital.somebody(Role::Doctor)
+    };
+    hospital.care.begin(doctor_id, patient);
+    let mut stream = hospital.follow(&doctor).await;
+    hospital.publish(&[moved(patient)]).await;
+    let seen = stream.next().await.unwrap().id;
+
+    hospital.care.is_away(true);
+    hospital.publish(&[moved(patient)]).await;
+    assert!(stream.is_cut_off().await);
+    hospital.care.is_away(false);
+    let mut stream = hospital.resume(&doctor, Some(seen)).await;
+    assert!(seen < stream.next().await.unwrap().id);
 }

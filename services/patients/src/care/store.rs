@@ -94,19 +94,32 @@ pub async fn reaches(
     carer: &Carer,
     record: PatientId,
 ) -> Result<bool, Error> {
-    Ok(sqlx::query_scalar(
-        "with person (id) as materialized (select records_of(survivor_of($1)))
-         select exists (select from care_ground g join person p on p.id = g.patient_id where g.practitioner_id = $2 and g.until is null)
-             or exists (select from break_glass b join person p on p.id = b.patient_id where b.user_id = $3 and b.until > $5)
-             or exists (select from patient o join person p on p.id = o.id where o.user_id = $3 or o.id = $4)",
+    Ok(!reached(connection, carer, &[record]).await?.is_empty())
+}
+
+/// Of some records, those whose persons are within a carer's reach.
+pub async fn reached(
+    connection: &mut PgConnection,
+    carer: &Carer,
+    records: &[PatientId],
+) -> Result<Vec<PatientId>, Error> {
+    let records: Vec<Uuid> = records.iter().map(|id| id.uuid()).collect();
+    let reached: Vec<Uuid> = sqlx::query_scalar(
+        "select asked.id
+         from (select distinct id from unnest($1::uuid[]) as asked (id)) asked
+         cross join lateral (select array(select records_of(survivor_of(asked.id))) as records) person
+         where exists (select from care_ground g where g.patient_id = any (person.records) and g.practitioner_id = $2 and g.until is null)
+            or exists (select from break_glass b where b.patient_id = any (person.records) and b.user_id = $3 and b.until > $5)
+            or exists (select from patient o where o.id = any (person.records) and (o.user_id = $3 or o.id = $4))",
     )
-    .bind(record.uuid())
+    .bind(records)
     .bind(carer.practitioner.uuid())
     .bind(carer.user.uuid())
     .bind(carer.own.map(|id| id.uuid()))
     .bind(Ts::from(carer.at))
-    .fetch_one(connection)
-    .await?)
+    .fetch_all(connection)
+    .await?;
+    Ok(reached.into_iter().map(PatientId::from_uuid).collect())
 }
 
 /// Whether the person of a record is or ever was within a carer's reach: what they may

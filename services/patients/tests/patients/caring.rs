@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 
 use futures::future::join_all;
 use galen_contracts::ids::PatientId;
+use galen_contracts::patients::v1::ListReachedRequest;
+use galen_contracts::patients::v1::care_directory_client::CareDirectoryClient;
 use galen_contracts::scheduling::v1::{
     AppointmentBooked, AppointmentCheckedIn, AppointmentFulfilled, AppointmentMissed,
     AppointmentRescheduled, AppointmentStarted, NoShowReverted,
@@ -11,6 +13,7 @@ use galen_contracts::scheduling::v1::{
 use galen_patients::care::store::Carer;
 use galen_patients::patient::index;
 use galen_patients::patient::search::{Bound, Filter};
+use galen_service::{Peers, Service as _};
 use http::StatusCode;
 use serde_json::{Value, json};
 use sqlx::Executor as _;
@@ -488,4 +491,70 @@ async fn hearing_of_an_appointment_again_changes_nothing() {
         .await;
     hospital.hear().await;
     assert_eq!(doctor.sees(&patient).await, StatusCode::NOT_FOUND);
+}
+
+/// What the live stream asks before it tells somebody of a patient.
+#[tokio::test]
+async fn other_services_are_told_whom_somebody_may_see() {
+    let hospital = Hospital::open().await;
+    let mut asked = Vec::new();
+    for n in 0..4 {
+        asked.push(
+            hospital
+                .somebody("Anna", "Schmidt", &format!("198{n}-03-12"))
+                .await,
+        );
+    }
+    let [booked, retired, broken, stranger] = &asked[..] else {
+        panic!("four were registered");
+    };
+    let doctor = hospital.doctor();
+    hospital.book(booked, &doctor).await;
+    hospital.hear().await;
+    assert_eq!(hospital.merge(retired, booked).await.status, StatusCode::OK);
+    doctor.breaks_the_glass(broken, "Unconscious", 1).await;
+
+    let peers = Peers::in_memory([("patients", hospital.patients.rpc().expect("it answers"))]);
+    let mut client = CareDirectoryClient::new(peers.channel("patients"));
+    let question = ListReachedRequest {
+        practitioner_id: doctor.practitioner.to_string(),
+        user_id: doctor.caller.principal().user_id.to_string(),
+        patient_ids: asked
+            .iter()
+            .cloned()
+            .chain([booked.clone(), hospital.clock.uuid().to_string()])
+            .collect(),
+    };
+    let mut reached = async |question: ListReachedRequest| {
+        let answer = client.list_reached(question).await.expect("an answer");
+        answer
+            .into_inner()
+            .patient_ids
+            .into_iter()
+            .collect::<BTreeSet<_>>()
+    };
+    let expected = [booked, retired, broken].map(Clone::clone);
+    assert_eq!(reached(question.clone()).await, BTreeSet::from(expected));
+    hospital.clock.advance(jiff::SignedDuration::from_mins(1));
+    let expected = [booked, retired].map(Clone::clone);
+    assert_eq!(reached(question.clone()).await, BTreeSet::from(expected));
+    assert!(!reached(question.clone()).await.contains(stranger));
+
+    for wrong in [
+        ListReachedRequest {
+            practitioner_id: "x".to_owned(),
+            ..question.clone()
+        },
+        ListReachedRequest {
+            patient_ids: vec!["x".to_owned()],
+            ..question.clone()
+        },
+        ListReachedRequest {
+            patient_ids: vec![stranger.clone(); 1001],
+            ..question
+        },
+    ] {
+        let refused = client.list_reached(wrong).await.expect_err("it is refused");
+        assert_eq!(refused.code(), tonic::Code::InvalidArgument);
+    }
 }

@@ -35,6 +35,9 @@ pub(crate) enum Command {
     /// See and repair what the event backbone could not deliver
     #[command(subcommand)]
     Events(Events),
+    /// Say who may what, and by which policy
+    #[command(subcommand)]
+    Access(Access),
     /// Measure a running hospital
     Bench(Bench),
     /// Run psql, or another tool of PostgreSQL, on the private cluster as its superuser
@@ -376,6 +379,33 @@ pub(crate) struct VerifyAudit {
     #[arg(long, value_name = "FILE")]
     pub(crate) key: Option<PathBuf>,
     /// Print the result as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// What can be asked about access.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Access {
+    /// Why an account may or may not do something, on a running or stopped hospital
+    Explain(Explain),
+}
+
+/// Options of `galen access explain`.
+#[derive(Debug, Args)]
+pub(crate) struct Explain {
+    /// The database.
+    #[command(flatten)]
+    pub(crate) database: Database,
+    /// Login name of the account
+    #[arg(long, value_name = "NAME")]
+    pub(crate) user: String,
+    /// The permission: PATIENT_READ, RECORD_WRITE, …
+    #[arg(long, value_name = "PERMISSION")]
+    pub(crate) action: String,
+    /// A patient's record, to be told whether it is within reach
+    #[arg(long, value_name = "ID")]
+    pub(crate) patient: Option<uuid::Uuid>,
+    /// Print the answer as JSON
     #[arg(long)]
     pub(crate) json: bool,
 }

@@ -1,5 +1,6 @@
 //! `galen`: a hospital's operational core in one binary.
 
+mod access;
 mod audit;
 mod bench;
 mod cli;
@@ -61,6 +62,7 @@ async fn run(cli: Cli) -> Result<ExitCode, Box<dyn std::error::Error>> {
         Command::Verify(options) => verify::run(options).await,
         Command::Audit(command) => audit::run(command).await,
         Command::Events(command) => events::run(command).await,
+        Command::Access(cli::Access::Explain(options)) => access::explain(options).await,
         Command::Bench(options) => bench::run(options).await,
         Command::Psql(options) => psql::run(&options),
         Command::Openapi { url } => {

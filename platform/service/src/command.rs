@@ -124,7 +124,7 @@ impl Command {
             .map_err(Error::from)?;
         }
         let entry = self.note.of_command(&answer);
-        self.note.recorder().add(&mut self.tx, &entry).await?;
+        self.note.recorder().add(&mut self.tx, &entry)?;
         self.tx.commit().await?;
         self.note.recorder().keep(entry);
         self.note.is_recorded();

@@ -126,6 +126,7 @@ impl Db {
         Ok(Tx {
             inner: self.pool.begin().await?,
             outbox: Vec::new(),
+            audit: None,
             timer: None,
             service: self.service,
             clock: self.clock.clone(),
@@ -140,6 +141,7 @@ impl Db {
 pub struct Tx {
     inner: sqlx::Transaction<'static, Postgres>,
     outbox: Vec<Outgoing>,
+    audit: Option<serde_json::Value>,
     timer: Option<Timestamp>,
     service: &'static str,
     clock: Clock,
@@ -170,6 +172,12 @@ impl Tx {
         self.outbox.push(event);
     }
 
+    /// Says what the audit log is to hold of this transaction; written with
+    /// [`Tx::commit`]. Commands do it through `galen_service::Command`.
+    pub fn audit(&mut self, entries: serde_json::Value) {
+        self.audit = Some(entries);
+    }
+
     /// How many events wait for the commit; with [`Tx::forget_since`] lets a batch
     /// consumer undo one handler's events together with its savepoint.
     #[must_use]
@@ -188,9 +196,9 @@ impl Tx {
         self.timer = Some(self.timer.map_or(at, |known| known.min(at)));
     }
 
-    /// Writes the outbox in one statement (`events.publish`, which takes the key
-    /// locks in order and refuses other services' topics), commits, and wakes the
-    /// sequencer.
+    /// Writes the outbox (`events.publish`, which takes the key locks in order and
+    /// refuses other services' topics) and the entries of the audit log
+    /// (`audit.record`) in one statement, commits, and wakes the sequencer.
     ///
     /// # Errors
     /// When the database refuses or is lost. After a lost connection the outcome
@@ -210,13 +218,27 @@ impl Tx {
                 headers.push(event.headers);
                 data.push(event.data);
             }
-            sqlx::query("select events.publish($1, $2, $3, $4, $5, $6)")
+            let audit = self.audit.take();
+            let publish = if audit.is_some() {
+                sqlx::query("select events.publish($1, $2, $3, $4, $5, $6), audit.record($7)")
+            } else {
+                sqlx::query("select events.publish($1, $2, $3, $4, $5, $6)")
+            };
+            let mut publish = publish
                 .bind(ids)
                 .bind(topics)
                 .bind(keys)
                 .bind(types)
                 .bind(headers)
-                .bind(data)
+                .bind(data);
+            if let Some(audit) = audit {
+                publish = publish.bind(audit);
+            }
+            publish.execute(&mut *self.inner).await?;
+        }
+        if let Some(audit) = self.audit.take() {
+            sqlx::query("select audit.record($1)")
+                .bind(audit)
                 .execute(&mut *self.inner)
                 .await?;
         }

@@ -101,6 +101,10 @@ async fn main() -> Result<()> {
     )
     .await?;
     let db = databases.open("patients", 32).await?;
+    println!(
+        "{} us for an entry, inside of the database",
+        alone(&db).await?
+    );
     println!("{:<36}{:>9}{:>10}{:>10}", "", "per s", "p50 us", "p99 us");
     for clients in [1, 50] {
         for (name, recorder) in [
@@ -147,6 +151,27 @@ fn desk(db: &Db, recorder: Recorder) -> TestCaller {
         .split_for_parts();
     let routes = axum::Router::new().nest("/api/v1", routes);
     TestApi::recorded(routes, &platform, recorder).as_role(Role::Receptionist)
+}
+
+/// What adding an entry costs without callers, commits and round trips.
+async fn alone(db: &Db) -> Result<u128> {
+    const N: u32 = 10_000;
+    let mut tx = db.begin().await?;
+    let start = Instant::now();
+    let sql = "select count(audit.record(jsonb_build_array(jsonb_build_object(
+                   'id', gen_random_uuid(), 'kind', 'WRITE', 'actor_kind', 'USER', 'actor', gen_random_uuid(),
+                   'session', gen_random_uuid(), 'roles', array['RECEPTIONIST'], 'action', 'POST /patients',
+                   'permission', 'PATIENT_WRITE', 'subject_kind', 'patients', 'subject', gen_random_uuid(),
+                   'patients', array[gen_random_uuid()], 'status', 201, 'reason', 'ANY', 'address', '127.0.0.1',
+                   'trace_id', md5(n::text)))))
+               from generate_series(1, $1) as n";
+    sqlx::query(sql)
+        .bind(N.cast_signed())
+        .execute(tx.conn())
+        .await?;
+    let took = start.elapsed();
+    tx.rollback().await?;
+    Ok(took.as_micros() / u128::from(N))
 }
 
 /// How many transactions wrote something so far.

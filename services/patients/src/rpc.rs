@@ -51,7 +51,8 @@ impl Directory {
 
     async fn reached(&self, carer: &Carer, records: &[PatientId]) -> Result<Vec<PatientId>, Error> {
         let mut connection = self.0.db.pool().acquire().await?;
-        care::store::reached(&mut connection, carer, records).await
+        let reached = care::store::reached(&mut connection, carer, records).await?;
+        Ok(reached.into_iter().map(|(id, _)| id).collect())
     }
 }
 

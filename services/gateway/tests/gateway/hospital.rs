@@ -313,7 +313,7 @@ impl Stream {
     }
 
     /// Whether nothing more is told before the stream breaks.
-    pub(crate) async fn is_cut_off(mut self) -> bool {
+    pub(crate) async fn is_cut_off(&mut self) -> bool {
         let frame = tokio::time::timeout(PATIENCE, self.body.frame()).await;
         matches!(frame.expect("the stream ends"), Some(Err(_)))
     }

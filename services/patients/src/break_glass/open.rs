@@ -70,6 +70,7 @@ pub async fn open(
     let duration = model::duration(&mut violations, request.minutes);
     violations.finish()?;
 
+    cx.because("BREAK_GLASS");
     let mut tx = cx.begin(&s.db).await?;
     patient::store::find(&mut tx, id)
         .await?

@@ -65,6 +65,7 @@ pub async fn review(
     let glass = store::find(&mut tx, id)
         .await?
         .ok_or_else(Problem::not_found)?;
+    cx.concerns(glass.patient_id);
     cx.expect_version(glass.version())?;
     let review = Review {
         outcome: request.outcome,

@@ -87,30 +87,43 @@ pub struct Carer {
     pub at: Timestamp,
 }
 
-/// Whether the person of a record is within a carer's reach. With a record that does
-/// not exist the answer is no.
-pub async fn reaches(
+/// Why somebody reaches a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Why {
+    /// They care for the person, or are the person.
+    Cares,
+    /// They broke the glass, and have no other reason.
+    BrokeTheGlass,
+}
+
+/// Why the person of a record is within a carer's reach; `None` when they are not, or
+/// there is no such record.
+pub async fn why(
     connection: &mut PgConnection,
     carer: &Carer,
     record: PatientId,
-) -> Result<bool, Error> {
-    Ok(!reached(connection, carer, &[record]).await?.is_empty())
+) -> Result<Option<Why>, Error> {
+    let reached = reached(connection, carer, &[record]).await?.pop();
+    Ok(reached.map(|(_, why)| why))
 }
 
-/// Of some records, those whose persons are within a carer's reach.
+/// Of some records, those whose persons are within a carer's reach, and why.
 pub async fn reached(
     connection: &mut PgConnection,
     carer: &Carer,
     records: &[PatientId],
-) -> Result<Vec<PatientId>, Error> {
+) -> Result<Vec<(PatientId, Why)>, Error> {
     let records: Vec<Uuid> = records.iter().map(|id| id.uuid()).collect();
-    let reached: Vec<Uuid> = sqlx::query_scalar(
-        "select asked.id
+    let rows = sqlx::query(
+        "select asked.id, why.cares or why.is_own as cares
          from (select distinct id from unnest($1::uuid[]) as asked (id)) asked
          cross join lateral (select array(select records_of(survivor_of(asked.id))) as records) person
-         where exists (select from care_ground g where g.patient_id = any (person.records) and g.practitioner_id = $2 and g.until is null)
-            or exists (select from break_glass b where b.patient_id = any (person.records) and b.user_id = $3 and b.until > $5)
-            or exists (select from patient o where o.id = any (person.records) and (o.user_id = $3 or o.id = $4))",
+         cross join lateral (
+             select exists (select from care_ground g where g.patient_id = any (person.records) and g.practitioner_id = $2 and g.until is null) as cares,
+                    exists (select from patient o where o.id = any (person.records) and (o.user_id = $3 or o.id = $4)) as is_own,
+                    exists (select from break_glass b where b.patient_id = any (person.records) and b.user_id = $3 and b.until > $5) as broke
+         ) why
+         where why.cares or why.is_own or why.broke",
     )
     .bind(records)
     .bind(carer.practitioner.uuid())
@@ -119,7 +132,16 @@ pub async fn reached(
     .bind(Ts::from(carer.at))
     .fetch_all(connection)
     .await?;
-    Ok(reached.into_iter().map(PatientId::from_uuid).collect())
+    rows.iter()
+        .map(|row| {
+            let why = if row.col("cares")? {
+                Why::Cares
+            } else {
+                Why::BrokeTheGlass
+            };
+            Ok((row.id("id")?, why))
+        })
+        .collect()
 }
 
 /// Whether the person of a record is or ever was within a carer's reach: what they may

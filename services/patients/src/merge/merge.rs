@@ -66,6 +66,7 @@ pub async fn merge(
     let reason = input::line(&mut violations, "/reason", &request.reason, 500).unwrap_or_default();
     violations.finish()?;
 
+    cx.concerns(request.into_id);
     let mut tx = cx.begin(&s.db).await?;
     patient::store::lock(&mut tx, &[id, request.into_id]).await?;
     let retired = patient::store::find(&mut tx, id)

@@ -9,7 +9,7 @@ use sqlx::PgConnection;
 use super::model::Patient;
 use super::store;
 use crate::care;
-use crate::care::store::Carer;
+use crate::care::store::{Carer, Why};
 
 /// 404 unless the record is within reach.
 ///
@@ -26,6 +26,7 @@ pub async fn reach<R: Requires>(
     connection: &mut PgConnection,
     id: PatientId,
 ) -> Result<(), Problem> {
+    cx.concerns(id);
     let reached = match cx.scope() {
         Scope::Any => true,
         Scope::Care {
@@ -33,7 +34,11 @@ pub async fn reach<R: Requires>(
             patient,
         } => {
             let carer = carer(cx, practitioner, patient)?;
-            care::store::reaches(connection, &carer, id).await?
+            let why = care::store::why(connection, &carer, id).await?;
+            if why == Some(Why::BrokeTheGlass) {
+                cx.because("BREAK_GLASS");
+            }
+            why.is_some()
         }
         Scope::Own { patient, .. } => {
             store::is_of_user(connection, id, cx.principal()?.user_id, patient).await?

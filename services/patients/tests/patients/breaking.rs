@@ -2,6 +2,7 @@
 
 use futures::future::join_all;
 use galen_access::{Principal, Role};
+use galen_service::audit::Actor;
 use galen_service::testing::TestCaller;
 use http::StatusCode;
 use jiff::SignedDuration;
@@ -62,6 +63,22 @@ async fn the_glass_opens_one_record_to_one_account_for_its_minutes() {
     assert_eq!(note.status, StatusCode::CREATED);
     let found = doctor.caller.get("/patients").await.body;
     assert_eq!(column(&found, "id"), [patient.as_str()]);
+    // The audit log knows why: opening, reading and writing.
+    let user = Actor::User(doctor.caller.principal().user_id.uuid());
+    let audited = hospital.api.audited();
+    let because: Vec<&str> = audited
+        .iter()
+        .filter(|entry| entry.actor == user && entry.reason.as_deref() == Some("BREAK_GLASS"))
+        .map(|entry| entry.action.as_str())
+        .collect();
+    assert_eq!(
+        because,
+        [
+            "POST /patients/{id}/break-glass",
+            "GET /patients/{id}",
+            "POST /patients/{id}/notes"
+        ]
+    );
 
     hospital
         .clock

@@ -8,7 +8,7 @@
 //! adds entries to the caller's transaction in the caller's name: `galen_service`
 //! calls it for every command, every read of personal data and every denial. To
 //! auditors: the entries, the latest signed root, proofs of inclusion and of
-//! consistency. To anybody with the database or a copy of it: [`verify`].
+//! consistency. To anybody with the database or a copy of it: [`verify()`].
 //!
 //! **Schedules** the placing of new entries in the tree, and the signing of its root
 //! into the database and into a file beside it.
@@ -118,7 +118,7 @@ const SETTINGS: &[Setting] = &[
     },
 ];
 
-/// What SQL can tell; the hashes are checked by [`verify`].
+/// What SQL can tell; the hashes are checked by [`verify()`].
 const CHECKS: &[Check] = &[
     Check {
         name: "every entry has its place within a minute",

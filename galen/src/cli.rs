@@ -193,6 +193,22 @@ pub(crate) struct Up {
         value_name = "ADDRESS"
     )]
     pub(crate) listen: SocketAddr,
+    /// Certificate chain in PEM: the public address is then reached by https only; replaced files are noticed
+    #[arg(
+        long,
+        env = "GALEN_TLS_CERT",
+        value_name = "FILE",
+        requires = "tls_key"
+    )]
+    pub(crate) tls_cert: Option<PathBuf>,
+    /// The certificate's private key in PEM
+    #[arg(
+        long,
+        env = "GALEN_TLS_KEY",
+        value_name = "FILE",
+        requires = "tls_cert"
+    )]
+    pub(crate) tls_key: Option<PathBuf>,
     /// Private address: health, metrics
     #[arg(
         long,

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use galen_kernel::Clock;
+use galen_service::host::TlsFiles;
 use galen_service::{Config, HostOptions};
 use galen_telemetry::{LogFormat, Telemetry, TelemetryOptions};
 use secrecy::ExposeSecret as _;
@@ -25,12 +26,18 @@ pub(crate) async fn run(options: Up) -> Result<ExitCode, Box<dyn std::error::Err
     let host_options = HostOptions {
         listen: options.listen,
         ops_listen: options.ops_listen,
+        tls: tls(&options),
         grpc_listen: None,
         peers: std::collections::BTreeMap::new(),
         zone: options.zone.clone(),
         data_dir: options.database.data_dir.clone(),
         drain: Duration::from_secs(options.drain_seconds),
         pool: options.pool,
+    };
+    let scheme = if host_options.tls.is_some() {
+        "https"
+    } else {
+        "http"
     };
     let mut host = hospital::host();
     if options.database.database_url.is_none() {
@@ -47,7 +54,7 @@ pub(crate) async fn run(options: Up) -> Result<ExitCode, Box<dyn std::error::Err
             return Err(error.into());
         }
     };
-    println!("ready on http://{}", running.address);
+    println!("ready on {scheme}://{}", running.address);
     tracing::info!(address = %running.address, ops = %running.ops_address, "ready");
     let signal = tokio::select! {
         _ = terminate.recv() => "SIGTERM",
@@ -59,6 +66,12 @@ pub(crate) async fn run(options: Up) -> Result<ExitCode, Box<dyn std::error::Err
     tracing::info!("stopped");
     telemetry.shutdown();
     Ok(ExitCode::SUCCESS)
+}
+
+/// The command line takes both files or none.
+fn tls(options: &Up) -> Option<TlsFiles> {
+    let (certificate, key) = (options.tls_cert.clone()?, options.tls_key.clone()?);
+    Some(TlsFiles { certificate, key })
 }
 
 fn telemetry(options: &cli::Telemetry) -> Result<Telemetry, galen_telemetry::TelemetryError> {

@@ -2,7 +2,6 @@
 
 mod health;
 mod run;
-mod serve;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -17,6 +16,7 @@ use galen_storage::{Db, SchemaSpec};
 use tokio_util::sync::CancellationToken;
 use utoipa_axum::router::OpenApiRouter;
 
+pub use galen_listener::{Encrypted, TlsFiles};
 pub use run::RunningHost;
 
 use crate::audit::Recorder;
@@ -129,6 +129,8 @@ pub trait Service: Sized + Send + Sync + 'static {
 pub struct HostOptions {
     /// Public REST listener; port 0 picks one.
     pub listen: SocketAddr,
+    /// Certificate and key of the public listener; `None` for plain HTTP.
+    pub tls: Option<TlsFiles>,
     /// Private listener: health, metrics.
     pub ops_listen: SocketAddr,
     /// gRPC listener for other processes; `None` in one process.
@@ -165,6 +167,9 @@ pub enum HostError {
         /// Why.
         source: std::io::Error,
     },
+    /// The certificate or its key cannot be used.
+    #[error(transparent)]
+    Tls(#[from] galen_listener::TlsError),
     /// A service's directory cannot be made.
     #[error("cannot make {path}", path = path.display())]
     Directory {

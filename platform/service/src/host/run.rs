@@ -13,6 +13,7 @@ use bytes::Bytes;
 use galen_access::KeySet;
 use galen_eventing::{Backbone, Running};
 use galen_kernel::Clock;
+use galen_listener::{Bounds, Tls, serve};
 use galen_storage::{Databases, Db};
 use http::header;
 use jiff::tz::TimeZone;
@@ -23,7 +24,6 @@ use tonic::service::{Routes, RoutesBuilder};
 use tonic::transport::server::TcpIncoming;
 
 use super::health::{self, Health};
-use super::serve::serve;
 use super::{Host, HostError, HostOptions, Platform, Started};
 use crate::audit::{self, Recorder};
 use crate::command::{self, KEY_LIFETIME};
@@ -176,6 +176,10 @@ async fn start(
 ) -> Result<Serving, HostError> {
     galen_access::policy::check()?;
     let zone = TimeZone::get(&options.zone).map_err(|e| invalid("zone", &e))?;
+    let tls = options
+        .tls
+        .map(|files| Tls::load(files, clock.clone()))
+        .transpose()?;
     // Listening comes first: a taken port should not cost a started hospital.
     let (public, address) = listen(options.listen).await?;
     let (private, ops_address) = listen(options.ops_listen).await?;
@@ -287,15 +291,22 @@ async fn start(
     config.refuse_unknown(&host.settings)?;
 
     let private_router = rest::without_gate(health::operators(health));
+    if let Some(tls) = tls.clone() {
+        works.listeners.spawn(tls.watch(works.stopping.clone()));
+    }
     works.listeners.spawn(serve(
         public,
+        tls,
         rest::observed(router),
+        Bounds::default(),
         works.stopping.clone(),
         options.drain,
     ));
     works.listeners.spawn(serve(
         private,
+        None,
         private_router,
+        Bounds::default(),
         works.stopping.clone(),
         options.drain,
     ));

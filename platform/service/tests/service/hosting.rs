@@ -49,6 +49,7 @@ fn options(files: &tempfile::TempDir) -> HostOptions {
     HostOptions {
         listen: any,
         ops_listen: any,
+        tls: None,
         grpc_listen: Some(any),
         peers: BTreeMap::new(),
         zone: "Europe/Vienna".to_owned(),

@@ -47,6 +47,7 @@ async fn host(database: &TestDatabase, files: &tempfile::TempDir) -> RunningHost
     let options = HostOptions {
         listen: any,
         ops_listen: any,
+        tls: None,
         grpc_listen: None,
         peers: BTreeMap::new(),
         zone: "UTC".to_owned(),

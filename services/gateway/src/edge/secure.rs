@@ -3,6 +3,7 @@
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
+use galen_service::host::Encrypted;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 /// Answers of an API are data: nothing is loaded, run or framed.
@@ -15,7 +16,7 @@ const PAGE_POLICY: HeaderValue = HeaderValue::from_static(
 /// A year, as browsers' preload lists want it.
 const HSTS: HeaderValue = HeaderValue::from_static("max-age=31536000; includeSubDomains");
 
-const ALWAYS: [(HeaderName, HeaderValue); 3] = [
+const ALWAYS: [(HeaderName, HeaderValue); 5] = [
     (
         header::X_CONTENT_TYPE_OPTIONS,
         HeaderValue::from_static("nosniff"),
@@ -25,15 +26,27 @@ const ALWAYS: [(HeaderName, HeaderValue); 3] = [
         header::REFERRER_POLICY,
         HeaderValue::from_static("no-referrer"),
     ),
+    // Other sites' pages share neither a process nor answers with ours; CORS decides
+    // about calls.
+    (
+        HeaderName::from_static("cross-origin-opener-policy"),
+        HeaderValue::from_static("same-origin"),
+    ),
+    (
+        HeaderName::from_static("cross-origin-resource-policy"),
+        HeaderValue::from_static("same-origin"),
+    ),
 ];
 
-/// Whether browsers are to insist on TLS.
+/// Whether browsers are to insist on TLS, although it ends in front of us. Over our
+/// own TLS they always are.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Hsts(pub(crate) bool);
 
 /// Adds to every answer what it does not say itself.
 pub(crate) async fn secure(State(hsts): State<Hsts>, request: Request, next: Next) -> Response {
     let of_api = request.uri().path().starts_with("/api/");
+    let hsts = Hsts(hsts.0 || request.extensions().get::<Encrypted>().is_some());
     let mut response = next.run(request).await;
     complete(response.headers_mut(), of_api, hsts);
     response

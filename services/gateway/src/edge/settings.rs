@@ -59,7 +59,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     ),
     setting(
         "gateway.hsts",
-        "Strict-Transport-Security: on or off. Only behind TLS. Default: off.",
+        "Strict-Transport-Security although TLS ends in a proxy in front: on or off. Over Galen's own TLS it is always sent. Default: off.",
     ),
     setting("gateway.streams", "Live streams at a time. Default: 256."),
     setting(

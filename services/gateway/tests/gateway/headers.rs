@@ -31,6 +31,10 @@ async fn every_answer_is_secured_refusals_included() {
                 .starts_with("default-src 'none';"),
             "{path}"
         );
+        for policy in ["opener", "resource"] {
+            let header = format!("cross-origin-{policy}-policy");
+            assert_eq!(reply.header(&header), Some("same-origin"), "{path}");
+        }
         assert_eq!(reply.header("strict-transport-security"), None);
     }
 }

@@ -67,6 +67,7 @@ impl Hosted {
         let options = HostOptions {
             listen: any,
             ops_listen: any,
+            tls: None,
             grpc_listen: None,
             // Where nobody answers: nobody asks there either.
             peers: BTreeMap::from([("patients".to_owned(), "http://127.0.0.1:1".to_owned())]),

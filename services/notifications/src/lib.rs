@@ -9,7 +9,7 @@
 //! publishes that a confirmation is stored, and that a message was sent or is dead.
 //!
 //! **Hears** appointments and the waitlist, requests for confirmations, wanted
-//! account links, and changes of people ([`reactions`]).
+//! account links, broken glasses, and changes of people ([`reactions`]).
 //!
 //! **Schedules** reminders by durable timers, and the sender ([`delivery`]).
 //!
@@ -30,7 +30,8 @@ use std::time::Duration;
 
 use galen_contracts::identity::v1::CredentialLinkRequested;
 use galen_contracts::patients::v1::{
-    PatientDeactivated, PatientDemographicsChanged, PatientsMerged, PatientsUnmerged,
+    BreakGlassOpened, PatientDeactivated, PatientDemographicsChanged, PatientsMerged,
+    PatientsUnmerged,
 };
 use galen_contracts::scheduling::v1::{
     AppointmentBooked, AppointmentCancelled, AppointmentCheckedIn, AppointmentGroundRegained,
@@ -54,7 +55,7 @@ use crate::delivery::email::Mailer;
 use crate::delivery::sms::Sms;
 use crate::delivery::smtp::Smtp;
 use crate::delivery::spool::Spool;
-use crate::reactions::{Accounts, Appointments, ContactChanges, Reminders, reminder};
+use crate::reactions::{Accesses, Accounts, Appointments, ContactChanges, Reminders, reminder};
 use crate::settings::Settings;
 
 /// How often the sender looks for due messages by itself.
@@ -89,7 +90,8 @@ impl Service for Notifications {
             "0001_template",
             "0002_texts",
             "0003_preference",
-            "0004_message"
+            "0004_message",
+            "0005_access"
         ],
         subscribes: &["identity", "patients", "scheduling", "staff"],
     };
@@ -147,6 +149,9 @@ impl Service for Notifications {
                 .build(),
             Subscription::new("notifications.accounts", Arc::new(Accounts))
                 .on::<CredentialLinkRequested>()
+                .build(),
+            Subscription::new("notifications.accesses", Arc::new(Accesses))
+                .on::<BreakGlassOpened>()
                 .build(),
             Subscription::new("notifications.contacts", changes)
                 .on::<PatientDemographicsChanged>()

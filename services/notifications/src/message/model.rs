@@ -118,6 +118,17 @@ pub enum Params {
         /// Until when.
         expires_at: Timestamp,
     },
+    /// Somebody's access to the patient's record.
+    Access {
+        /// Which.
+        break_glass_id: Uuid,
+        /// Who.
+        practitioner_id: PractitionerId,
+        /// From.
+        start: Timestamp,
+        /// To.
+        end: Timestamp,
+    },
     /// A link to set a password.
     Link {
         /// Which; identity mints its secret at the moment of sending.
@@ -126,17 +137,18 @@ pub enum Params {
 }
 
 impl Params {
-    /// The appointment, waitlist entry or link.
+    /// The appointment, waitlist entry, access or link.
     #[must_use]
     pub const fn about(&self) -> Uuid {
         match self {
             Self::Appointment { appointment_id, .. } => appointment_id.uuid(),
             Self::Offer { entry_id, .. } => *entry_id,
+            Self::Access { break_glass_id, .. } => *break_glass_id,
             Self::Link { link_id } => *link_id,
         }
     }
 
-    /// With whom, where there is somebody.
+    /// With whom or who, where there is somebody.
     #[must_use]
     pub const fn practitioner(&self) -> Option<PractitionerId> {
         match self {
@@ -144,6 +156,9 @@ impl Params {
                 practitioner_id, ..
             }
             | Self::Offer {
+                practitioner_id, ..
+            }
+            | Self::Access {
                 practitioner_id, ..
             } => Some(*practitioner_id),
             Self::Link { .. } => None,
@@ -175,6 +190,7 @@ impl Params {
                 values.insert(Variable::OfferDate, words::date(*expires_at, zone, locale));
                 values.insert(Variable::OfferTime, words::time(*expires_at, zone));
             }
+            Self::Access { start, end, .. } => values.extend(interval(*start, *end, zone, locale)),
             Self::Link { .. } => {}
         }
         values
@@ -229,7 +245,7 @@ mod tests {
     use super::*;
     use crate::template::{Channel, Text};
 
-    fn examples() -> [Params; 3] {
+    fn examples() -> [Params; 4] {
         let clock = Clock::manual(Timestamp::UNIX_EPOCH);
         let (start, end) = (clock.now(), clock.now() + SignedDuration::from_mins(30));
         [
@@ -246,6 +262,12 @@ mod tests {
                 start,
                 end,
                 expires_at: start,
+            },
+            Params::Access {
+                break_glass_id: clock.uuid(),
+                practitioner_id: clock.id(),
+                start,
+                end,
             },
             Params::Link {
                 link_id: clock.uuid(),
@@ -264,12 +286,12 @@ mod tests {
     /// What a text may mention in the account is exactly what a message can say alone.
     #[test]
     fn a_message_can_fill_in_every_text_of_the_account() {
-        let [appointment, offer, _] = examples();
+        let [appointment, offer, access, _] = examples();
         for name in TemplateName::ALL.iter().filter(|n| n.fits(Channel::InApp)) {
-            let params = if *name == TemplateName::WaitlistOffer {
-                &offer
-            } else {
-                &appointment
+            let params = match name {
+                TemplateName::WaitlistOffer => &offer,
+                TemplateName::RecordOpened => &access,
+                _ => &appointment,
             };
             let values = params.values(&TimeZone::UTC, &Locale::english(), "St Anne's");
             for variable in Variable::ALL

@@ -26,9 +26,11 @@ impl Preferences {
     ];
 
     /// Whether a message of this category may come this way. Messages about the
-    /// account itself always may: who forgot a password needs them.
+    /// account itself always may: who forgot a password needs them. So may those about
+    /// who opened the record: nobody else may switch them off for the patient.
     #[must_use]
     pub fn wants(&self, category: Category, channel: Channel) -> bool {
-        category == Category::Account || !self.muted.contains(&(category, channel))
+        matches!(category, Category::Account | Category::Privacy)
+            || !self.muted.contains(&(category, channel))
     }
 }

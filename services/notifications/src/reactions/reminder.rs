@@ -113,7 +113,7 @@ impl OnTimer for Reminders {
         }
         let start = match &payload.params {
             Params::Appointment { start, .. } => *start,
-            Params::Offer { .. } | Params::Link { .. } => return Ok(()),
+            Params::Offer { .. } | Params::Access { .. } | Params::Link { .. } => return Ok(()),
         };
         let message = NewMessage {
             recipient: Recipient::Patient(payload.patient_id),

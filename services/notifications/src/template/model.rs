@@ -16,6 +16,8 @@ codes! {
         Reminder = "REMINDER",
         /// A slot is offered to somebody who waits.
         Waitlist = "WAITLIST",
+        /// Somebody opened the patient's record. Cannot be switched off.
+        Privacy = "PRIVACY",
     }
 }
 
@@ -54,6 +56,8 @@ codes! {
         AccountWelcome = "ACCOUNT_WELCOME",
         /// A forgotten password.
         PasswordReset = "PASSWORD_RESET",
+        /// Somebody who does not treat the patient opened their record in an emergency.
+        RecordOpened = "RECORD_OPENED",
     }
 }
 
@@ -65,6 +69,7 @@ impl TemplateName {
             Self::AccountWelcome | Self::PasswordReset => Category::Account,
             Self::AppointmentReminder => Category::Reminder,
             Self::WaitlistOffer => Category::Waitlist,
+            Self::RecordOpened => Category::Privacy,
             Self::AppointmentConfirmation
             | Self::AppointmentCancelledByPatient
             | Self::AppointmentCancelledByHospital
@@ -93,7 +98,7 @@ impl TemplateName {
             (Category::Account, _) | (_, V::Username | V::Link) => false,
             (_, V::PatientName | V::PractitionerName) => named,
             (_, V::Date | V::Time | V::EndTime) => true,
-            (Category::Waitlist, V::ServiceType) => false,
+            (Category::Waitlist | Category::Privacy, V::ServiceType) => false,
             (_, V::ServiceType) => true,
             (category, V::OfferDate | V::OfferTime) => matches!(category, Category::Waitlist),
         }

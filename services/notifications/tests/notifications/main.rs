@@ -1,6 +1,7 @@
 //! The notifications service from outside: its API, its events, a mail server, an
 //! SMS provider, and a real database.
 
+mod accesses;
 mod accounts;
 mod appointments;
 mod delivery;

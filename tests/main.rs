@@ -8,6 +8,7 @@ mod canaries;
 mod faults;
 mod hospital;
 mod journeys;
+mod matrix;
 mod poison;
 mod races;
 mod start;
@@ -73,6 +74,7 @@ fn main() -> ExitCode {
         tokens::addresses_are_not_believed,
         tokens::ids_of_others_reach_nothing,
         poison::a_poisoned_key_waits_and_others_flow,
+        matrix::every_operation_answers_as_the_table_says,
     ]);
     trials.extend(race![
         one_slot_is_booked_once,
@@ -82,6 +84,8 @@ fn main() -> ExitCode {
         identical_posts_have_one_effect,
     ]);
     trials.extend(alone![
+        matrix::every_rpc_is_asked_by_whom_the_table_says,
+        matrix::an_answer_is_explained_by_its_policies,
         start::a_restart_keeps_everything,
         start::a_second_start_on_a_directory_is_refused,
         start::a_stopped_hospital_can_be_verified,

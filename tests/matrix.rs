@@ -137,7 +137,12 @@ struct World {
 }
 
 impl World {
-    fn things(&self, role: Option<&str>, whose: Whose, of: &str) -> &BTreeMap<&'static str, String> {
+    fn things(
+        &self,
+        role: Option<&str>,
+        whose: Whose,
+        of: &str,
+    ) -> &BTreeMap<&'static str, String> {
         let set = if role == Some("NURSE") && whose == Whose::Own && of == "leave" {
             &self.of_nurse
         } else {
@@ -184,18 +189,34 @@ pub(crate) async fn every_operation_answers_as_the_table_says(hospital: &Hospita
     let rows: BTreeSet<String> = table.rest.keys().cloned().collect();
     let names: BTreeSet<String> = served.keys().cloned().collect();
     let without: Vec<_> = names.symmetric_difference(&rows).collect();
-    assert!(without.is_empty(), "a row, or an operation, is missing: {without:#?}");
-    let strays: Vec<_> = table.bodies.keys().filter(|name| !rows.contains(*name)).collect();
+    assert!(
+        without.is_empty(),
+        "a row, or an operation, is missing: {without:#?}"
+    );
+    let strays: Vec<_> = table
+        .bodies
+        .keys()
+        .filter(|name| !rows.contains(*name))
+        .collect();
     assert!(strays.is_empty(), "bodies of nothing: {strays:?}");
 
     let world = world(hospital, &admin).await;
     let http = reqwest::Client::new();
     let mut wrong = Vec::new();
-    for (name, row) in &table.rest {
+    // Whoever logs out is out: that comes last.
+    let (last, first): (Vec<_>, Vec<_>) = table
+        .rest
+        .iter()
+        .partition(|(name, _)| *name == "POST /auth/logout");
+    for (name, row) in first.into_iter().chain(last) {
         let (method, template) = name.split_once(' ').expect("a method and a path");
         let body = table.bodies.get(name).map(String::as_str);
         let body = body.or(served[name].then_some("{}"));
-        let relations: &[Whose] = if row.of.is_some() { &WHOSE } else { &WHOSE[2..] };
+        let relations: &[Whose] = if row.of.is_some() {
+            &WHOSE
+        } else {
+            &WHOSE[2..]
+        };
         let callers = ROLES.iter().map(|role| Some(*role)).chain([None]);
         let cases = callers.flat_map(|role| relations.iter().map(move |whose| (role, *whose)));
         let asked = futures::stream::iter(cases)
@@ -225,11 +246,18 @@ pub(crate) async fn every_operation_answers_as_the_table_says(hospital: &Hospita
             let (expected, heard) = (row.expected(role, whose), row.heard(status));
             if expected != heard {
                 let who = role.unwrap_or("nobody");
-                wrong.push(format!("{name} as {who} ({whose:?}): {status}, expected {expected:?}"));
+                wrong.push(format!(
+                    "{name} as {who} ({whose:?}): {status}, expected {expected:?}"
+                ));
             }
         }
     }
-    assert!(wrong.is_empty(), "{} answers differ:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "{} answers differ:\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
 }
 
 /// What is served, and whether it takes a body.
@@ -249,21 +277,18 @@ async fn world(hospital: &Hospital, admin: &Client) -> World {
     let ours = doctor(admin, 5).await;
     let theirs = doctor(admin, 5).await;
     let nursing = doctor(admin, 1).await;
-    let mut tokens = BTreeMap::new();
-    let mut nurse = None;
+    let physician = user(admin, &["DOCTOR"], Some(&ours)).await;
+    let nurse = user(admin, &["NURSE"], Some(&nursing)).await;
+    let mut tokens = BTreeMap::from([
+        ("DOCTOR", physician.token().await.expect("logged in")),
+        ("NURSE", nurse.token().await.expect("logged in")),
+    ]);
     for role in ROLES {
-        let client = match role {
-            "PATIENT" => continue,
-            "DOCTOR" => user(admin, &[role], Some(&ours)).await,
-            "NURSE" => user(admin, &[role], Some(&nursing)).await,
-            _ => user(admin, &[role], None).await,
-        };
-        tokens.insert(role, client.token().await.expect("logged in"));
-        if role == "NURSE" {
-            nurse = Some(client);
+        if !["DOCTOR", "NURSE", "PATIENT"].contains(&role) {
+            let client = user(admin, &[role], None).await;
+            tokens.insert(role, client.token().await.expect("logged in"));
         }
     }
-    let nurse = nurse.expect("there is a nurse");
     let (own, token) = somebody_registered(hospital).await;
     tokens.insert("PATIENT", token);
     let related = patient(admin).await;
@@ -282,6 +307,15 @@ async fn world(hospital: &Hospital, admin: &Client) -> World {
         set.insert("leave", leave(admin, absent, 10 + minutes / 60).await);
         things.insert(whose, set);
     }
+    let path = format!("/api/v1/patients/{related}");
+    eventually("the doctor cares for a patient", || async {
+        let reply = physician.get(&path).await.map_err(|e| e.to_string())?;
+        match reply.status.as_u16() {
+            200 => Ok(Value::Null),
+            other => Err(other.to_string()),
+        }
+    })
+    .await;
     let of_nurse = BTreeMap::from([("leave", leave(admin, &nursing, 20).await)]);
     World {
         tokens,
@@ -294,7 +328,10 @@ async fn world(hospital: &Hospital, admin: &Client) -> World {
 
 /// A patient with an account and a record of their own, and a token that knows both.
 async fn somebody_registered(hospital: &Hospital) -> (String, String) {
-    let (username, password) = (format!("self-{}", Uuid::new_v4().simple()), "a long enough password");
+    let (username, password) = (
+        format!("self-{}", Uuid::new_v4().simple()),
+        "a long enough password",
+    );
     let me = hospital.anonymous();
     let account = json!({ "username": username, "password": password });
     let reply = me.post("/api/v1/auth/register", &account).await;
@@ -309,7 +346,9 @@ async fn somebody_registered(hospital: &Hospital) -> (String, String) {
             .ok_or_else(|| view.to_string())
     })
     .await;
-    me.login(&username, password).await.expect("a known account");
+    me.login(&username, password)
+        .await
+        .expect("a known account");
     (record, me.token().await.expect("logged in"))
 }
 
@@ -324,21 +363,36 @@ async fn of_patient(
     let start = tomorrow(60 + minutes);
     let mut set: Things = BTreeMap::new();
     let whole = |id: &str| BTreeMap::from([("id", id.to_owned())]);
-    let part = |name: &'static str, part: String| BTreeMap::from([("id", id.to_owned()), (name, part)]);
+    let part =
+        |name: &'static str, part: String| BTreeMap::from([("id", id.to_owned()), (name, part)]);
     set.insert("patient", whole(id));
-    set.insert("preferences", BTreeMap::from([("patientId", id.to_owned())]));
+    set.insert(
+        "preferences",
+        BTreeMap::from([("patientId", id.to_owned())]),
+    );
     let made = created(
         admin,
         &format!("/patients/{id}/coverages"),
         json!({ "planId": "x", "policyNumber": "1", "validFrom": "2020-01-01", "priority": 1 }),
-    );
-    set.insert("coverage", part("coverageId", made.await));
-    let code = json!({ "system": "http://snomed.info/sct", "code": "91936005", "display": "Penicillin" });
+    )
+    .await;
+    set.insert("coverage", part("coverageId", made));
+    let code =
+        json!({ "system": "http://snomed.info/sct", "code": "91936005", "display": "Penicillin" });
     for (kind, body) in [
-        ("allergies", json!({ "code": code, "clinicalStatus": "ACTIVE" })),
-        ("conditions", json!({ "code": code, "clinicalStatus": "ACTIVE" })),
+        (
+            "allergies",
+            json!({ "code": code, "clinicalStatus": "ACTIVE" }),
+        ),
+        (
+            "conditions",
+            json!({ "code": code, "clinicalStatus": "ACTIVE" }),
+        ),
         ("notes", json!({ "text": "well" })),
-        ("vitals", json!({ "kind": "HEART_RATE", "value": 72, "unit": "/min" })),
+        (
+            "vitals",
+            json!({ "kind": "HEART_RATE", "value": 72, "unit": "/min" }),
+        ),
     ] {
         let entry = created(nurse, &format!("/patients/{id}/{kind}"), body).await;
         set.insert(kind, part("entryId", entry));
@@ -350,7 +404,9 @@ async fn of_patient(
         "durationMinutes": 20, "serviceType": "CONSULTATION", "frequency": "DAILY", "interval": 1,
         "count": 2, "onConflict": "FAIL",
     });
-    set.insert("series", whole(&created(admin, "/appointment-series", series).await));
+    let reply = admin.post("/api/v1/appointment-series", &series).await;
+    let made = expect_status(&reply.expect("an answer"), 201);
+    set.insert("series", whole(&text(&made, "seriesId")));
     let wish = json!({
         "patientId": id, "practitionerId": practitioner, "serviceType": "CONSULTATION",
         "earliest": start, "latest": start + SignedDuration::from_hours(3),
@@ -395,7 +451,12 @@ pub(crate) async fn every_rpc_is_asked_by_whom_the_table_says() {
     for file in &set.file {
         for service in &file.service {
             for method in &service.method {
-                offered.insert(format!("{}.{}/{}", file.package(), service.name(), method.name()));
+                offered.insert(format!(
+                    "{}.{}/{}",
+                    file.package(),
+                    service.name(),
+                    method.name()
+                ));
             }
         }
     }
@@ -442,4 +503,62 @@ fn snake(name: &str) -> String {
         snake.extend(c.to_lowercase());
     }
     snake
+}
+
+/// `galen access explain`, beside a running hospital and on a stopped one.
+pub(crate) async fn an_answer_is_explained_by_its_policies() {
+    let mut hospital = Hospital::fresh();
+    let admin = hospital.admin().await;
+    let practitioner = doctor(&admin, 3).await;
+    let (theirs, other) = (patient(&admin).await, patient(&admin).await);
+    let account = json!({
+        "username": "brandt", "password": "a long enough password",
+        "roles": ["DOCTOR"], "practitionerId": practitioner,
+    });
+    let made = admin.post("/api/v1/users", &account).await;
+    expect_status(&made.expect("an answer"), 201);
+    let visit = booking(&theirs, &practitioner, tomorrow(60), 20);
+    created(&admin, "/appointments", visit).await;
+    let related = eventually("the doctor cares for the patient", || async {
+        let answer = explain(&hospital, &["--patient", &theirs]);
+        match answer["patient"]["relation"].as_str() {
+            Some("CARED_FOR") => Ok(answer),
+            _ => Err(answer.to_string()),
+        }
+    })
+    .await;
+    assert_eq!(related["reach"], "CARE");
+    assert_eq!(related["patient"]["allowed"], true);
+    assert!(hospital.stop());
+    let unrelated = explain(&hospital, &["--patient", &other]);
+    assert_eq!(unrelated["patient"]["relation"], "NONE");
+    assert_eq!(unrelated["patient"]["allowed"], false);
+    let cases = unrelated["cases"].as_array().expect("cases");
+    let decided: Vec<_> = cases
+        .iter()
+        .map(|case| {
+            let policy = case["because"][0]["policy"].as_str();
+            (case["record"].as_str(), policy)
+        })
+        .collect();
+    assert_eq!(
+        decided,
+        [
+            (Some("OWN"), Some("doctor/patients")),
+            (Some("CARE"), Some("doctor/patients")),
+            (Some("ANY"), None),
+        ]
+    );
+}
+
+fn explain(hospital: &Hospital, more: &[&str]) -> Value {
+    let output = crate::hospital::galen()
+        .args(["access", "explain", "--json", "--user", "brandt"])
+        .args(["--action", "PATIENT_READ", "--data-dir"])
+        .arg(hospital.dir())
+        .args(more)
+        .output()
+        .expect("galen runs");
+    let problem = String::from_utf8_lossy(&output.stderr);
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|e| panic!("{e}: {problem}"))
 }

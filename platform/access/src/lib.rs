@@ -8,6 +8,7 @@ pub mod permission;
 pub mod policy;
 pub mod principal;
 pub mod reach;
+pub mod revocation;
 pub mod roles;
 pub mod token;
 
@@ -16,5 +17,6 @@ pub use permission::Permission;
 pub use policy::PolicyError;
 pub use principal::{Principal, Scope};
 pub use reach::Reach;
+pub use revocation::EndedSessions;
 pub use roles::Role;
 pub use token::{KeySet, SigningKey, TokenError};

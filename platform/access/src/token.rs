@@ -16,7 +16,7 @@ use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use moka::sync::Cache;
 use serde::{Deserialize, Serialize};
 
-use crate::{Grants, Principal, Role};
+use crate::{EndedSessions, Grants, Principal, Role};
 
 /// How long an access token lives.
 pub const ACCESS_TOKEN_SECONDS: i64 = 15 * 60;
@@ -46,6 +46,9 @@ pub enum TokenError {
     /// The issuer, the audience or the algorithm is another.
     #[error("not for here")]
     NotForHere,
+    /// Its session was ended.
+    #[error("of a session that has ended")]
+    Ended,
 }
 
 /// What a token says. Every claim but the grants and the two records must be there.
@@ -186,6 +189,7 @@ fn thumbprint(x: &str, y: &str) -> String {
 pub struct KeySet {
     inner: Arc<RwLock<Arc<Keys>>>,
     issuer: Arc<str>,
+    ended: EndedSessions,
 }
 
 /// A JWKS document, and its keys made ready once.
@@ -263,7 +267,14 @@ impl KeySet {
         Self {
             inner: Arc::new(RwLock::new(Arc::new(none))),
             issuer: issuer.into(),
+            ended: EndedSessions::default(),
         }
+    }
+
+    /// The sessions whose tokens are refused although they are valid otherwise.
+    #[must_use]
+    pub const fn ended(&self) -> &EndedSessions {
+        &self.ended
     }
 
     /// Who signs.
@@ -310,8 +321,8 @@ impl KeySet {
     }
 
     /// Checks a token and names its principal. ES256 only; `iss`, `aud`, `exp`,
-    /// `nbf` and `iat` must be there and right. Roles that this version does not
-    /// know grant nothing.
+    /// `nbf` and `iat` must be there and right, and its session must not have been
+    /// ended. Roles that this version does not know grant nothing.
     ///
     /// # Errors
     /// [`TokenError`].
@@ -344,6 +355,9 @@ impl KeySet {
         let end = Timestamp::from_second(end).map_err(|_| TokenError::Invalid)?;
         if claims.nbf.max(claims.iat).saturating_sub(leeway) > now {
             return Err(TokenError::NotYetValid);
+        }
+        if self.ended.contains(claims.sid) {
+            return Err(TokenError::Ended);
         }
         let principal = Principal {
             user_id: claims.sub,

@@ -51,6 +51,7 @@ events! {
         CredentialLinkRequested, "credential-link-requested", |e| &e.user_id;
         TokenReuseDetected, "token-reuse-detected", |e| &e.user_id;
         UserChanged, "user-changed", |e| &e.user_id;
+        SessionsEnded, "sessions-ended", |e| &e.user_id;
     }
     patients {
         PatientRegistered, "patient-registered", |e| &e.patient_id;

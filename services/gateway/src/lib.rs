@@ -19,6 +19,7 @@ mod stream;
 use std::sync::Arc;
 use std::time::Duration;
 
+use galen_access::EndedSessions;
 use galen_contracts::registry;
 use galen_eventing::Subscription;
 use galen_eventing::subscription::Definition;
@@ -49,6 +50,7 @@ pub struct Gateway {
     pub(crate) tail: Arc<Tail>,
     pub(crate) seats: Arc<Seats>,
     pub(crate) care: Care,
+    pub(crate) ended: EndedSessions,
     pub(crate) stopping: CancellationToken,
     wake: Arc<Notify>,
 }
@@ -67,6 +69,7 @@ impl Service for Gateway {
             db,
             config,
             peers,
+            keys,
             stopping,
             ..
         } = platform;
@@ -80,6 +83,7 @@ impl Service for Gateway {
             tail,
             seats: Arc::new(Seats::new(streams, per_account)),
             care: Care::new(&peers),
+            ended: keys.ended().clone(),
             stopping,
             wake,
         })
@@ -92,7 +96,7 @@ impl Service for Gateway {
     }
 
     fn subscriptions(self: &Arc<Self>) -> Vec<Definition> {
-        let recorder = Arc::new(Recorder::new(Arc::clone(&self.wake)));
+        let recorder = Arc::new(Recorder::new(Arc::clone(&self.wake), self.ended.clone()));
         vec![
             Subscription::new("gateway.stream", recorder)
                 .in_batches(registry::ALL)

@@ -5,8 +5,9 @@
 //! that let somebody choose a password.
 //!
 //! **Offers** registration, login with growing pauses after failures, refresh
-//! tokens that work once and end their session when used twice, the administration
-//! of accounts, the public keys, and over gRPC the minting of links.
+//! tokens that work once and end their session when used twice, sessions whose
+//! access tokens are refused from the moment they end, the administration of
+//! accounts, the public keys, and over gRPC the minting of links.
 //!
 //! **Hears** from `patients` that somebody was registered (an account is made and a
 //! link mailed, or the account they registered with is linked), that records were
@@ -14,8 +15,8 @@
 //! person may still read it.
 //!
 //! **Says** that an account exists or changed, that a link is wanted, that a token
-//! was used twice. Nothing it says, logs or prints holds a password, a token or an
-//! address; of tokens only hashes are stored.
+//! was used twice, that sessions ended. Nothing it says, logs or prints holds a
+//! password, a token or an address; of tokens only hashes are stored.
 //!
 //! **Schedules** the rotation of keys and the forgetting of what has ended.
 
@@ -36,7 +37,9 @@ mod signing;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
+use galen_access::revocation::REMEMBERED;
 use galen_eventing::subscription;
+use galen_kernel::Timestamp;
 use galen_service::{
     Check, Config, ConfigError, Job, Platform, ProblemPage, Service, Setting, StartError,
 };
@@ -97,6 +100,7 @@ impl Service for Identity {
         let keyring = Keyring::open(platform.db.clone(), platform.keys.clone(), rotation)
             .await
             .map_err(|e| start_error("opening the signing keys", e))?;
+        remember_ended(&platform).await?;
         first_administrator::ensure(&platform, &hasher).await?;
         let keyring = Arc::new(keyring);
         keyring::follow(&keyring);
@@ -213,6 +217,16 @@ const CHECKS: &[Check] = &[
         sql: "select count(*) || ' current signing keys' from signing_key where state = 'CURRENT' having count(*) <> 1",
     },
 ];
+
+/// Tokens of sessions that were ended before this start are refused after it.
+async fn remember_ended(platform: &Platform) -> Result<(), StartError> {
+    let now = platform.clock.now();
+    let since = now.saturating_sub(REMEMBERED).unwrap_or(Timestamp::MIN);
+    for (session, at) in session::store::ended_since(platform.db.pool(), since).await? {
+        platform.keys.ended().end([session], at, now);
+    }
+    Ok(())
+}
 
 fn public_url(config: &Config) -> Result<String, ConfigError> {
     let url = config.get_or(PUBLIC_URL, "http://127.0.0.1:8080".to_owned())?;

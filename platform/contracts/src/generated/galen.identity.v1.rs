@@ -355,6 +355,14 @@ pub struct TokenReuseDetected {
     #[prost(string, tag = "2")]
     pub session_id: ::prost::alloc::string::String,
 }
+/// Sessions of an account were ended: access tokens of them are refused from now on.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SessionsEnded {
+    #[prost(string, tag = "1")]
+    pub user_id: ::prost::alloc::string::String,
+    #[prost(string, repeated, tag = "2")]
+    pub session_ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
 /// An account was locked or unlocked, or its roles changed.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct UserChanged {

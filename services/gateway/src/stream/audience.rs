@@ -89,6 +89,7 @@ static TABLE: &[Audience] = &[
     Audience::of::<CredentialLinkRequested>(Permission::OpsRead),
     Audience::of::<TokenReuseDetected>(Permission::UserRead).user("/userId"),
     Audience::of::<UserChanged>(Permission::UserRead).user("/userId"),
+    Audience::of::<SessionsEnded>(Permission::UserRead).user("/userId"),
     Audience::of::<PatientRegistered>(Permission::PatientRead).patient("/patientId"),
     Audience::of::<PatientDemographicsChanged>(Permission::PatientRead).patient("/patientId"),
     Audience::of::<PatientDeactivated>(Permission::PatientRead).patient("/patientId"),

@@ -8,7 +8,7 @@ use std::time::Duration;
 use axum::extract::State;
 use axum::response::sse::{Event, Sse};
 use axum::response::{IntoResponse as _, Response};
-use galen_access::Permission;
+use galen_access::{EndedSessions, Permission};
 use galen_contracts::ids::PatientId;
 use galen_kernel::{Clock, Problem, Timestamp};
 use galen_service::{Cx, Halt, Needs, PeerError, Requires};
@@ -52,7 +52,8 @@ impl Requires for FollowStream {
 /// events are about the stream itself: `ready` is the first of a new stream, `reset`
 /// says that the id to resume behind is unknown or too old, so that the client must
 /// read afresh what it shows, and `heartbeat` comments keep the connection and the id
-/// up to date. The stream ends with the access token; resume with a new one.
+/// up to date. The stream ends with the access token or its session; resume with a new
+/// one.
 #[utoipa::path(
     get,
     path = "/stream",
@@ -88,6 +89,7 @@ pub(crate) async fn follow(
         stopping: gateway.stopping.clone(),
         db: gateway.db.clone(),
         care: gateway.care.clone(),
+        ended: gateway.ended.clone(),
         recent,
         position,
         ready: first.into_iter().collect(),
@@ -173,6 +175,7 @@ struct Follower {
     stopping: CancellationToken,
     db: Db,
     care: Care,
+    ended: EndedSessions,
     recent: watch::Receiver<Arc<Recent>>,
     /// Everything up to this entry was told, or is ready, or is not for this viewer.
     position: i64,
@@ -193,10 +196,17 @@ enum CutOff {
 }
 
 impl Follower {
+    /// Whether the process stops, the access token ran out, or its session was ended.
+    fn is_over(&self) -> bool {
+        self.stopping.is_cancelled()
+            || self.clock.now() >= self.until
+            || self.ended.contains(self.viewer.principal.session_id)
+    }
+
     /// The next event; `None` at the end. A client that is cut off resumes.
     async fn next(&mut self) -> Option<Result<Event, CutOff>> {
         loop {
-            if self.stopping.is_cancelled() || self.clock.now() >= self.until {
+            if self.is_over() {
                 return None;
             }
             if let Some(event) = self.ready.pop_front() {

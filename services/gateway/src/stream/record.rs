@@ -2,8 +2,12 @@
 
 use std::sync::Arc;
 
-use galen_contracts::registry;
+use galen_access::EndedSessions;
+use galen_contracts::identity::v1::SessionsEnded;
+use galen_contracts::ids::SessionId;
+use galen_contracts::{Event as _, registry};
 use galen_eventing::{Failure, HandleBatch, Received};
+use galen_kernel::Timestamp;
 use galen_storage::Tx;
 use tokio::sync::Notify;
 
@@ -14,6 +18,8 @@ use super::store::{self, NewEntry};
 pub(crate) struct Recorder {
     /// Told that there will be something to tell.
     wake: Arc<Notify>,
+    /// Where it is kept whose tokens are refused: identity may run elsewhere.
+    ended: EndedSessions,
 }
 
 /// Why an event cannot be told.
@@ -39,13 +45,17 @@ impl From<Untellable> for Failure {
 }
 
 impl Recorder {
-    pub(crate) const fn new(wake: Arc<Notify>) -> Self {
-        Self { wake }
+    pub(crate) const fn new(wake: Arc<Notify>, ended: EndedSessions) -> Self {
+        Self { wake, ended }
     }
 }
 
 impl HandleBatch for Recorder {
     async fn handle_batch(&self, tx: &mut Tx, batch: &[Received]) -> Result<(), Failure> {
+        // What was published has been committed: no need to wait for this commit.
+        for event in batch {
+            end_sessions(&self.ended, event, tx.clock().now());
+        }
         let entries = batch.iter().map(told).collect::<Result<Vec<_>, _>>()?;
         store::record(tx, &entries).await?;
         // The entries can be seen only after the commit, shortly; the tail looks more
@@ -53,6 +63,17 @@ impl HandleBatch for Recorder {
         self.wake.notify_one();
         Ok(())
     }
+}
+
+/// Refuses the tokens of the sessions that an event says have ended.
+fn end_sessions(ended: &EndedSessions, event: &Received, now: Timestamp) {
+    if event.event_type != SessionsEnded::TYPE.name {
+        return;
+    }
+    let data = registry::to_json(&event.event_type, &event.data).unwrap_or_default();
+    let sessions = data["sessionIds"].as_array().into_iter().flatten();
+    let sessions = sessions.filter_map(|id| id.as_str()?.parse::<SessionId>().ok());
+    ended.end(sessions, event.at, now);
 }
 
 fn told(event: &Received) -> Result<NewEntry, Untellable> {

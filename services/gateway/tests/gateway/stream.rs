@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use galen_access::{Principal, Role};
 use galen_contracts::Event as _;
-use galen_contracts::identity::v1::{TokenReuseDetected, UserChanged};
+use galen_contracts::identity::v1::{SessionsEnded, TokenReuseDetected, UserChanged};
 use galen_contracts::ids::PatientId;
 use galen_contracts::patients::v1::{PatientDemographicsChanged, RecordEntryAdded};
 use galen_contracts::scheduling::v1::{AppointmentBooked, ConfirmationRequested};
@@ -385,6 +385,29 @@ async fn the_number_of_streams_is_bounded() {
     );
     drop(first);
     hospital.follow(&b).await;
+}
+
+#[tokio::test]
+async fn a_stream_ends_with_its_session() {
+    let hospital = Hospital::open().await;
+    let here = hospital.somebody(Role::Receptionist);
+    let elsewhere = Principal {
+        session_id: hospital.clock.id(),
+        ..here.clone()
+    };
+    let mut ended = hospital.follow(&here).await;
+    let mut alive = hospital.follow(&elsewhere).await;
+    hospital
+        .publish(&[SessionsEnded {
+            user_id: here.user_id.to_string(),
+            session_ids: vec![here.session_id.to_string()],
+        }])
+        .await;
+    let told = alive.next().await.unwrap();
+    assert_eq!(told.event, SessionsEnded::TYPE.name);
+    assert_eq!(ended.next().await, None);
+    let (status, _) = hospital.refusal(Some(&here), None).await;
+    assert_eq!(status, 401, "the token is refused everywhere");
 }
 
 #[tokio::test]

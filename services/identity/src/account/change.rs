@@ -20,13 +20,13 @@ use crate::Identity;
 use crate::role::RoleName;
 use crate::role::given;
 use crate::role::view::roles_schema;
-use crate::session;
+use crate::session::ending::Ending;
 
 /// What is to be otherwise; fields that are not there stay as they are.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct ChangeUser {
-    /// All roles the account is to have.
+    /// All roles the account is to have. Other roles than before end its sessions.
     #[serde(default, deserialize_with = "present")]
     #[schema(schema_with = roles_schema, required = false)]
     roles: Option<Vec<RoleName>>,
@@ -38,7 +38,7 @@ pub(crate) struct ChangeUser {
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>, max_length = 254, format = "email", required = false)]
     email: Option<Option<Pii<String>>>,
-    /// Null removes the link.
+    /// Null removes the link. Losing a link ends the account's sessions.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<Uuid>, required = false)]
     practitioner_id: Option<Option<PractitionerId>>,
@@ -86,9 +86,10 @@ pub(crate) async fn change(
         .iter()
         .any(|other| other.id != id && other.administers());
     let mut changed = account.change(wished, others)?;
+    let mut ending = None;
     if changed != *account {
-        if account.lock.is_none() && changed.lock.is_some() {
-            session::store::revoke_all(tx.conn(), id, cx.now()).await?;
+        if changed.ends_sessions_of(account) {
+            ending = Some(Ending::all_of(&mut tx, id, cx.now()).await?);
         }
         if changed.acts_differently_from(account) {
             tx.publish(&UserChanged {
@@ -97,8 +98,13 @@ pub(crate) async fn change(
         }
         changed = store::update(tx.conn(), changed).await?;
     }
-    tx.commit(Answer::ok(&UserView::from(&changed)).version(changed.version))
-        .await
+    let answer = tx
+        .commit(Answer::ok(&UserView::from(&changed)).version(changed.version))
+        .await?;
+    if let Some(ending) = ending {
+        ending.take_effect(s.keyring.ended());
+    }
+    Ok(answer)
 }
 
 fn parse(request: ChangeUser) -> Result<Change, Problem> {

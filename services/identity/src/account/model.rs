@@ -203,6 +203,16 @@ impl Account {
         Ok(changed)
     }
 
+    /// Whether sessions that were opened before must not go on: the account was locked,
+    /// its roles are others, or it lost a record that its tokens name. Who only gained
+    /// a record goes on, and has it with the next token.
+    pub(crate) fn ends_sessions_of(&self, before: &Self) -> bool {
+        (self.lock.is_some() && before.lock.is_none())
+            || self.roles != before.roles
+            || (before.patient.is_some() && self.patient != before.patient)
+            || (before.practitioner.is_some() && self.practitioner != before.practitioner)
+    }
+
     /// Whether others must hear of the difference: what it may, or whose it is.
     pub(crate) fn acts_differently_from(&self, other: &Self) -> bool {
         self.roles != other.roles
@@ -264,6 +274,16 @@ mod tests {
             let same = account.change(Change::default(), false).expect("nothing changes");
             prop_assert!(!same.acts_differently_from(&account));
             prop_assert_eq!(same, account);
+        }
+
+        #[test]
+        fn sessions_end_only_with_what_others_hear_of(account in account(), change in change(), others: bool) {
+            if let Ok(changed) = account.change(change, others) {
+                let ends = changed.ends_sessions_of(&account);
+                prop_assert!(!ends || changed.acts_differently_from(&account));
+                let unlocked = account.lock.is_some() && changed.lock.is_none();
+                prop_assert_eq!(ends, changed.acts_differently_from(&account) && !(unlocked && changed.roles == account.roles));
+            }
         }
 
         #[test]

@@ -1,6 +1,7 @@
 //! `POST /auth/password/set` and `…/reset`: chooses a password with the secret of a
 //! link. Both take links of either purpose; they have two names because people come
-//! from two kinds of mail. All sessions of the account end.
+//! from two kinds of mail. All sessions of the account end, and their tokens at once:
+//! whoever forgot a password cannot say who else knows it.
 //!
 //! The request holds a password, so it is not kept for an `Idempotency-Key`; the
 //! link works once.
@@ -20,7 +21,8 @@ use crate::account::{self, Account};
 use crate::attempt::model::Subject;
 use crate::password::{NewPassword, PasswordHash};
 use crate::secret::SecretHash;
-use crate::{Identity, attempt, session};
+use crate::session::ending::Ending;
+use crate::{Identity, attempt};
 
 /// A secret and a new password.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -128,8 +130,9 @@ async fn replace(
     }
     account::store::set_password(tx.conn(), id, hash).await?;
     store::close_all(tx.conn(), id, now).await?;
-    session::store::revoke_all(tx.conn(), id, now).await?;
+    let ending = Ending::all_of(&mut tx, id, now).await?;
     attempt::store::clear(tx.conn(), &Subject::of(account.username.as_str())).await?;
     tx.commit().await?;
+    ending.take_effect(s.keyring.ended());
     Ok(())
 }

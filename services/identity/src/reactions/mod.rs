@@ -14,7 +14,7 @@ use galen_storage::Tx;
 
 use crate::account::Account;
 use crate::account::store::{self, StoreError};
-use crate::session;
+use crate::session::{self, ending};
 
 /// Applies events of patients to accounts.
 pub(crate) struct Provisioning;
@@ -40,15 +40,17 @@ impl From<StoreError> for Failure {
     }
 }
 
-/// Stores what became of an account and tells who must know.
+/// Stores what became of an account and tells who must know. Sessions that end with
+/// it lose their tokens when the event of it is heard: the commit is not ours.
 async fn store_and_tell(tx: &mut Tx, before: &Account, after: Account) -> Result<(), Failure> {
     if after == *before {
         return Ok(());
     }
     let user_id = after.id.to_string();
-    if before.lock.is_none() && after.lock.is_some() {
+    if after.ends_sessions_of(before) {
         let now = tx.clock().now();
-        session::store::revoke_all(tx.conn(), after.id, now).await?;
+        let sessions = session::store::revoke_all(tx.conn(), after.id, now).await?;
+        ending::tell(tx, after.id, &sessions);
     }
     store::update(tx.conn(), after).await?;
     tx.publish(&UserChanged { user_id });

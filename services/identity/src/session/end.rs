@@ -1,4 +1,5 @@
-//! `DELETE /auth/sessions/{id}`: logs out another device of one's own.
+//! `DELETE /auth/sessions/{id}`: logs out another device of one's own. Its access
+//! token is refused from then on.
 
 use std::sync::Arc;
 
@@ -7,6 +8,7 @@ use galen_contracts::ids::SessionId;
 use galen_kernel::Problem;
 use galen_service::{Answer, Cx, Needs, Outcome, PathIds, Requires};
 
+use super::ending::Ending;
 use super::store;
 use crate::Identity;
 
@@ -31,9 +33,12 @@ pub(crate) async fn end(
     PathIds(id): PathIds<SessionId>,
 ) -> Outcome {
     let account = cx.principal()?.user_id;
-    if store::revoke_own(s.db.pool(), id, account, cx.now()).await? {
-        Ok(Answer::no_content())
-    } else {
-        Err(Problem::not_found().into())
+    let mut tx = cx.begin(&s.db).await?;
+    if !store::revoke_own(tx.conn(), id, account, cx.now()).await? {
+        return Err(Problem::not_found().into());
     }
+    let ending = Ending::tell(&mut tx, account, vec![id], cx.now());
+    let answer = tx.commit(Answer::no_content()).await?;
+    ending.take_effect(s.keyring.ended());
+    Ok(answer)
 }

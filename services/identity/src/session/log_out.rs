@@ -1,5 +1,5 @@
 //! `POST /auth/logout`: ends a session, named by its refresh token or by the access
-//! token that is shown. Access tokens of it work until they end by themselves.
+//! token that is shown. Access tokens of it are refused from then on.
 
 use std::sync::Arc;
 
@@ -11,6 +11,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use utoipa::ToSchema;
 
+use super::ending::Ending;
 use super::store;
 use crate::Identity;
 use crate::secret::SecretHash;
@@ -56,9 +57,19 @@ pub(crate) async fn log_out(
     State(s): State<Arc<Identity>>,
     MaybeBody(request): MaybeBody<LogOut>,
 ) -> Outcome {
-    match &request.refresh_token {
-        Some(token) => store::revoke_by_token(s.db.pool(), SecretHash::of(token), cx.now()).await?,
-        None => store::revoke(s.db.pool(), cx.principal()?.session_id, cx.now()).await?,
+    let mut tx = s.db.begin().await?;
+    let ended = match &request.refresh_token {
+        Some(token) => store::revoke_by_token(tx.conn(), SecretHash::of(token), cx.now()).await?,
+        None => {
+            let session = cx.principal()?.session_id;
+            let account = store::revoke(tx.conn(), session, cx.now()).await?;
+            account.map(|account| (session, account))
+        }
     };
+    if let Some((session, account)) = ended {
+        let ending = Ending::tell(&mut tx, account, vec![session], cx.now());
+        tx.commit().await?;
+        ending.take_effect(s.keyring.ended());
+    }
     Ok(Answer::no_content())
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod device;
 pub(crate) mod end;
+pub(crate) mod ending;
 pub(crate) mod list;
 pub(crate) mod log_in;
 pub(crate) mod log_out;

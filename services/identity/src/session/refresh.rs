@@ -2,7 +2,7 @@
 //!
 //! Each token works once. A second use means that two hold it, its owner and a
 //! thief, and nobody can tell which is which: the whole family, which is the
-//! session, ends (RFC 9700 section 4.14.2). There is no grace for requests side by
+//! session, ends (RFC 9700 section 4.14.2), and access tokens of it with it. There is no grace for requests side by
 //! side: of two, one wins and the other ends the session, so a client must not
 //! refresh twice at a time. The answer holds tokens, so it is not kept for an
 //! `Idempotency-Key`; who lost it logs in again.
@@ -20,6 +20,7 @@ use secrecy::SecretString;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
+use super::ending::Ending;
 use super::model;
 use super::open::{self, OpenError, TokenAnswer};
 use super::store;
@@ -45,8 +46,8 @@ impl Requires for Refresh {
 enum Exchange {
     /// It was exchanged.
     Renewed(TokenAnswer),
-    /// It was used before; its session has ended now.
-    Reused,
+    /// It was used before; its session ends now, unless it had ended already.
+    Reused(Option<Ending>),
     /// It is unknown, or its session has ended.
     Refused,
 }
@@ -72,8 +73,11 @@ pub(crate) async fn refresh(
             tx.commit().await?;
             Ok(tokens.answer(StatusCode::OK))
         }
-        Exchange::Reused => {
+        Exchange::Reused(ending) => {
             tx.commit().await?;
+            if let Some(ending) = ending {
+                ending.take_effect(s.keyring.ended());
+            }
             metrics::counter!("galen_identity_token_reuse_total").increment(1);
             Err(refused().into())
         }
@@ -105,13 +109,15 @@ async fn exchange(
         return Ok(Exchange::Refused);
     }
     if !store::use_token(tx.conn(), token, now).await? {
-        if store::revoke(tx.conn(), session.id, now).await? {
+        let mut ending = None;
+        if let Some(account) = store::revoke(tx.conn(), session.id, now).await? {
             tx.publish(&TokenReuseDetected {
-                user_id: session.account.to_string(),
+                user_id: account.to_string(),
                 session_id: session.id.to_string(),
             });
+            ending = Some(Ending::tell(tx, account, vec![session.id], now));
         }
-        return Ok(Exchange::Reused);
+        return Ok(Exchange::Reused(ending));
     }
     let account = account::store::by_id(tx.conn(), session.account).await?;
     let Some(account) = account.filter(|account| account.lock.is_none()) else {

@@ -111,18 +111,22 @@ pub(crate) async fn prolong(
     }
 }
 
-/// Ends a session: false when it had ended before.
+/// Ends a session, and says whose it was; `None` when it had ended before.
 pub(crate) async fn revoke(
     db: impl PgExecutor<'_>,
     id: SessionId,
     now: Timestamp,
-) -> Result<bool, Error> {
-    let done = sqlx::query("update session set revoked_at = $2 where id = $1 and revoked_at is null and expires_at > $2")
-        .bind(id.uuid())
-        .bind(Ts::from(now))
-        .execute(db)
-        .await?;
-    Ok(done.rows_affected() == 1)
+) -> Result<Option<UserId>, Error> {
+    let account = sqlx::query_scalar::<_, Uuid>(
+        "update session set revoked_at = $2
+         where id = $1 and revoked_at is null and expires_at > $2
+         returning account_id",
+    )
+    .bind(id.uuid())
+    .bind(Ts::from(now))
+    .fetch_optional(db)
+    .await?;
+    Ok(account.map(Into::into))
 }
 
 /// Ends a session of an account: false when it has no such session that lives.
@@ -143,35 +147,59 @@ pub(crate) async fn revoke_own(
     Ok(done.rows_affected() == 1)
 }
 
-/// Ends the session of a refresh token, used or not.
+/// Ends the session of a refresh token, used or not, and says which it was and whose;
+/// `None` when it had ended before.
 pub(crate) async fn revoke_by_token(
     db: impl PgExecutor<'_>,
     token: SecretHash,
     now: Timestamp,
-) -> Result<bool, Error> {
-    let done = sqlx::query(
+) -> Result<Option<(SessionId, UserId)>, Error> {
+    let session = sqlx::query_as::<_, (Uuid, Uuid)>(
         "update session set revoked_at = $2
-         where id = (select session_id from refresh_token where hash = $1) and revoked_at is null and expires_at > $2",
+         where id = (select session_id from refresh_token where hash = $1) and revoked_at is null and expires_at > $2
+         returning id, account_id",
     )
     .bind(token.bytes())
     .bind(Ts::from(now))
-    .execute(db)
+    .fetch_optional(db)
     .await?;
-    Ok(done.rows_affected() == 1)
+    Ok(session.map(|(id, account)| (id.into(), account.into())))
 }
 
-/// Ends all sessions of an account, which is locked by this transaction.
+/// Ends all sessions of an account, which is locked by this transaction, and says
+/// which those were.
 pub(crate) async fn revoke_all(
     tx: &mut PgConnection,
     account: UserId,
     now: Timestamp,
-) -> Result<u64, Error> {
-    let done = sqlx::query("update session set revoked_at = $2 where account_id = $1 and revoked_at is null and expires_at > $2")
-        .bind(account.uuid())
-        .bind(Ts::from(now))
-        .execute(tx)
-        .await?;
-    Ok(done.rows_affected())
+) -> Result<Vec<SessionId>, Error> {
+    let sessions = sqlx::query_scalar::<_, Uuid>(
+        "update session set revoked_at = $2
+         where account_id = $1 and revoked_at is null and expires_at > $2
+         returning id",
+    )
+    .bind(account.uuid())
+    .bind(Ts::from(now))
+    .fetch_all(tx)
+    .await?;
+    Ok(sessions.into_iter().map(Into::into).collect())
+}
+
+/// The sessions that were ended after an instant, and when, oldest first.
+pub(crate) async fn ended_since(
+    db: impl PgExecutor<'_>,
+    since: Timestamp,
+) -> Result<Vec<(SessionId, Timestamp)>, Error> {
+    let rows = sqlx::query_as::<_, (Uuid, Ts)>(
+        "select id, revoked_at from session where revoked_at > $1 order by revoked_at",
+    )
+    .bind(Ts::from(since))
+    .fetch_all(db)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|(id, at)| (id.into(), at.to_jiff()))
+        .collect())
 }
 
 /// The living sessions of an account after a position, oldest first, and one more

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, PoisonError, RwLock};
 
-use galen_access::{KeySet, Principal, SigningKey, TokenError};
+use galen_access::{EndedSessions, KeySet, Principal, SigningKey, TokenError};
 use galen_kernel::{Problem, Timestamp};
 use galen_storage::{Db, Error, Tx};
 use jiff::SignedDuration;
@@ -81,6 +81,11 @@ impl Keyring {
             .unwrap_or_else(PoisonError::into_inner)
             .clone();
         key.sign(principal, self.published.issuer(), now)
+    }
+
+    /// The sessions whose tokens are refused although these keys signed them.
+    pub(crate) const fn ended(&self) -> &EndedSessions {
+        self.published.ended()
     }
 
     /// The public keys (RFC 7517).

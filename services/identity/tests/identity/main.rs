@@ -9,6 +9,7 @@ mod login;
 mod provisioning;
 mod refresh;
 mod register;
+mod revocation;
 mod roles;
 mod secrets;
 mod sessions;

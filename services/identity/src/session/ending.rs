@@ -1,0 +1,60 @@
+//! What follows when sessions end: their access tokens are refused at once, in this
+//! process from the commit on, and in others when they hear of it.
+
+use galen_access::EndedSessions;
+use galen_contracts::identity::v1::SessionsEnded;
+use galen_contracts::ids::{SessionId, UserId};
+use galen_eventing::Publish as _;
+use galen_kernel::Timestamp;
+use galen_storage::{Error, Tx};
+
+use super::store;
+
+/// An event names at most so many sessions.
+const MOST_PER_EVENT: usize = 500;
+
+/// Tells others of sessions of an account that this transaction has ended.
+pub(crate) fn tell(tx: &mut Tx, account: UserId, sessions: &[SessionId]) {
+    for some in sessions.chunks(MOST_PER_EVENT) {
+        tx.publish(&SessionsEnded {
+            user_id: account.to_string(),
+            session_ids: some.iter().map(ToString::to_string).collect(),
+        });
+    }
+}
+
+/// Sessions that end with a transaction.
+#[must_use = "their tokens are refused only when it takes effect"]
+pub(crate) struct Ending {
+    sessions: Vec<SessionId>,
+    at: Timestamp,
+}
+
+impl Ending {
+    /// As [`tell`], in a transaction whose commit the caller sees.
+    pub(crate) fn tell(
+        tx: &mut Tx,
+        account: UserId,
+        sessions: Vec<SessionId>,
+        at: Timestamp,
+    ) -> Self {
+        tell(tx, account, &sessions);
+        Self { sessions, at }
+    }
+
+    /// Ends all sessions of an account, which is locked by this transaction.
+    pub(crate) async fn all_of(
+        tx: &mut Tx,
+        account: UserId,
+        now: Timestamp,
+    ) -> Result<Self, Error> {
+        let sessions = store::revoke_all(tx.conn(), account, now).await?;
+        Ok(Self::tell(tx, account, sessions, now))
+    }
+
+    /// Refuses their tokens from now on: to be called after the commit, because the
+    /// sessions of a transaction that was undone go on.
+    pub(crate) fn take_effect(self, ended: &EndedSessions) {
+        ended.end(self.sessions, self.at, self.at);
+    }
+}

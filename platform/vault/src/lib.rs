@@ -8,9 +8,9 @@
 //!
 //! | Layer | File |
 //! |---|---|
-//! | what a sealed value is, pure | [`seal`], [`column`] |
+//! | what a sealed value is, pure | [`seal`], [`mod@column`] |
 //! | data keys in the database and in memory | [`vault`], `store` |
-//! | master keys | [`master`], [`ring`], [`file`] |
+//! | master keys | [`master`], [`ring`], [`mod@file`] |
 //! | equality without reading | [`index`] |
 //! | new keys for old, erasure | [`rotate`] |
 //! | what `galen verify` asks | [`check`] |

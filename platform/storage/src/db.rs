@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use galen_kernel::{Clock, Timestamp};
 use sqlx::{PgConnection, PgPool, Postgres};
+use tokio::sync::Notify;
 use uuid::Uuid;
 
 use crate::Error;
@@ -34,8 +35,8 @@ pub struct Wake(Arc<Signals>);
 
 #[derive(Default)]
 struct Signals {
-    published: tokio::sync::Notify,
-    timer_set: tokio::sync::Notify,
+    published: Notify,
+    timer_set: Notify,
     soonest: Mutex<Option<Timestamp>>,
 }
 
@@ -127,6 +128,7 @@ impl Db {
             inner: self.pool.begin().await?,
             outbox: Vec::new(),
             timer: None,
+            bells: Vec::new(),
             service: self.service,
             clock: self.clock.clone(),
             wake: self.wake.clone(),
@@ -141,6 +143,7 @@ pub struct Tx {
     inner: sqlx::Transaction<'static, Postgres>,
     outbox: Vec<Outgoing>,
     timer: Option<Timestamp>,
+    bells: Vec<Arc<Notify>>,
     service: &'static str,
     clock: Clock,
     wake: Wake,
@@ -188,6 +191,14 @@ impl Tx {
         self.timer = Some(self.timer.map_or(at, |known| known.min(at)));
     }
 
+    /// Rings after the commit, for somebody who looks for what this transaction wrote:
+    /// told earlier, they would look too early.
+    pub fn ring(&mut self, bell: &Arc<Notify>) {
+        if !self.bells.iter().any(|known| Arc::ptr_eq(known, bell)) {
+            self.bells.push(Arc::clone(bell));
+        }
+    }
+
     /// Writes the outbox in one statement (`events.publish`, which takes the key
     /// locks in order and refuses other services' topics), commits, and wakes the
     /// sequencer.
@@ -226,6 +237,9 @@ impl Tx {
         }
         if let Some(at) = self.timer {
             self.wake.notify_timer(at);
+        }
+        for bell in self.bells {
+            bell.notify_one();
         }
         Ok(())
     }

@@ -195,7 +195,7 @@ pub(crate) struct Up {
         value_name = "ADDRESS"
     )]
     pub(crate) ops_listen: SocketAddr,
-    /// Settings of the services, as TOML with a table per service; the environment (`GALEN_<SERVICE>_<KEY>`) wins
+    /// TOML: these options as keys (`ops_listen = "…"`), and a table of settings per service; flags win over the environment (`GALEN_<SERVICE>_<KEY>`), and that over the file
     #[arg(long, env = "GALEN_CONFIG", value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     /// Rate limits of the public edge

@@ -2,6 +2,7 @@
 
 mod bench;
 mod cli;
+mod config_file;
 mod demo;
 mod events;
 mod hospital;
@@ -14,7 +15,6 @@ mod verify;
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
 use cli::{Cli, Command, Import};
 use secrecy::ExposeSecret as _;
 
@@ -23,7 +23,10 @@ use secrecy::ExposeSecret as _;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match config_file::parse(std::env::args_os()) {
+        Ok(cli) => cli,
+        Err(error) => error.exit(),
+    };
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

@@ -74,8 +74,10 @@ echo "== the same SQL by pgbench, without Galen"
 bench/pgbench.sh "$seconds"
 echo
 
-echo "== from a booking to its confirmation in another service, during the run above"
-bench/effect.sh
+echo "== from a booking to its confirmation in another service, at 50 bookings a second"
+since=$(date -u +%FT%TZ)
+"$galen" bench booking --clients 16 --round 3 --rate 50 --seconds "$seconds" --bookings 0
+bench/effect.sh "$since"
 echo
 
 echo "== event backbone: publish, sequence, effect"

@@ -78,6 +78,7 @@ fn main() -> ExitCode {
         start::a_second_start_on_a_directory_is_refused,
         start::a_stopped_hospital_can_be_verified,
         start::a_wrong_setting_is_named,
+        start::a_read_model_is_rebuilt_while_it_answers,
         faults::kills_lose_nothing_and_repeat_nothing,
     ]);
     let conclusion = libtest_mimic::run(&arguments, trials);

@@ -9,6 +9,7 @@ mod hospital;
 mod import;
 mod latency;
 mod progress;
+mod projections;
 mod psql;
 mod up;
 mod verify;
@@ -62,6 +63,7 @@ async fn run(cli: Cli) -> Result<ExitCode, Box<dyn std::error::Error>> {
         }
         Command::Verify(options) => verify::run(options).await,
         Command::Events(command) => events::run(command).await,
+        Command::Projections(options) => projections::run(options).await,
         Command::Bench(options) => bench::run(options).await,
         Command::Psql(options) => psql::run(&options),
         Command::Openapi { url } => {

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # From AppointmentBooked to the stored confirmation, through staff and back: four
 # events and four services' transactions.
+#   bench/effect.sh SINCE
 set -euo pipefail
 cd "$(dirname "$0")/.."
 target/release/galen psql -- --no-psqlrc --tuples-only --no-align --field-separator=' ' --command "
@@ -11,4 +12,4 @@ target/release/galen psql -- --no-psqlrc --tuples-only --no-align --field-separa
     from (select extract(epoch from m.created_at - e.at) * 1000 as ms
           from notifications.message m
           join events.event e on e.key = m.about_id::text and e.type = 'galen.scheduling.appointment-booked.v1'
-          where m.template = 'APPOINTMENT_CONFIRMATION') as hops"
+          where m.template = 'APPOINTMENT_CONFIRMATION' and e.at >= '$1') as hops"

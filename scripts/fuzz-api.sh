@@ -10,6 +10,8 @@ galen=target/debug/galen
 work=$(mktemp -d)
 chmod 755 "$work"
 export GALEN_ADMIN_PASSWORD=fuzz-me-gently-please
+# The job below opens it when it gets to it, which may be after the first look.
+touch "$work/stdout"
 
 "$galen" up --data-dir "$work/data" --listen 127.0.0.1:0 --ops-listen 127.0.0.1:0 --limits off --log warn \
     >"$work/stdout" 2>"$work/stderr" &

@@ -3,6 +3,7 @@
 //! One hospital is shared by the tests that do not hurt it; faults and start-up
 //! tests start their own.
 
+mod audit;
 mod bad_input;
 mod canaries;
 mod faults;
@@ -67,6 +68,8 @@ fn main() -> ExitCode {
         bad_input::foreign_ids_name_nothing,
         bad_input::queries_paths_and_methods_are_checked,
         bad_input::problems_have_pages,
+        audit::what_happens_to_a_patient_is_in_the_log,
+        audit::logins_are_in_the_log,
         tokens::a_forged_token_opens_nothing,
         tokens::a_replayed_refresh_ends_the_session,
         tokens::an_ended_session_is_over,
@@ -93,6 +96,8 @@ fn main() -> ExitCode {
         tokens::a_rotated_key_ends_no_session,
         canaries::words_about_people_stay_where_they_belong,
         canaries::every_spelling_of_a_word_is_found,
+        start::a_read_model_is_rebuilt_while_it_answers,
+        audit::a_changed_entry_is_named,
         faults::kills_lose_nothing_and_repeat_nothing,
     ]);
     let conclusion = libtest_mimic::run(&arguments, trials);

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::hospital::{Hospital, galen};
-use crate::world::patient;
+use crate::hospital::{ADMIN_PASSWORD, Hospital, galen};
+use crate::world::{doctor, eventually, patient, tomorrow};
 
 /// Stops cleanly, starts again in time on the same directory, keeps what it had.
 pub(crate) async fn a_restart_keeps_everything() {
@@ -68,4 +68,52 @@ pub(crate) async fn a_wrong_setting_is_named() {
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(said.contains("notifications.smtp_hosst"), "{said}");
     assert!(!said.contains("secret-value"), "{said}");
+}
+
+/// The operator replays the log into a new read model; the old one answers until then,
+/// and the new one says the same.
+pub(crate) async fn a_read_model_is_rebuilt_while_it_answers() {
+    let hospital = Hospital::fresh();
+    let admin = hospital.admin().await;
+    let practitioner = doctor(&admin, 2).await;
+    let slots = format!(
+        "/api/v1/slots?practitionerId={practitioner}&from={}&to={}&serviceType=CONSULTATION",
+        tomorrow(0),
+        tomorrow(120)
+    );
+    let before = eventually("the doctor is free", async || {
+        let reply = admin.get(&slots).await.map_err(|e| e.to_string())?;
+        let page: serde_json::Value = reply.success().map_err(|e| e.to_string())?;
+        let free = page["items"]
+            .as_array()
+            .is_some_and(|items| !items.is_empty());
+        if free {
+            Ok(page)
+        } else {
+            Err(page.to_string())
+        }
+    })
+    .await;
+    let projections = |args: &[&str]| {
+        let output = galen()
+            .arg("projections")
+            .args(["--url", hospital.base()])
+            .args(args)
+            .env("GALEN_ADMIN_PASSWORD", ADMIN_PASSWORD)
+            .output()
+            .expect("galen runs");
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    let listed = projections(&["list"]);
+    assert!(listed.contains("scheduling.staff"), "{listed}");
+    let rebuilt = projections(&["rebuild", "scheduling.staff"]);
+    assert!(rebuilt.contains("is rebuilt from"), "{rebuilt}");
+    let after: serde_json::Value = admin
+        .get(&slots)
+        .await
+        .expect("an answer")
+        .success()
+        .expect("the slots");
+    assert_eq!(after, before);
 }

@@ -382,6 +382,15 @@ pub(crate) async fn a_replayed_refresh_ends_the_session(hospital: &Hospital) {
         refused(&reply, what);
     }
     let access = text(&first, "accessToken");
+    for (what, token) in [
+        ("the first access token", &access),
+        (
+            "the access token that was renewed",
+            &text(&renewed, "accessToken"),
+        ),
+    ] {
+        refused(&ask(&anonymous, ME, bearer(token)).await, what);
+    }
     for not_one in [
         json!(access),
         json!(""),
@@ -402,7 +411,7 @@ pub(crate) async fn a_replayed_refresh_ends_the_session(hospital: &Hospital) {
     }
 }
 
-/// A session that was ended cannot be renewed, whoever ended it.
+/// A session that was ended is over at once, whoever ended it.
 pub(crate) async fn an_ended_session_is_over(hospital: &Hospital) {
     let admin = hospital.admin().await;
     let (username, password) = (
@@ -472,10 +481,12 @@ pub(crate) async fn an_ended_session_is_over(hospital: &Hospital) {
     );
 }
 
-/// Nothing of a session works any more.
+/// Nothing of a session works any more, from the next request on.
 async fn over(anonymous: &Client, tokens: &Value, why: &str) {
     let body = json!({ "refreshToken": text(tokens, "refreshToken") });
     refused(&post(anonymous, "/api/v1/auth/refresh", &body).await, why);
+    let access = text(tokens, "accessToken");
+    refused(&ask(anonymous, ME, bearer(&access)).await, why);
 }
 
 /// The key changes while somebody is logged in: their token stays good, the next is

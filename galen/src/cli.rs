@@ -38,6 +38,8 @@ pub(crate) enum Command {
     /// Say who may what, and by which policy
     #[command(subcommand)]
     Access(Access),
+    /// See read models of a running hospital, and rebuild one from the log
+    Projections(Projections),
     /// Measure a running hospital
     Bench(Bench),
     /// Run psql, or another tool of PostgreSQL, on the private cluster as its superuser
@@ -126,6 +128,12 @@ pub(crate) struct Bench {
     /// Numbers of clients, one run each
     #[arg(long, value_delimiter = ',', default_value = "10,50,200")]
     pub(crate) clients: Vec<usize>,
+    /// First round of bookings, a part of every afternoon; each run takes the next one, so that none wants what another has booked
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u8).range(..i64::from(crate::bench::ROUNDS)), value_name = "N")]
+    pub(crate) round: u8,
+    /// Requests a second, all clients together; as fast as they are answered without it
+    #[arg(long, value_name = "N")]
+    pub(crate) rate: Option<u32>,
     /// Seconds a run
     #[arg(long, default_value_t = 10)]
     pub(crate) seconds: u64,
@@ -217,7 +225,7 @@ pub(crate) struct Up {
         value_name = "ADDRESS"
     )]
     pub(crate) ops_listen: SocketAddr,
-    /// Settings of the services, as TOML with a table per service; the environment (`GALEN_<SERVICE>_<KEY>`) wins
+    /// TOML: these options as keys (`ops_listen = "…"`), and a table of settings per service; flags win over the environment (`GALEN_<SERVICE>_<KEY>`), and that over the file
     #[arg(long, env = "GALEN_CONFIG", value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     /// Rate limits of the public edge
@@ -320,6 +328,53 @@ pub(crate) struct Demo {
     /// Stop the hospital that an earlier demo left running
     #[arg(long)]
     pub(crate) stop: bool,
+}
+
+/// Options of `galen projections`.
+#[derive(Debug, Args)]
+pub(crate) struct Projections {
+    /// Where the hospital is
+    #[arg(
+        long,
+        global = true,
+        env = "GALEN_URL",
+        default_value = "http://127.0.0.1:8080",
+        value_name = "URL"
+    )]
+    pub(crate) url: String,
+    /// Who asks
+    #[arg(
+        long,
+        global = true,
+        env = "GALEN_ADMIN_USERNAME",
+        default_value = "admin",
+        value_name = "NAME"
+    )]
+    pub(crate) username: String,
+    /// Their password
+    #[arg(
+        long,
+        global = true,
+        env = "GALEN_ADMIN_PASSWORD",
+        value_name = "PASSWORD",
+        hide_env_values = true
+    )]
+    pub(crate) password: Option<SecretString>,
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: ProjectionsCommand,
+}
+
+/// What can be done with projections.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ProjectionsCommand {
+    /// All of them, and how far they are behind
+    List,
+    /// Replay the log into a new one beside the present one, and swap
+    Rebuild {
+        /// As listed
+        name: String,
+    },
 }
 
 /// What can be imported.

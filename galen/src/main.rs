@@ -4,19 +4,20 @@ mod access;
 mod audit;
 mod bench;
 mod cli;
+mod config_file;
 mod demo;
 mod events;
 mod hospital;
 mod import;
 mod latency;
 mod progress;
+mod projections;
 mod psql;
 mod up;
 mod verify;
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
 use cli::{Cli, Command, Import};
 use secrecy::ExposeSecret as _;
 
@@ -25,7 +26,10 @@ use secrecy::ExposeSecret as _;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match config_file::parse(std::env::args_os()) {
+        Ok(cli) => cli,
+        Err(error) => error.exit(),
+    };
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -63,6 +67,7 @@ async fn run(cli: Cli) -> Result<ExitCode, Box<dyn std::error::Error>> {
         Command::Audit(command) => audit::run(command).await,
         Command::Events(command) => events::run(command).await,
         Command::Access(cli::Access::Explain(options)) => access::explain(options).await,
+        Command::Projections(options) => projections::run(options).await,
         Command::Bench(options) => bench::run(options).await,
         Command::Psql(options) => psql::run(&options),
         Command::Openapi { url } => {

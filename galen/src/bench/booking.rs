@@ -17,19 +17,22 @@ struct Booking {
     host: String,
     authorization: String,
     /// Keeps the runs of one benchmark apart.
-    run: i64,
+    round: u8,
 }
 
+/// How many rounds an afternoon has room for.
+pub(crate) const ROUNDS: u8 = 8;
+
 /// Ten minutes each, in the afternoons: no two requests want the same doctor or
-/// patient at the same time.
-pub(crate) fn workload(url: &str, token: &str, seed: &Seed, run: usize) -> Arc<impl Workload> {
+/// patient at the same time, if each run has a round of its own.
+pub(crate) fn workload(url: &str, token: &str, seed: &Seed, round: u8) -> Arc<impl Workload> {
     Arc::new(Booking {
         doctors: seed.doctors.clone(),
         patients: seed.patients.clone(),
         origin: seed.origin,
         host: url.trim_start_matches("http://").to_owned(),
         authorization: format!("Bearer {token}"),
-        run: i64::try_from(run).unwrap_or(0) % 7,
+        round,
     })
 }
 
@@ -46,7 +49,7 @@ impl Workload for Booking {
         let doctor = (patient + time * patients) % doctors;
         let (day, slot) = (time / 8 % DAYS, time % 8);
         // A second round over the days would meet the first one.
-        let minute = 12 * 60 + self.run * 90 + slot * 10;
+        let minute = 12 * 60 + i64::from(self.round) * 90 + slot * 10;
         if time / 8 >= DAYS {
             return None;
         }
@@ -64,7 +67,7 @@ impl Workload for Booking {
             .header("content-type", "application/json")
             .header(
                 "idempotency-key",
-                format!("bench-{}-{number}-{}", self.run, self.origin.as_second()),
+                format!("bench-{}-{number}-{}", self.round, self.origin.as_second()),
             )
             .body(Full::from(body))
             .ok()

@@ -1,4 +1,5 @@
-//! Closed-loop load: each client sends its next request when the last is answered.
+//! Load: each client sends its next request when the last is answered, or when it is
+//! due.
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -54,11 +55,14 @@ fn histogram() -> Histogram<u64> {
     Histogram::new_with_bounds(1, 60_000_000, 3).expect("these bounds are valid")
 }
 
-/// Runs `clients` connections for a while.
+/// Runs `clients` connections for a while: as fast as they are answered, or `rate`
+/// requests a second together. At a rate a request counts from the moment it is due,
+/// so that waiting for a free client is part of its latency.
 pub(crate) async fn run<W: Workload>(
     address: SocketAddr,
     workload: Arc<W>,
     clients: usize,
+    rate: Option<u32>,
     lasting: Duration,
 ) -> Measured {
     let next = Arc::new(AtomicU64::new(0));
@@ -70,6 +74,7 @@ pub(crate) async fn run<W: Workload>(
                 address,
                 Arc::clone(&workload),
                 Arc::clone(&next),
+                Pace { began, rate },
                 until,
             ))
         })
@@ -101,10 +106,25 @@ pub(crate) async fn run<W: Workload>(
     all
 }
 
+/// When requests are due.
+#[derive(Clone, Copy)]
+struct Pace {
+    began: Instant,
+    rate: Option<u32>,
+}
+
+impl Pace {
+    fn due(self, number: u64) -> Option<Instant> {
+        let rate = u64::from(self.rate?.max(1));
+        Some(self.began + Duration::from_micros(number * 1_000_000 / rate))
+    }
+}
+
 async fn client<W: Workload>(
     address: SocketAddr,
     workload: Arc<W>,
     next: Arc<AtomicU64>,
+    pace: Pace,
     until: Instant,
 ) -> Measured {
     let mut measured = Measured {
@@ -116,10 +136,15 @@ async fn client<W: Workload>(
     };
     let mut connection = None;
     while Instant::now() < until {
-        let Some(request) = workload.request(next.fetch_add(1, Ordering::Relaxed)) else {
+        let number = next.fetch_add(1, Ordering::Relaxed);
+        let Some(request) = workload.request(number) else {
             break;
         };
-        let began = Instant::now();
+        let began = pace.due(number).unwrap_or_else(Instant::now);
+        if began >= until {
+            break;
+        }
+        tokio::time::sleep_until(began.into()).await;
         match exchange(address, &mut connection, request)
             .await
             .and_then(|(status, body)| workload.check(status, &body))

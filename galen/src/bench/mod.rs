@@ -12,6 +12,7 @@ use std::time::Duration;
 use galen_client::Client;
 use secrecy::ExposeSecret as _;
 
+pub(crate) use self::booking::ROUNDS;
 use self::load::Measured;
 use crate::cli::{Bench, BenchWorkload};
 
@@ -32,18 +33,22 @@ pub(crate) async fn run(options: Bench) -> Result<ExitCode, Box<dyn std::error::
         .parse()?;
     let lasting = Duration::from_secs(options.seconds);
     let seed = seed::sow(&client, &options).await?;
+    if options.clients.len() + usize::from(options.round) > usize::from(ROUNDS) {
+        return Err(format!("an afternoon has room for {ROUNDS} rounds").into());
+    }
     let mut failed = false;
     println!(
         "{:<16} {:>8} {:>10} {:>9} {:>9} {:>9} {:>9} {:>7}",
         "workload", "clients", "answers/s", "p50 ms", "p95 ms", "p99 ms", "max ms", "errors"
     );
-    for &clients in &options.clients {
+    for (round, &clients) in (options.round..).zip(&options.clients) {
         let measured = match options.workload {
             BenchWorkload::DoctorOptions => {
                 load::run(
                     address,
                     doctor_options::workload(&options.url, &token, &seed),
                     clients,
+                    options.rate,
                     lasting,
                 )
                 .await
@@ -51,8 +56,9 @@ pub(crate) async fn run(options: Bench) -> Result<ExitCode, Box<dyn std::error::
             BenchWorkload::Booking => {
                 load::run(
                     address,
-                    booking::workload(&options.url, &token, &seed, clients),
+                    booking::workload(&options.url, &token, &seed, round),
                     clients,
+                    options.rate,
                     lasting,
                 )
                 .await

@@ -432,6 +432,11 @@ impl Running {
         &self.operations
     }
 
+    /// The names of this process's projections.
+    pub fn projections(&self) -> impl Iterator<Item = &'static str> {
+        self.projections.iter().map(|(group, _)| group.name)
+    }
+
     /// Rebuilds a projection of this process from the log: replays beside the live
     /// one's readers and swaps; returns the number of events replayed. `None` when
     /// there is no such projection here.

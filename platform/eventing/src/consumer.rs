@@ -61,10 +61,16 @@ impl Consumer {
     /// Runs until `stop`.
     pub(crate) async fn run(self, stop: CancellationToken) {
         let mut owned = Vec::new();
+        let mut turn = 0_usize;
         while !stop.is_cancelled() {
             self.take_notice(&mut owned).await;
             let now = Instant::now();
-            let batch = batch(&owned, now);
+            let mut batch = batch(&owned, now);
+            if self.group.one_by_one && !batch.is_empty() {
+                let (at, upto) = batch[turn % batch.len()];
+                batch = vec![(at, upto.min(owned[at].place.off + 1))];
+                turn = turn.wrapping_add(1);
+            }
             if batch.is_empty() {
                 self.wait(&mut owned, &stop).await;
                 continue;

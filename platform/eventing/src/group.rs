@@ -20,6 +20,8 @@ pub(crate) struct Group {
     pub(crate) name: &'static str,
     pub(crate) db: Db,
     pub(crate) retry: RetryPolicy,
+    /// Each event has a transaction of its own.
+    pub(crate) one_by_one: bool,
     pub(crate) topics: Vec<&'static str>,
     /// SQL patterns of the types it reads, in any version.
     pub(crate) patterns: Vec<String>,
@@ -40,6 +42,7 @@ impl Group {
             handlers,
             batch,
             retry,
+            one_by_one,
         } = definition;
         assert!(
             group
@@ -74,6 +77,7 @@ impl Group {
             name: group,
             db,
             retry,
+            one_by_one,
             topics,
             patterns,
             reaction,

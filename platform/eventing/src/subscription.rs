@@ -219,6 +219,7 @@ pub struct Definition {
     pub(crate) handlers: Vec<(galen_contracts::EventType, Arc<dyn ErasedHandler>)>,
     pub(crate) batch: Option<(Vec<galen_contracts::EventType>, Arc<dyn ErasedBatch>)>,
     pub(crate) retry: RetryPolicy,
+    pub(crate) one_by_one: bool,
 }
 
 impl<H: Send + Sync + 'static> Subscription<H> {
@@ -231,6 +232,7 @@ impl<H: Send + Sync + 'static> Subscription<H> {
                 handlers: Vec::new(),
                 batch: None,
                 retry: RetryPolicy::default(),
+                one_by_one: false,
             },
             handler,
         }
@@ -267,6 +269,16 @@ impl<H: Send + Sync + 'static> Subscription<H> {
     #[must_use]
     pub fn retrying(mut self, retry: RetryPolicy) -> Self {
         self.inner.retry = retry;
+        self
+    }
+
+    /// Gives each event a transaction of its own. For effects that lock rows which
+    /// commands lock too: several effects in one transaction lock in the order of the
+    /// log, a command in an order of its own, and one of them would be a deadlock's
+    /// victim. Slower than the default by a multiple.
+    #[must_use]
+    pub const fn one_by_one(mut self) -> Self {
+        self.inner.one_by_one = true;
         self
     }
 

@@ -118,6 +118,7 @@ impl Config {
 
     /// Refuses keys of the file that no service declares and none has asked for, so
     /// that a typo is not silently a default. To be called when all have started.
+    /// Keys outside of tables are the command line's ([`options_in`]).
     ///
     /// # Errors
     /// [`ConfigError::Unknown`], naming the key.
@@ -133,6 +134,7 @@ impl Config {
             .layers
             .file
             .keys()
+            .filter(|key| key.contains('.'))
             .find(|key| !is_known(key) && !key.strip_suffix("_file").is_some_and(is_known))
         {
             Some(key) => Err(ConfigError::Unknown { key: key.clone() }),
@@ -241,6 +243,17 @@ fn variable(key: &str) -> String {
         "GALEN_{}",
         key.replace(['.', '-'], "_").to_ascii_uppercase()
     )
+}
+
+/// The keys of a configuration file that stand outside of tables: options of the
+/// process itself, as opposed to settings of its services.
+///
+/// # Errors
+/// When the file cannot be read or is not TOML.
+pub fn options_in(path: &Path) -> Result<BTreeMap<String, String>, ConfigError> {
+    let mut values = read_file(path)?;
+    values.retain(|key, _| !key.contains('.'));
+    Ok(values)
 }
 
 /// Tables of TOML as dotted keys; lists are joined by commas.

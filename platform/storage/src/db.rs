@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use galen_kernel::{Clock, Timestamp};
 use sqlx::{PgConnection, PgPool, Postgres};
+use tokio::sync::Notify;
 use uuid::Uuid;
 
 use crate::Error;
@@ -34,8 +35,8 @@ pub struct Wake(Arc<Signals>);
 
 #[derive(Default)]
 struct Signals {
-    published: tokio::sync::Notify,
-    timer_set: tokio::sync::Notify,
+    published: Notify,
+    timer_set: Notify,
     soonest: Mutex<Option<Timestamp>>,
 }
 
@@ -128,6 +129,7 @@ impl Db {
             outbox: Vec::new(),
             audit: None,
             timer: None,
+            bells: Vec::new(),
             service: self.service,
             clock: self.clock.clone(),
             wake: self.wake.clone(),
@@ -143,6 +145,7 @@ pub struct Tx {
     outbox: Vec<Outgoing>,
     audit: Option<serde_json::Value>,
     timer: Option<Timestamp>,
+    bells: Vec<Arc<Notify>>,
     service: &'static str,
     clock: Clock,
     wake: Wake,
@@ -194,6 +197,14 @@ impl Tx {
     /// commit. Use `galen_eventing::Timers::set_timer`.
     pub fn timer_set(&mut self, at: Timestamp) {
         self.timer = Some(self.timer.map_or(at, |known| known.min(at)));
+    }
+
+    /// Rings after the commit, for somebody who looks for what this transaction wrote:
+    /// told earlier, they would look too early.
+    pub fn ring(&mut self, bell: &Arc<Notify>) {
+        if !self.bells.iter().any(|known| Arc::ptr_eq(known, bell)) {
+            self.bells.push(Arc::clone(bell));
+        }
     }
 
     /// Writes the outbox (`events.publish`, which takes the key locks in order and
@@ -248,6 +259,9 @@ impl Tx {
         }
         if let Some(at) = self.timer {
             self.wake.notify_timer(at);
+        }
+        for bell in self.bells {
+            bell.notify_one();
         }
         Ok(())
     }

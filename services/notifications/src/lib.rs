@@ -45,7 +45,6 @@ use galen_kernel::Problem;
 use galen_service::{Check, Job, Platform, ProblemPage, Service, Setting, StartError};
 use galen_storage::{Db, SchemaSpec, migrations};
 use jiff::tz::TimeZone;
-use tokio::sync::Notify;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -55,6 +54,7 @@ use crate::delivery::email::Mailer;
 use crate::delivery::sms::Sms;
 use crate::delivery::smtp::Smtp;
 use crate::delivery::spool::Spool;
+use crate::message::Queue;
 use crate::reactions::{Accesses, Accounts, Appointments, ContactChanges, Reminders, reminder};
 use crate::settings::Settings;
 
@@ -70,7 +70,7 @@ pub struct Notifications {
     pub(crate) settings: Arc<Settings>,
     pub(crate) contacts: Arc<Contacts>,
     /// Told when something should be sent at once.
-    pub(crate) wake: Arc<Notify>,
+    pub(crate) queue: Queue,
     sender: Arc<Sender>,
 }
 
@@ -111,7 +111,7 @@ impl Service for Notifications {
             zone: platform.zone,
             settings,
             contacts,
-            wake: Arc::default(),
+            queue: Queue::default(),
             sender: Arc::new(sender),
         })
     }
@@ -130,7 +130,10 @@ impl Service for Notifications {
     }
 
     fn subscriptions(self: &Arc<Self>) -> Vec<Definition> {
-        let appointments = Arc::new(Appointments::new(Arc::clone(&self.settings)));
+        let appointments = Arc::new(Appointments::new(
+            Arc::clone(&self.settings),
+            self.queue.clone(),
+        ));
         let changes = Arc::new(ContactChanges::new(Arc::clone(&self.contacts)));
         vec![
             Subscription::new("notifications.appointments", appointments)
@@ -147,12 +150,22 @@ impl Service for Notifications {
                 .on::<SlotOffered>()
                 .on::<SlotOfferExpired>()
                 .build(),
-            Subscription::new("notifications.accounts", Arc::new(Accounts))
-                .on::<CredentialLinkRequested>()
-                .build(),
-            Subscription::new("notifications.accesses", Arc::new(Accesses))
-                .on::<BreakGlassOpened>()
-                .build(),
+            Subscription::new(
+                "notifications.accounts",
+                Arc::new(Accounts {
+                    queue: self.queue.clone(),
+                }),
+            )
+            .on::<CredentialLinkRequested>()
+            .build(),
+            Subscription::new(
+                "notifications.accesses",
+                Arc::new(Accesses {
+                    queue: self.queue.clone(),
+                }),
+            )
+            .on::<BreakGlassOpened>()
+            .build(),
             Subscription::new("notifications.contacts", changes)
                 .on::<PatientDemographicsChanged>()
                 .on::<PatientDeactivated>()
@@ -164,7 +177,12 @@ impl Service for Notifications {
     }
 
     fn timers(self: &Arc<Self>) -> Vec<TimerSubscription> {
-        vec![TimerSubscription::new(reminder::KIND, Arc::new(Reminders))]
+        vec![TimerSubscription::new(
+            reminder::KIND,
+            Arc::new(Reminders {
+                queue: self.queue.clone(),
+            }),
+        )]
     }
 
     fn jobs(self: &Arc<Self>) -> Vec<Job> {
@@ -175,7 +193,7 @@ impl Service for Notifications {
                 let sender = Arc::clone(&sender);
                 async move { sender.send_due().await.map_err(Problem::from) }
             })
-            .woken_by(Arc::clone(&self.wake)),
+            .woken_by(self.queue.bell()),
             Job::new("notifications.measure", MEASURE, move || {
                 let db = db.clone();
                 async move { Ok(delivery::measure::measure(&db, db.clock().now()).await?) }

@@ -161,6 +161,7 @@ impl Service for Patients {
                 Arc::new(reactions::on_user_provisioned::LinkAccount),
             )
             .on::<UserProvisioned>()
+            .one_by_one()
             .build(),
         ]
     }

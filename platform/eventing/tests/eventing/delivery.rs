@@ -163,6 +163,31 @@ impl HandleBatch for Summing {
 }
 
 #[tokio::test]
+async fn one_by_one_no_transaction_holds_two_effects() {
+    let hospital = Hospital::new().await;
+    for _ in 0..20 {
+        hospital.register(&["a", "b", "c", "d", "e", "f"]).await;
+    }
+    let mut backbone = hospital.backbone();
+    backbone.subscribe(
+        &hospital.notifications,
+        Subscription::new("notifications.one", Recorder::new("notifications.one"))
+            .on::<PatientRegistered>()
+            .one_by_one()
+            .build(),
+    );
+    let runs = Runs::start(backbone);
+    runs.settle().await;
+    assert_whole(&hospital, "notifications.one").await;
+    let (effects, transactions): (i64, i64) =
+        sqlx::query_as("select count(*), count(distinct xmin::text) from effect")
+            .fetch_one(hospital.notifications.pool())
+            .await
+            .unwrap();
+    assert_eq!((effects, transactions), (120, 120));
+}
+
+#[tokio::test]
 async fn batches_park_the_one_event_that_fails() {
     let hospital = Hospital::new().await;
     let keys: Vec<String> = (0..100).map(|n| format!("k{n}")).collect();

@@ -90,6 +90,7 @@ pub(crate) fn router(ops: Arc<Ops>) -> OpenApiRouter {
         .routes(routes!(dead_letters::redrive))
         .routes(routes!(dead_letters::redrive_matching))
         .routes(routes!(dead_letters::discard))
+        .routes(routes!(projections::list))
         .routes(routes!(projections::rebuild))
         .with_state(ops)
 }

@@ -10,11 +10,27 @@ use http::StatusCode;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{Manage, Ops};
-use crate::{Answer, Cx, Outcome, PathIds};
+use super::{Look, Manage, Ops};
+use crate::{Answer, Cx, Outcome, PageView, PathIds};
 
 /// A rebuild that takes longer goes on after the answer.
 const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A read model of this process.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct ProjectionView {
+    /// Its name.
+    name: String,
+    /// Events not yet applied.
+    #[schema(minimum = 0)]
+    events: i64,
+    /// Age of the oldest of them, in milliseconds.
+    #[schema(minimum = 0)]
+    age_ms: i64,
+    /// Whether it is being rebuilt.
+    rebuilding: bool,
+}
 
 /// How a rebuild stands.
 #[derive(Debug, Serialize, ToSchema)]
@@ -64,6 +80,34 @@ impl Drop for Rebuilding {
             .unwrap_or_else(PoisonError::into_inner)
             .remove(&self.name);
     }
+}
+
+/// The read models of this process and how far they are behind; one page.
+#[utoipa::path(get, path = "/ops/projections", responses((status = 200, body = PageView<ProjectionView>)), tag = "operations")]
+pub(super) async fn list(_: Cx<Look>, State(ops): State<Arc<Ops>>) -> Outcome {
+    let lag = ops.operations().lag().await?;
+    let rebuilding = ops
+        .rebuilding
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .clone();
+    let items = ops
+        .backbone
+        .projections()
+        .map(|name| {
+            let behind = || lag.iter().filter(|one| one.group == name);
+            ProjectionView {
+                name: name.to_owned(),
+                events: behind().map(|one| one.events).sum(),
+                age_ms: behind().map(|one| one.age_ms).max().unwrap_or(0),
+                rebuilding: rebuilding.contains(name),
+            }
+        })
+        .collect();
+    Ok(Answer::ok(&PageView {
+        items,
+        next_cursor: None,
+    }))
 }
 
 /// Rebuilds a projection from the log while the present one goes on answering.

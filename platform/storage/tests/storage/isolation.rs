@@ -89,7 +89,6 @@ async fn a_service_cannot_cross_into_anything_else() {
         "alter role galen_wards password 'mine'",
         "grant galen_wards to galen_meals",
         "create schema mine",
-        "create temporary table mine (id int)",
         "create role mine",
         "select rolpassword from pg_authid",
         "copy meal to program 'true'",

@@ -1,12 +1,15 @@
 //! Transactions, columns and pools.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use futures::FutureExt as _;
 use galen_kernel::{Clock, Id, Timestamp};
 use galen_storage::{Columns, Error, Migration, SchemaSpec, date, ts};
 use galen_testkit::TestDatabase;
 use jiff::civil::Date;
 use proptest::prelude::*;
+use tokio::sync::Notify;
 use uuid::Uuid;
 
 const VISITS: SchemaSpec = SchemaSpec {
@@ -57,6 +60,22 @@ async fn a_transaction_that_is_dropped_or_rolled_back_leaves_nothing() {
             .expect("readable"),
         1
     );
+}
+
+#[tokio::test]
+async fn a_bell_rings_after_the_commit_and_only_then() {
+    let database = visits().await;
+    let db = database.open("visits").await;
+    let bell = Arc::<Notify>::default();
+    let mut undone = db.begin().await.expect("begun");
+    undone.ring(&bell);
+    undone.rollback().await.expect("undone");
+    assert_eq!(bell.notified().now_or_never(), None);
+    let mut kept = db.begin().await.expect("begun");
+    kept.ring(&bell);
+    assert_eq!(bell.notified().now_or_never(), None);
+    kept.commit().await.expect("committed");
+    assert_eq!(bell.notified().now_or_never(), Some(()));
 }
 
 #[tokio::test]

@@ -58,9 +58,7 @@ impl HandleBatch for Recorder {
         }
         let entries = batch.iter().map(told).collect::<Result<Vec<_>, _>>()?;
         store::record(tx, &entries).await?;
-        // The entries can be seen only after the commit, shortly; the tail looks more
-        // than once.
-        self.wake.notify_one();
+        tx.ring(&self.wake);
         Ok(())
     }
 }

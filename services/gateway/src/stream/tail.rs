@@ -13,8 +13,6 @@ use super::store::{self, Entry};
 /// How often it looks without being told. Entries that another process recorded are
 /// found this way.
 const LOOK: Duration = Duration::from_millis(200);
-/// After it was told, it looks this often at first: the commit is under way.
-const SOON: Duration = Duration::from_millis(2);
 /// After a failure.
 const AFTER_FAILURE: Duration = Duration::from_secs(1);
 /// How many entries are kept; who is further behind reads the table.
@@ -59,7 +57,7 @@ pub(crate) struct Tail {
 }
 
 impl Tail {
-    /// `wake` is told when entries are being recorded.
+    /// `wake` is told when entries have been recorded.
     pub(crate) fn new(db: Db, wake: Arc<Notify>) -> Self {
         Self {
             db,
@@ -112,13 +110,12 @@ impl Tail {
             entries: VecDeque::new(),
         };
         self.recent.send_replace(Arc::new(recent.clone()));
-        let mut pause = SOON;
         while self.is_followed() {
             let entries = store::after(&self.db, recent.head, PAGE).await?;
             if entries.is_empty() {
                 tokio::select! {
-                    () = self.wake.notified() => pause = SOON,
-                    () = tokio::time::sleep(pause) => pause = LOOK.min(pause * 2),
+                    () = self.wake.notified() => {}
+                    () = tokio::time::sleep(LOOK) => {}
                 }
             } else {
                 recent.extend(entries);

@@ -87,9 +87,8 @@ pub async fn resend(
         .ok_or(ResendError::NotFound)?;
     let version = message.version;
     let view = NotificationView::new(message, Reader::Staff);
-    let answer = tx.commit(Answer::ok(&view).version(version)).await?;
-    service.wake.notify_one();
-    Ok(answer)
+    tx.ring(&service.queue.bell());
+    tx.commit(Answer::ok(&view).version(version)).await
 }
 
 #[cfg(test)]

@@ -5,13 +5,16 @@ use galen_contracts::patients::v1::BreakGlassOpened;
 use galen_eventing::{Delivery, Failure, Handle};
 use galen_storage::Tx;
 
-use crate::message::{NewMessage, Params, Recipient, store};
+use crate::message::{NewMessage, Params, Queue, Recipient};
 use crate::reactions::appointments::traceparent;
 use crate::template::TemplateName;
 
 /// Hears of broken glasses. Why somebody broke one is read in the access log, where
 /// it is for the patient alone, and not in a mail.
-pub struct Accesses;
+pub struct Accesses {
+    /// Where the messages go.
+    pub queue: Queue,
+}
 
 impl Handle<BreakGlassOpened> for Accesses {
     async fn handle(
@@ -34,8 +37,7 @@ impl Handle<BreakGlassOpened> for Accesses {
             correlation_id: meta.correlation_id,
             traceparent: traceparent(&meta),
         };
-        let (id, now) = (tx.clock().id(), tx.clock().now());
-        store::queue(tx.conn(), id, &message, now).await?;
+        self.queue.add(tx, &message).await?;
         Ok(())
     }
 }

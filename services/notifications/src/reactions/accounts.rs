@@ -6,13 +6,16 @@ use galen_eventing::{Delivery, Failure, Handle};
 use galen_storage::Tx;
 use uuid::Uuid;
 
-use crate::message::{NewMessage, Params, Recipient, store};
+use crate::message::{NewMessage, Params, Queue, Recipient};
 use crate::reactions::appointments::traceparent;
 use crate::template::TemplateName;
 
 /// Hears of links that are wanted. Their secret is minted when they are sent; here
 /// only the link's id is stored.
-pub struct Accounts;
+pub struct Accounts {
+    /// Where the messages go.
+    pub queue: Queue,
+}
 
 impl Handle<CredentialLinkRequested> for Accounts {
     async fn handle(
@@ -45,8 +48,7 @@ impl Handle<CredentialLinkRequested> for Accounts {
             correlation_id: meta.correlation_id,
             traceparent: traceparent(&meta),
         };
-        let (id, now) = (tx.clock().id(), tx.clock().now());
-        store::queue(tx.conn(), id, &message, now).await?;
+        self.queue.add(tx, &message).await?;
         Ok(())
     }
 }

@@ -16,7 +16,7 @@ use galen_kernel::Timestamp;
 use galen_storage::Tx;
 use uuid::Uuid;
 
-use crate::message::{MessageId, NewMessage, Params, Recipient, ServiceType, store};
+use crate::message::{NewMessage, Params, Queue, Recipient, ServiceType, store};
 use crate::reactions::reminder;
 use crate::settings::Settings;
 use crate::template::TemplateName;
@@ -24,6 +24,7 @@ use crate::template::TemplateName;
 /// Hears of appointments, their confirmations and the waitlist.
 pub struct Appointments {
     settings: Arc<Settings>,
+    queue: Queue,
 }
 
 /// An appointment as its events tell it.
@@ -73,11 +74,6 @@ pub(crate) fn traceparent(meta: &Received) -> Option<String> {
     meta.trace.map(|trace| trace.to_string())
 }
 
-async fn queue(tx: &mut Tx, message: &NewMessage) -> Result<MessageId, Failure> {
-    let (id, now) = (tx.clock().id(), tx.clock().now());
-    Ok(store::queue(tx.conn(), id, message, now).await?)
-}
-
 /// What is said of an appointment that is to take place.
 const BEFOREHAND: &[TemplateName] = &[
     TemplateName::AppointmentReminder,
@@ -95,10 +91,10 @@ async fn forget(tx: &mut Tx, appointment: Uuid) -> Result<(), Failure> {
 }
 
 impl Appointments {
-    /// With the hospital's settings.
+    /// With the hospital's settings; says what it has to say to `queue`.
     #[must_use]
-    pub const fn new(settings: Arc<Settings>) -> Self {
-        Self { settings }
+    pub const fn new(settings: Arc<Settings>, queue: Queue) -> Self {
+        Self { settings, queue }
     }
 }
 
@@ -126,7 +122,7 @@ impl Handle<ConfirmationRequested> for Appointments {
             .map_err(|_| WireError::Malformed("command_id"))?;
         let mut message = facts.message(TemplateName::AppointmentConfirmation, &meta);
         message.dedupe_key = format!("command:{command}");
-        let id = queue(tx, &message).await?;
+        let id = self.queue.add(tx, &message).await?;
         tx.publish(&ConfirmationQueued {
             appointment_id: event.appointment_id,
             process_id: event.process_id,
@@ -152,11 +148,12 @@ impl Handle<AppointmentBooked> for Appointments {
         );
         reminder::set(tx, facts.patient, &facts.params, &plan).await?;
         if !event.replaces_id.is_empty() {
-            queue(
-                tx,
-                &facts.message(TemplateName::AppointmentRescheduled, &meta),
-            )
-            .await?;
+            self.queue
+                .add(
+                    tx,
+                    &facts.message(TemplateName::AppointmentRescheduled, &meta),
+                )
+                .await?;
         }
         Ok(())
     }
@@ -184,7 +181,7 @@ impl Handle<AppointmentCancelled> for Appointments {
         let facts = Facts::read(event.appointment.as_ref())?;
         forget(tx, facts.id).await?;
         if let Some(template) = cancellation(&event.cancelled_by, &event.reason_code) {
-            queue(tx, &facts.message(template, &meta)).await?;
+            self.queue.add(tx, &facts.message(template, &meta)).await?;
         }
         Ok(())
     }
@@ -210,11 +207,12 @@ impl Handle<AppointmentNeedsReschedule> for Appointments {
     ) -> Result<(), Failure> {
         let Delivery { event, meta } = delivery;
         let facts = Facts::read(event.appointment.as_ref())?;
-        queue(
-            tx,
-            &facts.message(TemplateName::AppointmentNeedsReschedule, &meta),
-        )
-        .await?;
+        self.queue
+            .add(
+                tx,
+                &facts.message(TemplateName::AppointmentNeedsReschedule, &meta),
+            )
+            .await?;
         Ok(())
     }
 }
@@ -232,11 +230,12 @@ impl Handle<AppointmentGroundRegained> for Appointments {
         let moved = TemplateName::AppointmentNeedsReschedule;
         store::withdraw(tx.conn(), facts.id, &[moved], now).await?;
         if store::is_told(tx.conn(), facts.id, moved).await? {
-            queue(
-                tx,
-                &facts.message(TemplateName::AppointmentConfirmation, &meta),
-            )
-            .await?;
+            self.queue
+                .add(
+                    tx,
+                    &facts.message(TemplateName::AppointmentConfirmation, &meta),
+                )
+                .await?;
         }
         Ok(())
     }
@@ -273,7 +272,9 @@ impl Handle<AppointmentMissed> for Appointments {
         let Delivery { event, meta } = delivery;
         let facts = Facts::read(event.appointment.as_ref())?;
         forget(tx, facts.id).await?;
-        queue(tx, &facts.message(TemplateName::AppointmentMissed, &meta)).await?;
+        self.queue
+            .add(tx, &facts.message(TemplateName::AppointmentMissed, &meta))
+            .await?;
         Ok(())
     }
 }
@@ -311,7 +312,7 @@ impl Handle<SlotOffered> for Appointments {
             correlation_id: meta.correlation_id,
             traceparent: traceparent(&meta),
         };
-        queue(tx, &message).await?;
+        self.queue.add(tx, &message).await?;
         Ok(())
     }
 }

@@ -9,7 +9,7 @@ use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::message::{NewMessage, Params, Recipient, store};
+use crate::message::{NewMessage, Params, Queue, Recipient};
 use crate::settings::MAX_REMINDERS;
 use crate::template::TemplateName;
 
@@ -95,7 +95,10 @@ pub async fn cancel(tx: &mut Tx, appointment: Uuid) -> Result<(), Error> {
 }
 
 /// Hears the timers.
-pub struct Reminders;
+pub struct Reminders {
+    /// Where the messages go.
+    pub queue: Queue,
+}
 
 impl OnTimer for Reminders {
     /// Queues the reminder, unless it comes so late that the next one or the
@@ -124,8 +127,7 @@ impl OnTimer for Reminders {
             correlation_id: None,
             traceparent: galen_telemetry::current().map(|trace| trace.to_string()),
         };
-        let id = tx.clock().id();
-        store::queue(tx.conn(), id, &message, now).await?;
+        self.queue.add(tx, &message).await?;
         Ok(())
     }
 }

@@ -164,6 +164,8 @@ impl Hospital {
 
     /// Moves the clock and lets what is due then happen.
     pub(crate) async fn pass(&self, by: SignedDuration) {
+        // What has been done before is not to be found late.
+        self.settle().await;
         self.clock.advance(by);
         self.settle().await;
     }

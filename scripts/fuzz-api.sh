@@ -5,7 +5,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-examples=${1:-${GALEN_FUZZ_EXAMPLES:-25}}
+examples=${1:-${GALEN_FUZZ_EXAMPLES:-10}}
 galen=target/debug/galen
 work=$(mktemp -d)
 chmod 755 "$work"
@@ -34,6 +34,7 @@ done
 token=$(curl --silent --fail --json "{\"username\":\"admin\",\"password\":\"$GALEN_ADMIN_PASSWORD\"}" "$base/api/v1/auth/login" |
     python3 -c 'import json, sys; print(json.load(sys.stdin)["accessToken"])')
 
+# One worker: the generator is not safe with threads, and one repeats the same cases.
 # The live stream never ends, and logging out would end the fuzzing.
 status=0
 .tools/python/bin/schemathesis run "$base/openapi.json" \
@@ -41,7 +42,7 @@ status=0
     --checks not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance,response_schema_conformance \
     --exclude-path /api/v1/stream --exclude-path /api/v1/auth/logout \
     --phases examples,coverage,fuzzing --max-examples "$examples" --seed 20261121 \
-    --request-timeout 30 --workers 2 --continue-on-failure --no-color --warnings off || status=$?
+    --request-timeout 30 --workers 1 --continue-on-failure --no-color --warnings off || status=$?
 
 if grep -E ' ERROR |panicked' "$work/stderr" >&2; then
     echo "the server logged errors while it was fuzzed" >&2

@@ -91,9 +91,6 @@ pub(crate) async fn log_in(
 ) -> Outcome {
     check_lengths(&request)?;
     let subject = Subject::of(request.username.expose());
-    // Attempts are counted while a turn is held: guesses side by side are at most
-    // as many as there are turns.
-    let turn = s.hasher.turn().await?;
     let account = match Username::parse(request.username.expose()) {
         Ok(username) => account::store::by_username(s.db.pool(), &username).await?,
         Err(_) => None,
@@ -101,12 +98,13 @@ pub(crate) async fn log_in(
     if let Some(account) = &account {
         cx.about("users", account.id);
     }
-    if let Some(failures) = attempt::store::find(s.db.pool(), &subject).await?
-        && let Some(wait) = failures.closed_for(cx.now())
-    {
-        count_outcome("paused");
-        return Err(LogInError::TooManyAttempts { wait }.into());
-    }
+    // Who has to wait is told so before they wait for a turn, so that guesses at one
+    // name keep nobody else from logging in; and looked at again with the turn, because
+    // attempts are counted while it is held: guesses side by side are at most as many
+    // as there are turns.
+    refuse_paused(&s, &subject, cx.now()).await?;
+    let turn = s.hasher.turn().await?;
+    refuse_paused(&s, &subject, cx.now()).await?;
     let expected = account
         .as_ref()
         .and_then(|account| account.password.as_ref());
@@ -129,6 +127,18 @@ pub(crate) async fn log_in(
             count_outcome("refused");
             Err(LogInError::InvalidCredentials.into())
         }
+    }
+}
+
+/// Refuses while a name is paused, whatever the password.
+async fn refuse_paused(s: &Identity, subject: &Subject, now: Timestamp) -> Result<(), Problem> {
+    let failures = attempt::store::find(s.db.pool(), subject).await?;
+    match failures.and_then(|failures| failures.closed_for(now)) {
+        Some(wait) => {
+            count_outcome("paused");
+            Err(LogInError::TooManyAttempts { wait }.into())
+        }
+        None => Ok(()),
     }
 }
 

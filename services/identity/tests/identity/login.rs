@@ -203,3 +203,24 @@ async fn more_logins_than_can_wait_are_turned_away() {
     assert!(overloaded > 0 && answered > 0, "{overloaded} {answered}");
     assert_eq!(overloaded + answered, 60);
 }
+
+/// Guesses at a paused name cost no hash and take nobody's turn: while hundreds of them
+/// are under way, another user logs in, although hardly anybody may wait.
+#[tokio::test(flavor = "multi_thread")]
+async fn guesses_at_a_paused_name_keep_nobody_else_out() {
+    let hospital = Hospital::open_with(&[("identity.password_queue", "1")]).await;
+    hospital.register("nadia").await;
+    hospital.register("omar").await;
+    for _ in 0..5 {
+        hospital.try_log_in("nadia", "not the password").await;
+    }
+    let guesses = (0..400).map(|_| hospital.try_log_in("nadia", "still not the password"));
+    let (guesses, login) = futures::join!(
+        futures::future::join_all(guesses),
+        hospital.try_log_in("omar", PASSWORD)
+    );
+    assert_eq!(login.status, StatusCode::OK, "{}", login.body);
+    for guess in guesses {
+        assert_eq!(guess.code(), Some("TOO_MANY_ATTEMPTS"));
+    }
+}

@@ -196,13 +196,17 @@ async fn seq_cursor_relay(events: Db, over: Arc<AtomicBool>) -> HashSet<Uuid> {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
     // Everything above the cursor it would still find.
-    let rest: Vec<Uuid> = sqlx::query_scalar("select id from event where seq > $1")
-        .bind(cursor)
-        .fetch_all(events.pool())
-        .await
-        .unwrap();
-    seen.extend(rest);
-    seen
+    loop {
+        let rest: Result<Vec<Uuid>, _> = sqlx::query_scalar("select id from event where seq > $1")
+            .bind(cursor)
+            .fetch_all(events.pool())
+            .await;
+        // The last backend that was ended may have been this one's.
+        if let Ok(rest) = rest {
+            seen.extend(rest);
+            return seen;
+        }
+    }
 }
 
 async fn rows(hospital: &Hospital) -> Vec<Row> {

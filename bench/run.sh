@@ -10,7 +10,7 @@ galen=target/release/galen
 work=$(mktemp -d)
 chmod 755 "$work"
 mkdir -p bench/reports
-report=bench/reports/$(date -u +%Y-%m-%d).txt
+report=bench/reports/$(date -u +%Y-%m-%d)-$(git rev-parse --short HEAD).txt
 export GALEN_ADMIN_PASSWORD=measure-me-twice GALEN_DATA_DIR=$work/data
 pid=
 

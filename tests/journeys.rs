@@ -198,6 +198,17 @@ pub(crate) async fn a_stale_version_is_refused(hospital: &Hospital) {
     let admin = hospital.admin().await;
     let id = patient(&admin).await;
     let path = format!("/api/v1/patients/{id}");
+    // Registering makes an account, and linking it is a change of the patient too.
+    eventually("the account is linked", async || {
+        let reply = admin.get(&path).await.map_err(|e| e.to_string())?;
+        let seen = expect_status(&reply, 200);
+        if seen["userId"].is_string() {
+            Ok(seen)
+        } else {
+            Err(seen.to_string())
+        }
+    })
+    .await;
     let version = admin
         .get(&path)
         .await

@@ -78,6 +78,12 @@ impl Book {
         self.holds.get(&id)
     }
 
+    /// How many transfers it remembers.
+    #[must_use]
+    pub fn remembers(&self) -> usize {
+        self.known.len()
+    }
+
     /// What has to be looked up before some requests can be decided. What is not found
     /// then does not exist.
     #[must_use]

@@ -3,7 +3,7 @@
 
 use aws_lc_rs::digest::{Context, SHA256};
 
-use super::operation::{Kind, Posting};
+use super::operation::Posting;
 
 /// SHA-256 over a batch and all before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -36,7 +36,7 @@ pub fn canonical(posting: &Posting) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(160);
     bytes.extend_from_slice(&posting.at.0.to_be_bytes());
     bytes.extend_from_slice(posting.id.0.as_bytes());
-    bytes.push(kind(posting.kind));
+    bytes.extend_from_slice(&posting.kind.number().to_be_bytes());
     bytes.extend_from_slice(&posting.ledger.0.to_be_bytes());
     for number in [
         posting.debit.0,
@@ -60,14 +60,4 @@ pub fn canonical(posting: &Posting) -> Vec<u8> {
 fn optional<const N: usize>(bytes: &mut Vec<u8>, value: Option<[u8; N]>) {
     bytes.push(u8::from(value.is_some()));
     bytes.extend_from_slice(&value.unwrap_or([0; N]));
-}
-
-const fn kind(kind: Kind) -> u8 {
-    match kind {
-        Kind::Transfer => 1,
-        Kind::Hold => 2,
-        Kind::Capture => 3,
-        Kind::Void => 4,
-        Kind::Expiry => 5,
-    }
 }

@@ -22,6 +22,31 @@ pub enum HoldState {
     Expired,
 }
 
+impl HoldState {
+    /// As it is stored.
+    #[must_use]
+    pub const fn number(self) -> i16 {
+        match self {
+            Self::Open => 0,
+            Self::Captured => 1,
+            Self::Voided => 2,
+            Self::Expired => 3,
+        }
+    }
+
+    /// Reads [`HoldState::number`].
+    #[must_use]
+    pub const fn from_number(number: i16) -> Option<Self> {
+        Some(match number {
+            0 => Self::Open,
+            1 => Self::Captured,
+            2 => Self::Voided,
+            3 => Self::Expired,
+            _ => return None,
+        })
+    }
+}
+
 /// Money that is promised by one account to another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Hold {

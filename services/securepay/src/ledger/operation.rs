@@ -12,6 +12,18 @@ use super::hold::{HoldId, HoldState};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TransferId(pub Uuid);
 
+impl TransferId {
+    /// Whether it says of itself that it was made after an instant: a `UUIDv7` of a
+    /// later millisecond (RFC 9562). Whoever made it may have lied.
+    #[must_use]
+    pub fn is_from_after(self, instant: Stamp) -> bool {
+        self.0.get_version_num() == 7 && {
+            let (milliseconds, _) = self.0.as_u64_pair();
+            i64::try_from(milliseconds >> 16).is_ok_and(|made| made > instant.0.div_euclid(1_000))
+        }
+    }
+}
+
 /// An amount that moves: minor units of the ledger's currency, more than zero.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Amount(NonZeroI64);
@@ -125,6 +137,33 @@ pub enum Kind {
     Void,
     /// What remained of a promise was released because its time ended.
     Expiry,
+}
+
+impl Kind {
+    /// As it is stored and hashed.
+    #[must_use]
+    pub const fn number(self) -> i16 {
+        match self {
+            Self::Transfer => 1,
+            Self::Hold => 2,
+            Self::Capture => 3,
+            Self::Void => 4,
+            Self::Expiry => 5,
+        }
+    }
+
+    /// Reads [`Kind::number`].
+    #[must_use]
+    pub const fn from_number(number: i16) -> Option<Self> {
+        Some(match number {
+            1 => Self::Transfer,
+            2 => Self::Hold,
+            3 => Self::Capture,
+            4 => Self::Void,
+            5 => Self::Expiry,
+            _ => return None,
+        })
+    }
 }
 
 /// What is written down of one transfer, for good.

@@ -1,0 +1,91 @@
+//! The invariants that `galen verify` checks.
+
+use galen_service::Check;
+
+/// Every invariant of the ledger that one statement can look for.
+pub const CHECKS: &[Check] = &[
+    Check {
+        name: "debits and credits of every ledger are equal",
+        sql: "select 'ledger ' || ledger_id || ' is out by ' || (sum(debits_posted) - sum(credits_posted))
+                     || ' posted, ' || (sum(debits_pending) - sum(credits_pending)) || ' pending'
+              from account group by ledger_id
+              having sum(debits_posted) <> sum(credits_posted) or sum(debits_pending) <> sum(credits_pending)",
+    },
+    Check {
+        name: "the totals of every account are those of its postings",
+        sql: "with side as (
+                  select debit_id as account_id, kind, amount, 1 as is_debit from posting
+                  union all
+                  select credit_id, kind, amount, 0 from posting
+              ), folded as (
+                  select account_id, count(*) as version,
+                         coalesce(sum(case kind when 2 then amount when 1 then 0 else -amount end) filter (where is_debit = 1), 0) as debits_pending,
+                         coalesce(sum(amount) filter (where is_debit = 1 and kind in (1, 3)), 0) as debits_posted,
+                         coalesce(sum(case kind when 2 then amount when 1 then 0 else -amount end) filter (where is_debit = 0), 0) as credits_pending,
+                         coalesce(sum(amount) filter (where is_debit = 0 and kind in (1, 3)), 0) as credits_posted
+                  from side group by account_id
+              )
+              select 'account ' || coalesce(a.id, f.account_id) || ' does not add up'
+              from account a full join folded f on f.account_id = a.id
+              where (coalesce(a.version, 0), coalesce(a.debits_pending, 0), coalesce(a.debits_posted, 0), coalesce(a.credits_pending, 0), coalesce(a.credits_posted, 0))
+                    is distinct from
+                    (coalesce(f.version, 0), coalesce(f.debits_pending, 0), coalesce(f.debits_posted, 0), coalesce(f.credits_pending, 0), coalesce(f.credits_posted, 0))
+                 or (a.id is null)",
+    },
+    Check {
+        name: "the balances in the postings of every account follow each other",
+        sql: "with side as (
+                  select at, debit_id as account_id, debit_balance as balance, case when kind in (1, 3) then -amount else 0 end as change from posting
+                  union all
+                  select at, credit_id, credit_balance, case when kind in (1, 3) then amount else 0 end from posting
+              ), chained as (
+                  select *, coalesce(lag(balance) over (partition by account_id order by at), 0) as before from side
+              )
+              select 'account ' || account_id || ' leaps at ' || at from chained where before + change <> balance",
+    },
+    Check {
+        name: "every posting is between two accounts of its ledger",
+        sql: "select 'posting ' || p.id from posting p
+              left join account d on d.id = p.debit_id left join account c on c.id = p.credit_id
+              where (d.ledger_id, c.ledger_id) is distinct from (p.ledger_id, p.ledger_id)",
+    },
+    Check {
+        name: "every hold is what became of it",
+        sql: "with ended as (
+                  select hold_id, coalesce(sum(amount) filter (where kind = 3), 0) as captured,
+                         coalesce(sum(amount) filter (where kind > 3), 0) as released, count(*) filter (where kind > 3) as releases, max(kind) as last
+                  from posting where hold_id is not null group by hold_id
+              )
+              select 'hold ' || coalesce(h.id, p.id, e.hold_id)
+              from hold h
+              full join (select * from posting where kind = 2) p on p.id = h.id
+              full join ended e on e.hold_id = coalesce(h.id, p.id)
+              where h.id is null or p.id is null
+                 or (h.amount, h.debit_id, h.credit_id, h.ledger_id) is distinct from (p.amount, p.debit_id, p.credit_id, p.ledger_id)
+                 or h.captured <> coalesce(e.captured, 0)
+                 or coalesce(e.releases, 0) > 1
+                 or case h.state
+                        when 0 then coalesce(e.released, 0) <> 0
+                        when 1 then coalesce(e.released, 0) <> 0 or h.captured <> h.amount
+                        else h.captured + e.released <> h.amount or e.last <> h.state + 2
+                    end is not false",
+    },
+    Check {
+        name: "the batches hold all postings, and every stamp is one posting's",
+        sql: "select 'shard ' || b.shard || ' batch ' || b.first || ' has ' || count(p.id) || ' postings, not ' || b.postings
+              from batch b
+              left join ledger l on l.shard = b.shard
+              left join posting p on p.ledger_id = l.id and p.at between b.first and b.last
+              group by b.shard, b.first, b.postings having count(p.id) <> b.postings or count(distinct p.at) <> b.postings
+              union all
+              select 'posting ' || p.id || ' is in no batch' from posting p join ledger l on l.id = p.ledger_id
+              where not exists (select from batch b where b.shard = l.shard and p.at between b.first and b.last)",
+    },
+    Check {
+        name: "every shard stands where its last batch ended",
+        sql: "select 'shard ' || h.shard from head h
+              left join lateral (select last, link from batch b where b.shard = h.shard order by first desc limit 1) b on true
+              where h.last is distinct from b.last
+                 or (b.link is not null and h.link <> b.link)",
+    },
+];

@@ -1,0 +1,84 @@
+//! Lost connections, lost answers, writers that were overtaken.
+
+use std::time::Duration;
+
+use futures::future::join_all;
+use galen_securepay::ledger::AccountId;
+use galen_securepay::writer::Mode;
+
+use crate::racing::{is_all_there, traffic};
+use crate::world::{WORLD, World, ask, transfer};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lost_connection_loses_nothing_and_repeats_nothing() {
+    let world = World::open(100).await;
+    let ledger = world.writer(Mode::Exclusive);
+    let callers: Vec<_> = (1..=16)
+        .map(|seed| tokio::spawn(traffic(ledger.clone(), seed, 300, 100)))
+        .collect();
+    let mut killed = 0;
+    while callers.iter().any(|caller| !caller.is_finished()) {
+        tokio::time::sleep(Duration::from_millis(40)).await;
+        killed += world
+            .number(
+                "select count(*) filter (where pg_terminate_backend(a.pid)) from pg_locks l join pg_stat_activity a using (pid)
+                 where l.locktype = 'advisory' and l.granted and a.pid <> pg_backend_pid()",
+            )
+            .await;
+    }
+    assert!(killed >= 5, "only {killed} connections were lost");
+    let done = join_all(callers)
+        .await
+        .into_iter()
+        .map(Result::unwrap)
+        .collect();
+    is_all_there(&world, done).await;
+}
+
+#[tokio::test]
+async fn an_overtaken_writer_does_nothing_more_of_its_own() {
+    let world = World::open(1).await;
+    let anna = AccountId(2);
+    let old = world.writer(Mode::Exclusive);
+    ask(&old, transfer(WORLD, anna, 10)).await.unwrap();
+    let epoch = world.number("select epoch from head").await;
+    // Somebody takes over while the old one sleeps, and writes.
+    world
+        .by_force("update securepay.head set epoch = epoch + 1".to_owned())
+        .await;
+    let other = world.writer(Mode::Shared);
+    ask(&other, transfer(anna, WORLD, 7)).await.unwrap();
+    // The old one wakes up and believes in ten. It fails, looks, and knows better.
+    let answer = ask(&old, transfer(anna, WORLD, 10)).await;
+    assert!(answer.is_err(), "{answer:?}");
+    let posting = ask(&old, transfer(anna, WORLD, 3)).await.unwrap();
+    assert_eq!(posting.debit_balance, 0);
+    assert!(world.number("select epoch from head").await > epoch + 1);
+    assert_eq!(world.number("select count(*) from posting").await, 3);
+    world.is_sound().await;
+}
+
+#[tokio::test]
+async fn a_second_exclusive_writer_waits_for_the_first() {
+    let world = World::open(1).await;
+    let first = world.writer(Mode::Exclusive);
+    ask(&first, transfer(WORLD, AccountId(2), 10))
+        .await
+        .unwrap();
+    let epoch = world.number("select epoch from head").await;
+    let second = world.writer(Mode::Exclusive);
+    let late = transfer(WORLD, AccountId(2), 5);
+    let waiting = tokio::spawn({
+        let second = second.clone();
+        async move { ask(&second, late).await }
+    });
+    ask(&first, transfer(WORLD, AccountId(2), 10))
+        .await
+        .unwrap();
+    assert_eq!(world.number("select epoch from head").await, epoch);
+    assert!(!waiting.is_finished());
+    drop(first);
+    assert_eq!(waiting.await.unwrap().unwrap().credit_balance, 25);
+    assert_eq!(world.number("select epoch from head").await, epoch + 1);
+    world.is_sound().await;
+}

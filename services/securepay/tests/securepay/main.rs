@@ -1,0 +1,6 @@
+//! The ledger on a real PostgreSQL.
+
+mod failing;
+mod racing;
+mod world;
+mod writing;

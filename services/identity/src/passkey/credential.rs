@@ -181,9 +181,7 @@ fn with(object: ObjectBuilder, member: &Member) -> ObjectBuilder {
         .min_length(Some(2))
         .max_length(Some(member.longest))
         .pattern(Some(PATTERN));
-    object
-        .property(member.name, text)
-        .required(member.name)
+    object.property(member.name, text).required(member.name)
 }
 
 #[cfg(test)]
@@ -212,7 +210,10 @@ mod tests {
         });
         assert!(pointers(good, read).is_empty());
         assert_eq!(
-            pointers(json!({ "rawId": "A", "response": { "clientDataJSON": "AA==" } }), read),
+            pointers(
+                json!({ "rawId": "A", "response": { "clientDataJSON": "AA==" } }),
+                read
+            ),
             [
                 "/credential/rawId",
                 "/credential/type",
@@ -222,7 +223,10 @@ mod tests {
         );
         let read = |given: &Given, wrong: &mut Violations| asserted(given, wrong).is_some();
         assert_eq!(
-            pointers(json!({ "rawId": "AAAA", "type": "public-key", "response": 1 }), read),
+            pointers(
+                json!({ "rawId": "AAAA", "type": "public-key", "response": 1 }),
+                read
+            ),
             ["/credential/response"]
         );
         let long = "A".repeat(88);
@@ -230,7 +234,10 @@ mod tests {
             "clientDataJSON": "AAAA", "authenticatorData": "AAAA", "signature": "AAAA", "userHandle": long,
         });
         assert_eq!(
-            pointers(json!({ "rawId": "AAAA", "type": "public-key", "response": response }), read),
+            pointers(
+                json!({ "rawId": "AAAA", "type": "public-key", "response": response }),
+                read
+            ),
             ["/credential/response/userHandle"]
         );
     }

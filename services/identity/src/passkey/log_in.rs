@@ -220,7 +220,9 @@ async fn enter(
     };
     passkey.key.update_credential(&used);
     store::used(tx.conn(), &passkey, cx.now()).await?;
-    let tokens = open::open(tx, &s.keyring, &account, device, cx.now()).await.map_err(Problem::from)?;
+    let tokens = open::open(tx, &s.keyring, &account, device, cx.now())
+        .await
+        .map_err(Problem::from)?;
     Ok(tokens.ok_or(PasskeyError::NotAccepted))
 }
 

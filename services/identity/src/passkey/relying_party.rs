@@ -102,8 +102,13 @@ impl RelyingParty {
     /// Asks for a signature, of whichever key its owner chooses.
     pub(crate) fn challenge(
         &self,
-    ) -> Result<(PublicKeyCredentialRequestOptions, DiscoverableAuthentication), WebauthnError>
-    {
+    ) -> Result<
+        (
+            PublicKeyCredentialRequestOptions,
+            DiscoverableAuthentication,
+        ),
+        WebauthnError,
+    > {
         let (asked, state) = quietly(|| self.0.start_discoverable_authentication())?;
         Ok((asked.public_key, state))
     }
@@ -181,7 +186,10 @@ mod tests {
             bound("example.org", "https://galen.example.org:8443")
         );
         for loopback in ["http://127.0.0.1:8080", "http://[::1]:8080"] {
-            assert_eq!(site(loopback, None), bound("localhost", "http://localhost:8080"));
+            assert_eq!(
+                site(loopback, None),
+                bound("localhost", "http://localhost:8080")
+            );
         }
     }
 

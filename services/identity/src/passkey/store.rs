@@ -13,10 +13,7 @@ use super::model::{CeremonyId, Name, Passkey, PasskeyId};
 use crate::attempt::model::Subject;
 
 /// The passkeys of an account, oldest first.
-pub(crate) async fn list(
-    db: impl PgExecutor<'_>,
-    account: UserId,
-) -> Result<Vec<Passkey>, Error> {
+pub(crate) async fn list(db: impl PgExecutor<'_>, account: UserId) -> Result<Vec<Passkey>, Error> {
     let rows = sqlx::query(
         "select id, account_id, credential, name, created_at, last_used_at
          from passkey where account_id = $1 order by id",
@@ -233,6 +230,8 @@ fn read(row: &PgRow) -> Result<Passkey, Error> {
             column: "identity.passkey.name",
         })?,
         created_at: row.try_get::<Ts, _>("created_at")?.to_jiff(),
-        last_used_at: row.try_get::<Option<Ts>, _>("last_used_at")?.map(Ts::to_jiff),
+        last_used_at: row
+            .try_get::<Option<Ts>, _>("last_used_at")?
+            .map(Ts::to_jiff),
     })
 }

@@ -49,7 +49,10 @@ impl Authenticator {
 
     /// `navigator.credentials.create()`, and `toJSON()` of what comes of it.
     pub(crate) fn create(&mut self, options: &Value) -> Value {
-        assert_eq!(options["authenticatorSelection"]["userVerification"], "required");
+        assert_eq!(
+            options["authenticatorSelection"]["userVerification"],
+            "required"
+        );
         assert_eq!(options["authenticatorSelection"]["residentKey"], "required");
         let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING).expect("a key");
         let id = Sha256::digest(pair.public_key()).to_vec();

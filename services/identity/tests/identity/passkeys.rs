@@ -100,12 +100,18 @@ async fn a_passkey_logs_its_owner_in() {
     let tokens = log_in(&hospital, &mut authenticator).await;
     let me = hospital.me(&tokens).await;
     assert_eq!(me["username"], "nadia");
-    assert_eq!(hospital.refresh(&tokens.refresh).await.status, StatusCode::OK);
+    assert_eq!(
+        hospital.refresh(&tokens.refresh).await.status,
+        StatusCode::OK
+    );
 
     let listed = caller.get("/auth/passkeys").await;
     assert_eq!(listed.body["items"].as_array().map(Vec::len), Some(1));
     assert_eq!(listed.body["items"][0]["id"], passkey["id"]);
-    assert_eq!(listed.body["items"][0]["lastUsedAt"], json!(hospital.clock.now()));
+    assert_eq!(
+        listed.body["items"][0]["lastUsedAt"],
+        json!(hospital.clock.now())
+    );
     assert_eq!(ceremonies(&hospital).await, 0, "used ceremonies are gone");
 }
 
@@ -131,7 +137,10 @@ async fn an_answer_is_accepted_once() {
 
     let options = challenged(&hospital, json!({})).await;
     let credential = authenticator.get(&options["publicKey"]);
-    tokens(&answer(&hospital, &options, &credential).await, StatusCode::OK);
+    tokens(
+        &answer(&hospital, &options, &credential).await,
+        StatusCode::OK,
+    );
     refused(&answer(&hospital, &options, &credential).await);
 
     let options = invited(&caller).await;
@@ -153,7 +162,10 @@ async fn of_two_answers_side_by_side_one_is_accepted() {
     let replies = futures::future::join_all(tries).await;
     let is_ok = |reply: &&Reply| reply.status == StatusCode::OK;
     assert_eq!(replies.iter().filter(is_ok).count(), 1);
-    replies.iter().filter(|reply| !is_ok(reply)).for_each(refused);
+    replies
+        .iter()
+        .filter(|reply| !is_ok(reply))
+        .for_each(refused);
 
     let options = invited(&caller).await;
     let credential = Authenticator::new().create(&options["publicKey"]);
@@ -163,7 +175,12 @@ async fn of_two_answers_side_by_side_one_is_accepted() {
         .iter()
         .filter(|reply| reply.status == StatusCode::CREATED);
     assert_eq!(made.count(), 1);
-    assert_eq!(caller.get("/auth/passkeys").await.body["items"].as_array().map(Vec::len), Some(2));
+    assert_eq!(
+        caller.get("/auth/passkeys").await.body["items"]
+            .as_array()
+            .map(Vec::len),
+        Some(2)
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -172,7 +189,11 @@ async fn what_was_made_for_another_page_or_challenge_is_refused() {
     let (caller, mut authenticator, _) = nadia(&hospital).await;
 
     // Another site, another port, without TLS where there should be.
-    for origin in ["https://localhost.example.org", "http://localhost:8081", "https://localhost:8080"] {
+    for origin in [
+        "https://localhost.example.org",
+        "http://localhost:8081",
+        "https://localhost:8080",
+    ] {
         let mut phished = Authenticator {
             origin: origin.to_owned(),
             ..Authenticator::new()
@@ -203,10 +224,16 @@ async fn what_was_made_for_another_page_or_challenge_is_refused() {
     let right = options["publicKey"]["challenge"].take();
     options["publicKey"]["challenge"] = one["publicKey"]["challenge"].clone();
     let credential = Authenticator::new().create(&options["publicKey"]);
-    assert_eq!(complete(&caller, &options, &credential).await.status, StatusCode::BAD_REQUEST);
+    assert_eq!(
+        complete(&caller, &options, &credential).await.status,
+        StatusCode::BAD_REQUEST
+    );
     options["publicKey"]["challenge"] = right;
     let credential = Authenticator::new().create(&options["publicKey"]);
-    assert_eq!(complete(&caller, &options, &credential).await.code(), Some("CEREMONY_OVER"));
+    assert_eq!(
+        complete(&caller, &options, &credential).await.code(),
+        Some("CEREMONY_OVER")
+    );
 
     // The right one still works.
     log_in(&hospital, &mut authenticator).await;
@@ -221,7 +248,10 @@ async fn a_user_who_was_not_verified_is_refused() {
 
     let options = invited(&caller).await;
     let credential = authenticator.create(&options["publicKey"]);
-    assert_eq!(complete(&caller, &options, &credential).await.pointers(), ["/credential"]);
+    assert_eq!(
+        complete(&caller, &options, &credential).await.pointers(),
+        ["/credential"]
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -237,17 +267,33 @@ async fn a_ceremony_is_of_one_session_and_one_purpose() {
         let reply = complete(foreign, &options, &credential).await;
         assert_eq!(reply.code(), Some("CEREMONY_OVER"), "{reply:?}");
     }
-    refused(&answer(&hospital, &options, &authenticator.get(&challenged(&hospital, json!({})).await["publicKey"])).await);
+    refused(
+        &answer(
+            &hospital,
+            &options,
+            &authenticator.get(&challenged(&hospital, json!({})).await["publicKey"]),
+        )
+        .await,
+    );
     // Nobody else has used it up.
-    assert_eq!(complete(&caller, &options, &credential).await.status, StatusCode::CREATED);
+    assert_eq!(
+        complete(&caller, &options, &credential).await.status,
+        StatusCode::CREATED
+    );
 
     // Newer options replace older ones.
     let older = invited(&caller).await;
     let newer = invited(&caller).await;
     let credential = Authenticator::new().create(&older["publicKey"]);
-    assert_eq!(complete(&caller, &older, &credential).await.code(), Some("CEREMONY_OVER"));
+    assert_eq!(
+        complete(&caller, &older, &credential).await.code(),
+        Some("CEREMONY_OVER")
+    );
     let credential = Authenticator::new().create(&newer["publicKey"]);
-    assert_eq!(complete(&caller, &newer, &credential).await.status, StatusCode::CREATED);
+    assert_eq!(
+        complete(&caller, &newer, &credential).await.status,
+        StatusCode::CREATED
+    );
 
     let unknown = json!({ "ceremonyId": nowhere() });
     refused(&answer(&hospital, &unknown, &credential_like(&mut authenticator)).await);
@@ -273,7 +319,10 @@ async fn a_ceremony_ends_after_five_minutes_and_is_forgotten() {
     hospital.clock.advance(SignedDuration::from_mins(5));
     refused(&answer(&hospital, &options, &credential).await);
     let credential = Authenticator::new().create(&registration["publicKey"]);
-    assert_eq!(complete(&caller, &registration, &credential).await.code(), Some("CEREMONY_OVER"));
+    assert_eq!(
+        complete(&caller, &registration, &credential).await.code(),
+        Some("CEREMONY_OVER")
+    );
 
     hospital.clock.advance(SignedDuration::from_secs(1));
     assert_eq!(hospital.run_job("identity.forget").await, 2);
@@ -313,14 +362,23 @@ async fn a_locked_account_and_an_unknown_key_answer_the_same() {
     assert_eq!(locked.status, StatusCode::OK, "{locked:?}");
     let of_locked = try_log_in(&hospital, &mut authenticator).await;
     refused(&of_locked);
-    assert_eq!(caller.get("/auth/passkeys").await.status, StatusCode::UNAUTHORIZED);
+    assert_eq!(
+        caller.get("/auth/passkeys").await.status,
+        StatusCode::UNAUTHORIZED
+    );
 
     let unlocked = admin.patch(&path, json!({ "locked": false })).await;
     assert_eq!(unlocked.status, StatusCode::OK, "{unlocked:?}");
     let tokens = log_in(&hospital, &mut authenticator).await;
     let path = format!("/auth/passkeys/{}", passkey["id"].as_str().expect("an id"));
-    assert_eq!(hospital.holder_of(&tokens).delete(&path).await.status, StatusCode::NO_CONTENT);
-    assert_eq!(hospital.holder_of(&tokens).delete(&path).await.status, StatusCode::NOT_FOUND);
+    assert_eq!(
+        hospital.holder_of(&tokens).delete(&path).await.status,
+        StatusCode::NO_CONTENT
+    );
+    assert_eq!(
+        hospital.holder_of(&tokens).delete(&path).await.status,
+        StatusCode::NOT_FOUND
+    );
     let of_nobody = try_log_in(&hospital, &mut authenticator).await;
     refused(&of_nobody);
     assert_eq!(of_locked.body["title"], of_nobody.body["title"]);
@@ -342,7 +400,10 @@ async fn passkeys_of_others_are_neither_seen_nor_removed() {
     // One key is not two people's.
     let options = invited(&omar).await;
     let credential = authenticator.create_again(&options["publicKey"]);
-    assert_eq!(complete(&omar, &options, &credential).await.code(), Some("PASSKEY_REGISTERED"));
+    assert_eq!(
+        complete(&omar, &options, &credential).await.code(),
+        Some("PASSKEY_REGISTERED")
+    );
 
     // Nor can somebody answer with one's own key as somebody else.
     let mut own = Authenticator::new();
@@ -370,7 +431,10 @@ async fn options_say_nothing_about_a_name() {
 
     let options = challenged(&hospital, json!({ "username": "NADIA" })).await;
     let credential = authenticator.get(&options["publicKey"]);
-    tokens(&answer(&hospital, &options, &credential).await, StatusCode::OK);
+    tokens(
+        &answer(&hospital, &options, &credential).await,
+        StatusCode::OK,
+    );
     let options = challenged(&hospital, json!({ "username": "omar" })).await;
     let credential = authenticator.get(&options["publicKey"]);
     refused(&answer(&hospital, &options, &credential).await);
@@ -390,20 +454,29 @@ async fn a_name_is_paused_for_passkeys_as_for_passwords() {
         let paused = hospital
             .api
             .anonymous()
-            .post(&format!("{AUTHENTICATION}/options"), json!({ "username": name }))
+            .post(
+                &format!("{AUTHENTICATION}/options"),
+                json!({ "username": name }),
+            )
             .await;
         assert_eq!(paused.code(), Some("TOO_MANY_ATTEMPTS"));
     }
     let credential = authenticator.get(&begun["publicKey"]);
     let paused = answer(&hospital, &begun, &credential).await;
     assert_eq!(paused.code(), Some("TOO_MANY_ATTEMPTS"));
-    assert_eq!(hospital.try_log_in("nadia", PASSWORD).await.code(), Some("TOO_MANY_ATTEMPTS"));
+    assert_eq!(
+        hospital.try_log_in("nadia", PASSWORD).await.code(),
+        Some("TOO_MANY_ATTEMPTS")
+    );
 
     // Whoever gives no name is nobody's prisoner, and a pause ends.
     log_in(&hospital, &mut authenticator).await;
     hospital.clock.advance(SignedDuration::from_secs(2));
     let credential = authenticator.get(&begun["publicKey"]);
-    tokens(&answer(&hospital, &begun, &credential).await, StatusCode::OK);
+    tokens(
+        &answer(&hospital, &begun, &credential).await,
+        StatusCode::OK,
+    );
     hospital.log_in("nadia", PASSWORD).await;
 }
 
@@ -417,7 +490,12 @@ async fn an_account_has_twenty_passkeys_at_most() {
     // Two sessions, each with its options, for the last place.
     let elsewhere = hospital.holder_of(&hospital.log_in("nadia", PASSWORD).await);
     let (here, there) = (invited(&caller).await, invited(&elsewhere).await);
-    assert_eq!(here["publicKey"]["excludeCredentials"].as_array().map(Vec::len), Some(19));
+    assert_eq!(
+        here["publicKey"]["excludeCredentials"]
+            .as_array()
+            .map(Vec::len),
+        Some(19)
+    );
     let (one, other) = (
         Authenticator::new().create(&here["publicKey"]),
         Authenticator::new().create(&there["publicKey"]),
@@ -483,7 +561,10 @@ async fn wrong_input_is_named() {
         refused(&answer(&hospital, &options, &credential).await);
     }
     let long = caller
-        .post(&format!("{AUTHENTICATION}/options"), json!({ "username": "n".repeat(65) }))
+        .post(
+            &format!("{AUTHENTICATION}/options"),
+            json!({ "username": "n".repeat(65) }),
+        )
         .await;
     assert_eq!(long.pointers(), ["/username"]);
 }

@@ -162,9 +162,7 @@ pub(crate) fn asserted_schema() -> Object {
 }
 
 fn schema(members: &[Member]) -> ObjectBuilder {
-    let response = members
-        .iter()
-        .fold(ObjectBuilder::new(), |object, member| with(object, member));
+    let response = members.iter().fold(ObjectBuilder::new(), with);
     let kind = ObjectBuilder::new()
         .schema_type(Type::String)
         .enum_values(Some([KIND]));
@@ -196,7 +194,7 @@ mod tests {
         let is_read = read(given, &mut wrong);
         let errors = wrong.finish().err().map(|problem| problem.errors);
         assert!(is_read || errors.is_some(), "refused without a reason");
-        let pointer = |error: galen_kernel::FieldError| error.pointer.to_string();
+        let pointer = |error: galen_kernel::FieldError| error.pointer;
         errors.into_iter().flatten().map(pointer).collect()
     }
 

@@ -9,6 +9,7 @@
 use std::sync::Arc;
 
 use axum::extract::State;
+use galen_access::Method;
 use galen_kernel::{Pii, Problem, Timestamp, Violations};
 use galen_service::{Answer, Body, Cx, Halt, Needs, Outcome, Requires};
 use galen_storage::Tx;
@@ -25,9 +26,8 @@ use super::model::{self, CeremonyId};
 use super::relying_party::{NoDomain, RelyingParty};
 use super::store::{self, Authentication};
 use crate::account::{self, username};
-use crate::attempt::model::Subject;
+use crate::attempt::model::{Paused, Subject};
 use crate::session::device::Device;
-use crate::session::log_in::LogInError;
 use crate::session::open::{self, TokenAnswer};
 use crate::{Identity, attempt};
 
@@ -220,9 +220,16 @@ async fn enter(
     };
     passkey.key.update_credential(&used);
     store::used(tx.conn(), &passkey, cx.now()).await?;
-    let tokens = open::open(tx, &s.keyring, &account, device, cx.now())
-        .await
-        .map_err(Problem::from)?;
+    let tokens = open::open(
+        tx,
+        &s.keyring,
+        &account,
+        device,
+        &[Method::Passkey],
+        cx.now(),
+    )
+    .await
+    .map_err(Problem::from)?;
     Ok(tokens.ok_or(PasskeyError::NotAccepted))
 }
 
@@ -236,7 +243,7 @@ async fn refuse_paused(
     match failures.and_then(|failures| failures.closed_for(now)) {
         Some(wait) => {
             count_outcome("paused");
-            Err(LogInError::TooManyAttempts { wait }.into())
+            Err(Paused { wait }.into())
         }
         None => Ok(()),
     }

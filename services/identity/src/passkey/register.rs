@@ -28,6 +28,8 @@ pub(crate) struct BeginRegistration;
 
 impl Requires for BeginRegistration {
     const NEEDS: Needs = Needs::Anybody;
+    // A thief of a token must not make themselves a way in that stays.
+    const STEP_UP: bool = true;
 }
 
 /// What the browser needs for a new passkey.

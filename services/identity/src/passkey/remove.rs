@@ -16,6 +16,8 @@ pub(crate) struct RemovePasskey;
 
 impl Requires for RemovePasskey {
     const NEEDS: Needs = Needs::Anybody;
+    // A thief of a token must not leave the owner without a way in.
+    const STEP_UP: bool = true;
 }
 
 /// Forgets one of the caller's passkeys.

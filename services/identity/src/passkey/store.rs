@@ -29,13 +29,12 @@ pub(crate) async fn credentials_of(
     db: impl PgExecutor<'_>,
     account: UserId,
 ) -> Result<Vec<CredentialID>, Error> {
-    let ids = sqlx::query_scalar::<_, Vec<u8>>(
-        "select credential_id from passkey where account_id = $1 order by id",
+    Ok(
+        sqlx::query_scalar("select credential_id from passkey where account_id = $1 order by id")
+            .bind(account.uuid())
+            .fetch_all(db)
+            .await?,
     )
-    .bind(account.uuid())
-    .fetch_all(db)
-    .await?;
-    Ok(ids.into_iter().map(Into::into).collect())
 }
 
 /// The passkey of a credential, which nobody else uses until the transaction ends.

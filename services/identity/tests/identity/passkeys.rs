@@ -1,5 +1,6 @@
 //! Registering passkeys, and logging in with them.
 
+use galen_access::Method;
 use galen_service::testing::{Reply, TestCaller};
 use http::StatusCode;
 use jiff::SignedDuration;
@@ -100,6 +101,12 @@ async fn a_passkey_logs_its_owner_in() {
     let tokens = log_in(&hospital, &mut authenticator).await;
     let me = hospital.me(&tokens).await;
     assert_eq!(me["username"], "nadia");
+    let verified = hospital
+        .platform
+        .keys
+        .verify_whole(&tokens.access, hospital.clock.now())
+        .expect("a token of this hospital");
+    assert_eq!(verified.authentication.methods, [Method::Passkey]);
     assert_eq!(
         hospital.refresh(&tokens.refresh).await.status,
         StatusCode::OK
@@ -412,6 +419,31 @@ async fn passkeys_of_others_are_neither_seen_nor_removed() {
     own.key.as_mut().expect("a key").user = other.expect("a user");
     refused(&try_log_in(&hospital, &mut own).await);
     drop(caller);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn adding_and_removing_a_passkey_needs_a_recent_login() {
+    let hospital = Hospital::open().await;
+    let registered = hospital.register("nadia").await;
+    let mut authenticator = Authenticator::new();
+    let passkey = register(&hospital.holder_of(&registered), &mut authenticator).await;
+
+    hospital.clock.advance(SignedDuration::from_mins(16));
+    let renewed = tokens(&hospital.refresh(&registered.refresh).await, StatusCode::OK);
+    let caller = hospital.holder_of(&renewed);
+    let path = format!("/auth/passkeys/{}", passkey["id"].as_str().expect("an id"));
+    for reply in [
+        caller
+            .post(&format!("{REGISTRATION}/options"), Value::Null)
+            .await,
+        caller.delete(&path).await,
+    ] {
+        assert_eq!(reply.code(), Some("STEP_UP_REQUIRED"), "{reply:?}");
+    }
+
+    let recent = log_in(&hospital, &mut authenticator).await;
+    let reply = hospital.holder_of(&recent).delete(&path).await;
+    assert_eq!(reply.status, StatusCode::NO_CONTENT);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,13 +1,13 @@
 //! Identity: accounts, logins, tokens.
 //!
 //! **Owns** accounts (schema `identity`), their passwords (argon2id), the roles that
-//! the hospital makes, and sessions; the keys that sign access tokens; and the links
-//! that let somebody choose a password.
+//! the hospital makes, and sessions; the keys that sign access tokens; the links that
+//! let somebody choose a password; and the public halves of passkeys.
 //!
-//! **Offers** registration, login with growing pauses after failures, refresh
-//! tokens that work once and end their session when used twice, sessions whose
-//! access tokens are refused from the moment they end, the administration of
-//! accounts, the public keys, and over gRPC the minting of links.
+//! **Offers** registration, login with growing pauses after failures or with a
+//! passkey, refresh tokens that work once and end their session when used twice,
+//! sessions whose access tokens are refused from the moment they end, the
+//! administration of accounts, the public keys, and over gRPC the minting of links.
 //!
 //! **Hears** from `patients` that somebody was registered (an account is made and a
 //! link mailed, or the account they registered with is linked), that records were
@@ -224,6 +224,11 @@ const CHECKS: &[Check] = &[
         name: "a session has one refresh token that works",
         sql: "select 'session ' || session_id || ' has ' || count(*) || ' usable tokens'
               from refresh_token where used_at is null group by session_id having count(*) > 1",
+    },
+    Check {
+        name: "no account has more passkeys than it may",
+        sql: "select 'account ' || account_id || ' has ' || count(*) || ' passkeys'
+              from passkey group by account_id having count(*) > 20",
     },
     Check {
         name: "no locked account has a living session",

@@ -16,7 +16,8 @@ use utoipa::ToSchema;
 use super::model::{self, BreakGlass};
 use super::store;
 use super::view::BreakGlassView;
-use crate::{Patients, input, patient};
+use crate::text::Text;
+use crate::{Patients, patient};
 
 /// Opens the record of somebody whom the caller does not care for.
 #[derive(Deserialize, ToSchema)]
@@ -66,9 +67,11 @@ pub async fn open(
             .into());
     };
     let mut violations = Violations::new();
-    let reason = input::line(&mut violations, "/reason", &request.reason, 500).unwrap_or_default();
+    let reason = Text::line(&mut violations, "/reason", &request.reason);
     let duration = model::duration(&mut violations, request.minutes);
     violations.finish()?;
+    let reason =
+        reason.ok_or_else(|| Problem::internal("a field was refused without a violation"))?;
 
     cx.because("BREAK_GLASS");
     let mut tx = cx.begin(&s.db).await?;
@@ -85,7 +88,7 @@ pub async fn open(
         until: cx.now().checked_add(duration).unwrap_or(Timestamp::MAX),
         review: None,
     };
-    store::insert(&mut tx, &glass).await?;
+    store::insert(&s.vault, &mut tx, &glass).await?;
     tx.publish(&BreakGlassOpened {
         patient_id: glass.patient_id.to_string(),
         break_glass_id: glass.id.to_string(),

@@ -27,7 +27,7 @@ const BATCH: i64 = 200;
 ///
 /// # Errors
 /// When the database fails, or a row holds what its column cannot hold.
-pub async fn seal(db: &Db, vault: &Vault) -> Result<(), galen_vault::Error> {
+pub(crate) async fn seal(db: &Db, vault: &Vault) -> Result<(), galen_vault::Error> {
     let rows = Rows { db, vault };
     rows.seal(
         &Allergy::COLUMN,

@@ -150,7 +150,15 @@ pub async fn add(
         terms,
         version: 1,
     };
-    store::insert(&s.vault, &mut tx, coverage.id, id, &coverage.terms, cx.now()).await?;
+    store::insert(
+        &s.vault,
+        &mut tx,
+        coverage.id,
+        id,
+        &coverage.terms,
+        cx.now(),
+    )
+    .await?;
     tx.publish(&CoverageChanged {
         patient_id: id.to_string(),
         coverage_id: coverage.id.to_string(),

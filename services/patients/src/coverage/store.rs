@@ -5,11 +5,11 @@ use galen_kernel::Timestamp;
 use galen_storage::{Columns as _, Error, SqlDate, Ts};
 use galen_vault::{Column, Keyring, Sealed, SealedColumn, Vault};
 use jiff::civil::Date;
-use sqlx::postgres::PgRow;
 use sqlx::PgConnection;
+use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
-use super::model::{Card, Coverage, CoverageError, CoverageTerms, CoverageId};
+use super::model::{Card, Coverage, CoverageError, CoverageId, CoverageTerms};
 
 /// What is on the card.
 pub(crate) const CARD: Column<Card> = Column::new("patients", "coverage", "card");

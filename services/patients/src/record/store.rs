@@ -1,7 +1,7 @@
 //! The SQL of entries. What an entry says is sealed in a table of its kind; whose it is,
 //! of which kind and when is not.
 
-use galen_contracts::ids::{PatientId, UserId};
+use galen_contracts::ids::PatientId;
 use galen_kernel::Timestamp;
 use galen_storage::{Columns as _, Error, Ts};
 use galen_vault::column::Place;
@@ -215,7 +215,7 @@ fn entry(ring: &Keyring, row: &PgRow) -> Result<Entry, galen_vault::Error> {
         id,
         patient_id,
         happened_at: row.instant("happened_at")?,
-        recorded_by: row.id::<galen_contracts::ids::User>("recorded_by")?,
+        recorded_by: row.id("recorded_by")?,
         recorded_at: row.instant("recorded_at")?,
         amends: row.opt_id("amends")?,
         amended_by: row.opt_id("amended_by")?,

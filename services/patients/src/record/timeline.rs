@@ -9,8 +9,8 @@ use galen_service::{Answer, Cx, Needs, Outcome, PageView, Params, PathIds, Requi
 use galen_storage::{Columns as _, Error, Ts};
 use galen_vault::{Keyring, Sealed, Vault};
 use serde::{Deserialize, Serialize};
-use sqlx::postgres::PgRow;
 use sqlx::PgConnection;
+use sqlx::postgres::PgRow;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 

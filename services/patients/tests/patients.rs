@@ -24,7 +24,7 @@ mod records;
 mod registering;
 #[path = "patients/revising.rs"]
 mod revising;
-#[path = "patients/sealing.rs"]
-mod sealing;
+#[path = "patients/sealed_record.rs"]
+mod sealed_record;
 #[path = "patients/searching.rs"]
 mod searching;

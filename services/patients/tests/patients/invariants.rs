@@ -155,8 +155,8 @@ async fn the_database_refuses_what_no_command_does() {
             "coverage_one_form",
         ),
         (
-            "update vital set content = '72 /min'",
-            "vital_content_sealed",
+            "update note set content = 'a text'",
+            "note_content_sealed",
         ),
         ("delete from break_glass_review", "append-only"),
         ("truncate break_glass cascade", "append-only"),

@@ -43,6 +43,7 @@ use galen_contracts::patients::v1::{
 use galen_eventing::{Projection, Subscription, subscription};
 use galen_service::{Check, Platform, ProblemPage, Service, Setting, StartError};
 use galen_storage::{Db, SchemaSpec, migrations};
+use galen_vault::{SealedColumn, Vault};
 use jiff::tz::TimeZone;
 use tonic::service::Routes;
 use utoipa_axum::router::OpenApiRouter;
@@ -67,9 +68,13 @@ const SETTINGS: &[Setting] = &[
     },
 ];
 
+/// What is sealed, with the data key of the patient whom it is about.
+const SEALED: &[SealedColumn] = &[patient::person::SEALED];
+
 /// The service.
 pub struct Patients {
     db: Db,
+    vault: Vault,
     zone: TimeZone,
     mrns: Series,
     home: Option<CallingCode>,
@@ -86,7 +91,8 @@ impl Service for Patients {
             "0004_coverage",
             "0005_record",
             "0006_care",
-            "0007_break_glass"
+            "0007_break_glass",
+            "0008_sealed_patient"
         ],
         subscribes: &["identity", "scheduling"],
     };
@@ -94,8 +100,15 @@ impl Service for Patients {
     async fn start(platform: Platform) -> Result<Self, StartError> {
         let prefix: Option<Prefix> = platform.config.get(MRN_PREFIX)?;
         let mrns = Series::open(&platform.db, prefix.unwrap_or_default()).await?;
+        patient::sealing::seal_everybody(&platform.db, &platform.vault)
+            .await
+            .map_err(|source| StartError::Other {
+                what: "sealing the patients that an earlier version stored".to_owned(),
+                source: Box::new(source),
+            })?;
         Ok(Self {
             db: platform.db,
+            vault: platform.vault,
             zone: platform.zone,
             mrns,
             home: platform.config.get(CALLING_CODE)?,
@@ -150,7 +163,9 @@ impl Service for Patients {
         vec![
             Subscription::new(
                 "patients.duplicates",
-                Arc::new(reactions::on_patient_changed::FindDuplicates),
+                Arc::new(reactions::on_patient_changed::FindDuplicates {
+                    vault: self.vault.clone(),
+                }),
             )
             .on::<PatientRegistered>()
             .on::<PatientDemographicsChanged>()
@@ -168,6 +183,10 @@ impl Service for Patients {
 
     fn projections(self: &Arc<Self>) -> Vec<Projection> {
         vec![care::projection::projection()]
+    }
+
+    fn sealed() -> &'static [SealedColumn] {
+        SEALED
     }
 
     fn checks() -> &'static [Check] {

@@ -18,7 +18,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use axum::Router;
 use axum::body::Body;
@@ -27,6 +27,7 @@ use galen_access::{KeySet, Principal, Role, SigningKey};
 use galen_contracts::ids::{PatientId, PractitionerId};
 use galen_kernel::Clock;
 use galen_storage::Db;
+use galen_vault::{MasterKeys, MemoryKeys, Vault};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, header};
 use http_body_util::BodyExt as _;
 use serde_json::Value;
@@ -45,7 +46,8 @@ static KEY: LazyLock<SigningKey> =
     LazyLock::new(|| SigningKey::generate().expect("a machine that runs tests has randomness"));
 
 /// A platform as a host would give it to a service: no settings, UTC, a data
-/// directory that is not made, and keys that accept the tokens of [`TestApi`].
+/// directory that is not made, a vault under master keys that everybody knows, and keys
+/// that accept the tokens of [`TestApi`].
 #[must_use]
 pub fn platform(db: Db, clock: Clock, peers: Peers) -> Platform {
     let keys = KeySet::new(ISSUER);
@@ -55,6 +57,7 @@ pub fn platform(db: Db, clock: Clock, peers: Peers) -> Platform {
         .join(format!("galen-test-{}", clock.uuid()))
         .join(db.service());
     Platform {
+        vault: Vault::for_tests(&db),
         db,
         clock,
         peers,
@@ -64,6 +67,12 @@ pub fn platform(db: Db, clock: Clock, peers: Peers) -> Platform {
         data_dir,
         stopping: CancellationToken::new(),
     }
+}
+
+/// Master keys for hosts in tests, the same as those of [`platform`].
+#[must_use]
+pub fn masters() -> Arc<dyn MasterKeys> {
+    Arc::new(MemoryKeys::for_tests())
 }
 
 /// The data directory of a test's [`platform`]; made by the service that needs it.

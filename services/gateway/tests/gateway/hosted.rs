@@ -73,6 +73,7 @@ impl Hosted {
             peers: BTreeMap::from([("patients".to_owned(), "http://127.0.0.1:1".to_owned())]),
             zone: "UTC".to_owned(),
             data_dir: files.path().to_owned(),
+            masters: galen_service::testing::masters(),
             drain: Duration::from_secs(5),
             pool: 8,
         };

@@ -100,12 +100,7 @@ impl Service for Patients {
     async fn start(platform: Platform) -> Result<Self, StartError> {
         let prefix: Option<Prefix> = platform.config.get(MRN_PREFIX)?;
         let mrns = Series::open(&platform.db, prefix.unwrap_or_default()).await?;
-        patient::sealing::seal_everybody(&platform.db, &platform.vault)
-            .await
-            .map_err(|source| StartError::Other {
-                what: "sealing the patients that an earlier version stored".to_owned(),
-                source: Box::new(source),
-            })?;
+        patient::sealing::seal_everybody(&platform.db, &platform.vault).await?;
         Ok(Self {
             db: platform.db,
             vault: platform.vault,

@@ -24,5 +24,7 @@ mod records;
 mod registering;
 #[path = "patients/revising.rs"]
 mod revising;
+#[path = "patients/sealing.rs"]
+mod sealing;
 #[path = "patients/searching.rs"]
 mod searching;

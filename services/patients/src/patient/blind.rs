@@ -65,9 +65,8 @@ impl Indexes {
     #[must_use]
     pub fn of(vault: &Vault, person: &Person) -> Self {
         let profile = Profile::from(&person.demographics);
-        let of = |blind: &Blind, key: &Option<String>| {
-            key.as_deref().map(|key| vault.index(blind, key))
-        };
+        let of =
+            |blind: &Blind, key: &Option<String>| key.as_deref().map(|key| vault.index(blind, key));
         Self {
             national_id: of(&NATIONAL_ID, &profile.national_id),
             email: of(&EMAIL, &profile.email),

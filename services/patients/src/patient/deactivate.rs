@@ -13,8 +13,8 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::reach::reached_for_update;
-use super::{person, store};
 use super::view::PatientView;
+use super::{person, store};
 use crate::{Patients, input};
 
 /// Closes a record.

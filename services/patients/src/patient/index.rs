@@ -136,11 +136,17 @@ fn narrow(sql: &mut QueryBuilder<Postgres>, vault: &Vault, filter: &Filter) {
     );
     equal(
         "phone_index",
-        filter.phone_key.as_deref().map(|key| blind::phone(vault, key)),
+        filter
+            .phone_key
+            .as_deref()
+            .map(|key| blind::phone(vault, key)),
     );
     equal(
         "email_index",
-        filter.email_key.as_deref().map(|key| blind::email(vault, key)),
+        filter
+            .email_key
+            .as_deref()
+            .map(|key| blind::email(vault, key)),
     );
     for token in blind::sought(vault, filter.tokens.as_deref().unwrap_or_default()) {
         sql.push(" and p.id in (select t.patient_id from patient_name_token t where t.token = ");

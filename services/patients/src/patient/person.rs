@@ -134,13 +134,13 @@ pub async fn open_all(
         .await?;
     patients
         .iter()
-        .map(|patient| {
-            match keys.open(&PERSON, patient.id, patient.id.uuid(), &patient.sealed) {
+        .map(
+            |patient| match keys.open(&PERSON, patient.id, patient.id.uuid(), &patient.sealed) {
                 Ok(person) => Ok(Some(person.into_inner())),
                 Err(Error::Erased) => Ok(None),
                 Err(error) => Err(error),
-            }
-        })
+            },
+        )
         .collect()
 }
 
@@ -157,7 +157,10 @@ mod tests {
             "nationalId":"999-97-4496","language":"es","deceasedAt":"2020-02-03T04:05:06.789000Z",
             "identifiers":[{"system":"s","value":"1"}],"deactivationReason":"moved"}"#;
         let person: Person = serde_json::from_str(text).expect("a person");
-        assert_eq!(person.demographics.birth_date, jiff::civil::date(1956, 11, 5));
+        assert_eq!(
+            person.demographics.birth_date,
+            jiff::civil::date(1956, 11, 5)
+        );
         let address = person.demographics.address.as_ref().expect("an address");
         assert_eq!(address.postal_code.as_deref(), Some("02101"));
         let written = serde_json::to_value(&person).expect("data");

@@ -16,8 +16,8 @@ use super::body::AddressBody;
 use super::demographics::{Demographics, Sex};
 use super::reach::reached_for_update;
 use super::reader::Reader;
-use super::{person, store};
 use super::view::PatientView;
+use super::{person, store};
 use crate::Patients;
 use crate::input::Patch;
 

@@ -8,7 +8,7 @@
 //! at once one waits for the other.
 
 use galen_storage::Db;
-use galen_vault::{Error, Vault};
+use galen_vault::{Error, Subject, Vault};
 use sqlx::types::Json;
 use sqlx::{PgConnection, Row as _};
 use uuid::Uuid;
@@ -30,11 +30,13 @@ pub async fn seal_everybody(db: &Db, vault: &Vault) -> Result<u64, Error> {
         sqlx::query("select pg_advisory_xact_lock(hashtextextended('patients.sealing', 0))")
             .execute(&mut *tx)
             .await?;
-        let somebody: bool =
-            sqlx::query_scalar("select to_regclass('patient_in_clear') is not null")
-                .fetch_one(&mut *tx)
-                .await?;
-        if !somebody {
+        // Asked of the catalogue itself: what is cached of it may be older than the lock.
+        let is_there: bool = sqlx::query_scalar(
+            "select exists (select from pg_class where relname = 'patient_in_clear' and relnamespace = current_schema()::regnamespace)",
+        )
+        .fetch_one(&mut *tx)
+        .await?;
+        if !is_there {
             return Ok(sealed);
         }
         let batch = seal_some(&mut tx, vault).await?;
@@ -56,13 +58,15 @@ async fn seal_some(connection: &mut PgConnection, vault: &Vault) -> Result<u64, 
         .bind(BATCH)
         .fetch_all(&mut *connection)
         .await?;
-    let mut ids: Vec<Uuid> = Vec::with_capacity(rows.len());
+    let mut persons: Vec<(Uuid, Person)> = Vec::with_capacity(rows.len());
     for row in &rows {
-        let id: Uuid = row.try_get("id")?;
         let Json(person): Json<Person> = row.try_get("person")?;
-        store::seal(connection, vault, id, &person).await?;
-        ids.push(id);
+        persons.push((row.try_get("id")?, person));
     }
+    let ids: Vec<Uuid> = persons.iter().map(|(id, _)| *id).collect();
+    let subjects: Vec<Subject> = ids.iter().copied().map(Subject::from).collect();
+    vault.keys_of(connection, &subjects).await?;
+    store::seal(connection, vault, &persons).await?;
     let done = sqlx::query("delete from patient_in_clear where id = any($1)")
         .bind(ids)
         .execute(connection)

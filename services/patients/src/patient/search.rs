@@ -16,8 +16,8 @@ use uuid::Uuid;
 
 use super::demographics::Identifier;
 use super::model::Status;
-use super::reach::carer;
 use super::person::Person;
+use super::reach::carer;
 use super::reader::Reader;
 use super::view::PatientView;
 use super::{index, name};
@@ -185,11 +185,7 @@ pub async fn search(
 /// Refuses a cursor that no page ended with. It could be made of any id: it must not
 /// tell a carer of people whom they never cared for, nor stop working because they no
 /// longer do.
-async fn is_known(
-    connection: &mut PgConnection,
-    bound: &Bound,
-    id: Uuid,
-) -> Result<(), Problem> {
+async fn is_known(connection: &mut PgConnection, bound: &Bound, id: Uuid) -> Result<(), Problem> {
     let known = match bound {
         Bound::Cared(carer) => {
             care::store::ever_reached(connection, carer, PatientId::from_uuid(id)).await?

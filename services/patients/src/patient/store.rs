@@ -148,27 +148,86 @@ pub async fn update(
     Ok(make_findable(connection, id, &indexes).await?)
 }
 
-/// Seals a person whom an earlier version stored in the clear.
+/// Seals persons whom an earlier version stored in the clear.
 pub async fn seal(
     connection: &mut PgConnection,
     vault: &Vault,
-    id: Uuid,
-    person: &Person,
+    persons: &[(Uuid, Person)],
 ) -> Result<(), galen_vault::Error> {
-    let indexes = Indexes::of(vault, person);
-    let query = sqlx::query(
-        "update patient
-         set demographics = $1, is_deceased = $2, national_id_index = $3, email_index = $4, phone_index = $5,
-             birth_date_index = $6, name_index = $7, beginning_index = $8
-         where id = $9 and demographics is null",
-    );
-    let sealed = sealed(connection, vault, id, person).await?;
-    let done = bind(query, sealed, person, &indexes)
-        .bind(id)
+    let mut columns = Columns::default();
+    let (mut tokens, mut named) = (Vec::new(), Vec::new());
+    let (mut numbers, mut numbered) = (Vec::new(), Vec::new());
+    for (id, person) in persons {
+        let indexes = Indexes::of(vault, person);
+        let sealed = sealed(connection, vault, *id, person).await?;
+        named.resize(named.len() + indexes.name_tokens.len(), *id);
+        tokens.append(&mut blind::bytes(&indexes.name_tokens));
+        numbered.resize(numbered.len() + indexes.identifiers.len(), *id);
+        numbers.append(&mut blind::bytes(&indexes.identifiers));
+        columns.push(*id, sealed, person, &indexes);
+    }
+    let done = sqlx::query(
+        "update patient p
+         set demographics = n.demographics, is_deceased = n.is_deceased, national_id_index = n.national_id, email_index = n.email,
+             phone_index = n.phone, birth_date_index = n.birth_date, name_index = n.name, beginning_index = n.beginning
+         from unnest($1::uuid[], $2::bytea[], $3::bool[], $4::bytea[], $5::bytea[], $6::bytea[], $7::bytea[], $8::bytea[], $9::bytea[])
+             as n (id, demographics, is_deceased, national_id, email, phone, birth_date, name, beginning)
+         where p.id = n.id and p.demographics is null",
+    )
+    .bind(columns.ids)
+    .bind(columns.demographics)
+    .bind(columns.are_deceased)
+    .bind(columns.national_ids)
+    .bind(columns.emails)
+    .bind(columns.phones)
+    .bind(columns.birth_dates)
+    .bind(columns.names)
+    .bind(columns.beginnings)
+    .execute(&mut *connection)
+    .await?;
+    rows("seal patients", persons.len(), done.rows_affected())?;
+    sqlx::query("insert into patient_name_token (token, patient_id) select * from unnest($1::bytea[], $2::uuid[])")
+        .bind(tokens)
+        .bind(named)
         .execute(&mut *connection)
         .await?;
-    one_row("seal patient", done.rows_affected())?;
-    Ok(make_findable(connection, id, &indexes).await?)
+    sqlx::query("insert into patient_identifier (identifier_index, patient_id) select * from unnest($1::bytea[], $2::uuid[])")
+        .bind(numbers)
+        .bind(numbered)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// The columns of many rows.
+#[derive(Default)]
+struct Columns {
+    ids: Vec<Uuid>,
+    demographics: Vec<Sealed<Person>>,
+    are_deceased: Vec<bool>,
+    national_ids: Vec<Option<Vec<u8>>>,
+    emails: Vec<Option<Vec<u8>>>,
+    phones: Vec<Option<Vec<u8>>>,
+    birth_dates: Vec<Vec<u8>>,
+    names: Vec<Vec<u8>>,
+    beginnings: Vec<Vec<u8>>,
+}
+
+impl Columns {
+    fn push(&mut self, id: Uuid, sealed: Sealed<Person>, person: &Person, indexes: &Indexes) {
+        let bytes = |index: &BlindIndex| index.bytes().to_vec();
+        self.ids.push(id);
+        self.demographics.push(sealed);
+        self.are_deceased
+            .push(person.demographics.deceased_at.is_some());
+        self.national_ids
+            .push(indexes.national_id.as_ref().map(bytes));
+        self.emails.push(indexes.email.as_ref().map(bytes));
+        self.phones.push(indexes.phone.as_ref().map(bytes));
+        self.birth_dates.push(bytes(&indexes.birth_date));
+        self.names.push(bytes(&indexes.name));
+        self.beginnings.push(bytes(&indexes.beginning));
+    }
 }
 
 async fn sealed(
@@ -177,7 +236,10 @@ async fn sealed(
     id: Uuid,
     person: &Person,
 ) -> Result<Sealed<Person>, galen_vault::Error> {
-    vault.key_of(connection, id).await?.seal(&PERSON, id, person)
+    vault
+        .key_of(connection, id)
+        .await?
+        .seal(&PERSON, id, person)
 }
 
 /// Adds what a person is found by beside the indexes of the row.
@@ -322,12 +384,17 @@ pub async fn lock_birth_date(
 
 /// An UPDATE of a row that was locked and loaded changes exactly that row.
 fn one_row(operation: &'static str, actual: u64) -> Result<(), Error> {
-    if actual == 1 {
+    rows(operation, 1, actual)
+}
+
+fn rows(operation: &'static str, expected: usize, actual: u64) -> Result<(), Error> {
+    let expected = expected as u64;
+    if actual == expected {
         Ok(())
     } else {
         Err(Error::RowsAffected {
             operation,
-            expected: 1,
+            expected,
             actual,
         })
     }

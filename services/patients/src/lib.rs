@@ -22,6 +22,7 @@ pub mod care;
 mod checks;
 pub mod coverage;
 pub mod duplicate;
+mod in_clear;
 mod input;
 pub mod merge;
 pub mod mrn;
@@ -31,6 +32,8 @@ mod problems;
 pub mod reactions;
 pub mod record;
 pub mod rpc;
+mod sealed;
+pub mod text;
 
 use std::sync::Arc;
 
@@ -68,9 +71,6 @@ const SETTINGS: &[Setting] = &[
     },
 ];
 
-/// What is sealed, with the data key of the patient whom it is about.
-const SEALED: &[SealedColumn] = &[patient::person::SEALED];
-
 /// The service.
 pub struct Patients {
     db: Db,
@@ -92,15 +92,17 @@ impl Service for Patients {
             "0005_record",
             "0006_care",
             "0007_break_glass",
-            "0008_sealed_patient"
+            "0008_sealed_patient",
+            "0010_sealed_record"
         ],
         subscribes: &["identity", "scheduling"],
     };
 
     async fn start(platform: Platform) -> Result<Self, StartError> {
+        patient::sealing::seal_everybody(&platform.db, &platform.vault).await?;
+        in_clear::seal(&platform.db, &platform.vault).await?;
         let prefix: Option<Prefix> = platform.config.get(MRN_PREFIX)?;
         let mrns = Series::open(&platform.db, prefix.unwrap_or_default()).await?;
-        patient::sealing::seal_everybody(&platform.db, &platform.vault).await?;
         Ok(Self {
             db: platform.db,
             vault: platform.vault,
@@ -183,12 +185,12 @@ impl Service for Patients {
         vec![care::projection::projection()]
     }
 
-    fn sealed() -> &'static [SealedColumn] {
-        SEALED
-    }
-
     fn checks() -> &'static [Check] {
         checks::ALL
+    }
+
+    fn sealed() -> &'static [SealedColumn] {
+        sealed::ALL
     }
 
     fn settings() -> &'static [Setting] {

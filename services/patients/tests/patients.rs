@@ -24,6 +24,8 @@ mod records;
 mod registering;
 #[path = "patients/revising.rs"]
 mod revising;
+#[path = "patients/sealed_record.rs"]
+mod sealed_record;
 #[path = "patients/sealing.rs"]
 mod sealing;
 #[path = "patients/searching.rs"]

@@ -10,7 +10,6 @@ use axum::extract::State;
 use galen_kernel::{Pii, Problem, Timestamp, Violations};
 use galen_service::{Body, Cx, Needs, Outcome, Requires};
 use http::StatusCode;
-use jiff::SignedDuration;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -18,9 +17,9 @@ use utoipa::ToSchema;
 use super::device::Device;
 use super::open::{self, OpenError, TokenAnswer};
 use crate::account::{self, Account, Username};
-use crate::attempt::model::Subject;
+use crate::attempt::Attempt;
 use crate::password::policy;
-use crate::{Identity, attempt, password};
+use crate::{Identity, password};
 
 /// A name and a password.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -44,12 +43,6 @@ pub(crate) enum LogInError {
     /// The name, the password or the account is not right.
     #[error("invalid credentials")]
     InvalidCredentials,
-    /// This name failed too often.
-    #[error("too many attempts")]
-    TooManyAttempts {
-        /// How long to wait.
-        wait: SignedDuration,
-    },
 }
 
 impl From<LogInError> for Problem {
@@ -60,17 +53,6 @@ impl From<LogInError> for Problem {
                 "INVALID_CREDENTIALS",
                 "The user name or the password is wrong.",
             ),
-            LogInError::TooManyAttempts { wait } => {
-                let seconds = u32::try_from(wait.as_secs())
-                    .unwrap_or(u32::MAX)
-                    .saturating_add(1);
-                Self::new(
-                    429,
-                    "TOO_MANY_ATTEMPTS",
-                    "This user name failed to log in too often.",
-                )
-                .retry_after(seconds)
-            }
         }
     }
 }
@@ -90,7 +72,6 @@ pub(crate) async fn log_in(
     Body(request): Body<LogIn>,
 ) -> Outcome {
     check_lengths(&request)?;
-    let subject = Subject::of(request.username.expose());
     let account = match Username::parse(request.username.expose()) {
         Ok(username) => account::store::by_username(s.db.pool(), &username).await?,
         Err(_) => None,
@@ -98,13 +79,10 @@ pub(crate) async fn log_in(
     if let Some(account) = &account {
         cx.about("users", account.id);
     }
-    // Who has to wait is told so before they wait for a turn, so that guesses at one
-    // name keep nobody else from logging in; and looked at again with the turn, because
-    // attempts are counted while it is held: guesses side by side are at most as many
-    // as there are turns.
-    refuse_paused(&s, &subject, cx.now()).await?;
+    let attempt = Attempt::at(request.username.expose(), account.as_ref(), &device);
+    refuse_paused(&s, &attempt, cx.now()).await?;
     let turn = s.hasher.turn().await?;
-    refuse_paused(&s, &subject, cx.now()).await?;
+    refuse_paused(&s, &attempt, cx.now()).await?;
     let expected = account
         .as_ref()
         .and_then(|account| account.password.as_ref());
@@ -113,7 +91,7 @@ pub(crate) async fn log_in(
         .await?;
     let tokens = match account {
         Some(account) if right && account.lock.is_none() => {
-            enter(&s, &account, &device, &subject, cx.now()).await?
+            enter(&s, &account, &device, cx.now()).await?
         }
         _ => None,
     };
@@ -123,38 +101,32 @@ pub(crate) async fn log_in(
             Ok(tokens.answer(StatusCode::OK))
         }
         None => {
-            attempt::store::count(s.db.pool(), &subject, cx.now()).await?;
+            attempt.failed(&s.db, cx.now()).await?;
             count_outcome("refused");
             Err(LogInError::InvalidCredentials.into())
         }
     }
 }
 
-/// Refuses while a name is paused, whatever the password.
-async fn refuse_paused(s: &Identity, subject: &Subject, now: Timestamp) -> Result<(), Problem> {
-    let failures = attempt::store::find(s.db.pool(), subject).await?;
-    match failures.and_then(|failures| failures.closed_for(now)) {
-        Some(wait) => {
-            count_outcome("paused");
-            Err(LogInError::TooManyAttempts { wait }.into())
-        }
-        None => Ok(()),
-    }
+async fn refuse_paused(s: &Identity, attempt: &Attempt, now: Timestamp) -> Result<(), Problem> {
+    attempt
+        .refuse_paused(&s.db, now)
+        .await
+        .inspect_err(|_| count_outcome("paused"))
+        .map_err(Problem::from)
 }
 
-/// Opens a session and forgets earlier failures. `None` when the account was locked
+/// Opens a session. `None` when the account was locked
 /// or its password changed in this moment.
 async fn enter(
     s: &Identity,
     account: &Account,
     device: &Device,
-    subject: &Subject,
     now: Timestamp,
 ) -> Result<Option<TokenAnswer>, OpenError> {
     let mut tx = s.db.begin().await?;
     let tokens = open::open(&mut tx, &s.keyring, account, device, now).await?;
     if tokens.is_some() {
-        attempt::store::clear(tx.conn(), subject).await?;
         tx.commit().await?;
     }
     Ok(tokens)
@@ -198,13 +170,5 @@ mod tests {
             !printed.contains("nadia") && !printed.contains("horse"),
             "{printed}"
         );
-    }
-
-    #[test]
-    fn the_wait_is_rounded_up() {
-        let problem = Problem::from(LogInError::TooManyAttempts {
-            wait: SignedDuration::from_millis(1500),
-        });
-        assert_eq!((problem.status, problem.retry_after), (429, Some(2)));
     }
 }

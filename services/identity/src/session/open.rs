@@ -15,6 +15,7 @@ use super::device::Device;
 use super::model::{self, Session};
 use super::store;
 use crate::account::Account;
+use crate::attempt;
 use crate::role;
 use crate::secret::Secret;
 use crate::signing::Keyring;
@@ -95,6 +96,7 @@ pub(crate) async fn open(
     if !store::insert(tx.conn(), &session, account).await? {
         return Ok(None);
     }
+    attempt::store::welcome(tx.conn(), account, device.household(), now).await?;
     issue(tx, keyring, account, session.id, now).await.map(Some)
 }
 

@@ -2,6 +2,7 @@
 
 mod administrator;
 mod contract;
+mod guessing;
 mod hospital;
 mod keys;
 mod links;

@@ -30,9 +30,8 @@ pub(crate) mod store;
 use galen_contracts::ids::UserId;
 use galen_kernel::{Household, Problem, Timestamp};
 use galen_storage::{Db, Error};
-use jiff::SignedDuration;
 
-use self::model::Subject;
+use self::model::{Paused, Subject};
 use crate::account::Account;
 use crate::session::device::Device;
 
@@ -41,28 +40,6 @@ pub(crate) struct Attempt {
     subject: Subject,
     account: Option<UserId>,
     household: Option<Household>,
-}
-
-/// There were too many failures; nothing was tried.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("too many attempts")]
-pub(crate) struct Paused {
-    /// How long to wait.
-    pub(crate) wait: SignedDuration,
-}
-
-impl From<Paused> for Problem {
-    fn from(Paused { wait }: Paused) -> Self {
-        let seconds = u32::try_from(wait.as_secs())
-            .unwrap_or(u32::MAX)
-            .saturating_add(1);
-        Self::new(
-            429,
-            "TOO_MANY_ATTEMPTS",
-            "There were too many failed attempts.",
-        )
-        .retry_after(seconds)
-    }
 }
 
 /// Why an attempt is not made.
@@ -106,6 +83,19 @@ impl Attempt {
         }
     }
 
+    /// Forgets the failures of the account there, which is familiar from now on. To be
+    /// asked when everything that was shown is right.
+    pub(crate) async fn succeeded(
+        &self,
+        db: &Db,
+        account: &Account,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let mut tx = db.begin().await?;
+        store::welcome(tx.conn(), account, self.household, now).await?;
+        tx.commit().await
+    }
+
     /// Counts a failure, for the account and for the address.
     pub(crate) async fn failed(&self, db: &Db, now: Timestamp) -> Result<(), Error> {
         if !store::count_at_familiar_place(db.pool(), self, now).await? {
@@ -115,17 +105,5 @@ impl Attempt {
             store::count_of_address(db.pool(), household, now).await?;
         }
         Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_wait_is_rounded_up() {
-        let wait = SignedDuration::from_millis(1500);
-        let problem = Problem::from(Paused { wait });
-        assert_eq!((problem.status, problem.retry_after), (429, Some(2)));
     }
 }

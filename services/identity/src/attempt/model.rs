@@ -1,7 +1,7 @@
 //! How long an account is closed to logins after failures in a row, and for whom: pure
 //! rules.
 
-use galen_kernel::Timestamp;
+use galen_kernel::{Problem, Timestamp};
 use jiff::SignedDuration;
 use sha2::{Digest as _, Sha256};
 use unicode_normalization::UnicodeNormalization as _;
@@ -83,6 +83,28 @@ impl Standing {
     }
 }
 
+/// There were too many failures; nothing was tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("too many attempts")]
+pub(crate) struct Paused {
+    /// How long to wait.
+    pub(crate) wait: SignedDuration,
+}
+
+impl From<Paused> for Problem {
+    fn from(Paused { wait }: Paused) -> Self {
+        let seconds = u32::try_from(wait.as_secs())
+            .unwrap_or(u32::MAX)
+            .saturating_add(1);
+        Self::new(
+            429,
+            "TOO_MANY_ATTEMPTS",
+            "There were too many failed attempts.",
+        )
+        .retry_after(seconds)
+    }
+}
+
 /// The pause after so many failures: none for the free ones, then 1, 2, 4 … seconds.
 pub(super) fn doubling(failures: u32, free: u32) -> SignedDuration {
     match failures.checked_sub(free + 1) {
@@ -109,6 +131,13 @@ mod tests {
             [0, 0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 900, 900]
         );
         assert_eq!(doubling(u32::MAX, FREE).as_secs(), 900);
+    }
+
+    #[test]
+    fn the_wait_is_rounded_up() {
+        let wait = SignedDuration::from_millis(1500);
+        let problem = Problem::from(Paused { wait });
+        assert_eq!((problem.status, problem.retry_after), (429, Some(2)));
     }
 
     #[test]

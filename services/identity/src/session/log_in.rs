@@ -7,7 +7,8 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use galen_kernel::{Pii, Problem, Timestamp, Violations};
+use galen_access::Method;
+use galen_kernel::{Pii, Problem, Violations};
 use galen_service::{Body, Cx, Needs, Outcome, Requires};
 use http::StatusCode;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -17,7 +18,9 @@ use utoipa::ToSchema;
 use super::device::Device;
 use super::open::{self, OpenError, TokenAnswer};
 use crate::account::{self, Account, Username};
-use crate::attempt::Attempt;
+use crate::attempt::model::Paused;
+use crate::attempt::{Attempt, Refusal};
+use crate::password::hasher::HashError;
 use crate::password::policy;
 use crate::{Identity, password};
 
@@ -37,12 +40,44 @@ impl Requires for LogIn {
     const NEEDS: Needs = Needs::Nobody;
 }
 
-/// Why there is no login.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+/// Why somebody is not who they say.
+#[derive(Debug, thiserror::Error)]
 pub(crate) enum LogInError {
     /// The name, the password or the account is not right.
     #[error("invalid credentials")]
     InvalidCredentials,
+    /// There were too many failures.
+    #[error(transparent)]
+    Paused(#[from] Paused),
+    /// The password could not be checked.
+    #[error(transparent)]
+    Hash(#[from] HashError),
+    /// There are no tokens.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The database failed.
+    #[error(transparent)]
+    Storage(#[from] galen_storage::Error),
+}
+
+impl LogInError {
+    /// For the count of logins.
+    const fn outcome(&self) -> &'static str {
+        match self {
+            Self::InvalidCredentials => "refused",
+            Self::Paused(_) => "paused",
+            Self::Hash(_) | Self::Open(_) | Self::Storage(_) => "failed",
+        }
+    }
+}
+
+impl From<Refusal> for LogInError {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Paused(paused) => paused.into(),
+            Refusal::Storage(error) => error.into(),
+        }
+    }
 }
 
 impl From<LogInError> for Problem {
@@ -53,6 +88,10 @@ impl From<LogInError> for Problem {
                 "INVALID_CREDENTIALS",
                 "The user name or the password is wrong.",
             ),
+            LogInError::Paused(paused) => paused.into(),
+            LogInError::Hash(error) => error.into(),
+            LogInError::Open(error) => error.into(),
+            LogInError::Storage(error) => error.into(),
         }
     }
 }
@@ -72,68 +111,65 @@ pub(crate) async fn log_in(
     Body(request): Body<LogIn>,
 ) -> Outcome {
     check_lengths(&request)?;
-    let account = match Username::parse(request.username.expose()) {
+    let entered = enter(&cx, &s, &request, &device).await;
+    let outcome = entered.as_ref().map_or_else(LogInError::outcome, |_| "ok");
+    metrics::counter!("galen_identity_logins_total", "outcome" => outcome).increment(1);
+    Ok(entered?.answer(StatusCode::OK))
+}
+
+/// Finds out who logs in, and opens a session.
+async fn enter(
+    cx: &Cx<LogIn>,
+    s: &Identity,
+    request: &LogIn,
+    device: &Device,
+) -> Result<TokenAnswer, LogInError> {
+    let (account, methods) =
+        authenticate(cx, s, device, request.username.expose(), &request.password).await?;
+    let mut tx = s.db.begin().await?;
+    let tokens = open::open(&mut tx, &s.keyring, &account, device, &methods, cx.now())
+        .await?
+        .ok_or(LogInError::InvalidCredentials)?;
+    tx.commit().await?;
+    Ok(tokens)
+}
+
+/// Who has this name and this password, and how they showed it. Failures are counted
+/// here, and forgotten when all is right.
+pub(crate) async fn authenticate<R: Requires>(
+    cx: &Cx<R>,
+    s: &Identity,
+    device: &Device,
+    username: &str,
+    password: &SecretString,
+) -> Result<(Account, Vec<Method>), LogInError> {
+    let account = match Username::parse(username) {
         Ok(username) => account::store::by_username(s.db.pool(), &username).await?,
         Err(_) => None,
     };
     if let Some(account) = &account {
         cx.about("users", account.id);
     }
-    let attempt = Attempt::at(request.username.expose(), account.as_ref(), &device);
-    refuse_paused(&s, &attempt, cx.now()).await?;
+    let attempt = Attempt::at(username, account.as_ref(), device);
+    attempt.refuse_paused(&s.db, cx.now()).await?;
     let turn = s.hasher.turn().await?;
-    refuse_paused(&s, &attempt, cx.now()).await?;
+    attempt.refuse_paused(&s.db, cx.now()).await?;
     let expected = account
         .as_ref()
         .and_then(|account| account.password.as_ref());
     let right = turn
-        .verify(password::normalised(&request.password), expected)
+        .verify(password::normalised(password), expected)
         .await?;
-    let tokens = match account {
+    match account {
         Some(account) if right && account.lock.is_none() => {
-            enter(&s, &account, &device, cx.now()).await?
+            attempt.succeeded(&s.db, &account, cx.now()).await?;
+            Ok((account, vec![Method::Password]))
         }
-        _ => None,
-    };
-    match tokens {
-        Some(tokens) => {
-            count_outcome("ok");
-            Ok(tokens.answer(StatusCode::OK))
-        }
-        None => {
+        _ => {
             attempt.failed(&s.db, cx.now()).await?;
-            count_outcome("refused");
-            Err(LogInError::InvalidCredentials.into())
+            Err(LogInError::InvalidCredentials)
         }
     }
-}
-
-async fn refuse_paused(s: &Identity, attempt: &Attempt, now: Timestamp) -> Result<(), Problem> {
-    attempt
-        .refuse_paused(&s.db, now)
-        .await
-        .inspect_err(|_| count_outcome("paused"))
-        .map_err(Problem::from)
-}
-
-/// Opens a session. `None` when the account was locked
-/// or its password changed in this moment.
-async fn enter(
-    s: &Identity,
-    account: &Account,
-    device: &Device,
-    now: Timestamp,
-) -> Result<Option<TokenAnswer>, OpenError> {
-    let mut tx = s.db.begin().await?;
-    let tokens = open::open(&mut tx, &s.keyring, account, device, now).await?;
-    if tokens.is_some() {
-        tx.commit().await?;
-    }
-    Ok(tokens)
-}
-
-fn count_outcome(outcome: &'static str) {
-    metrics::counter!("galen_identity_logins_total", "outcome" => outcome).increment(1);
 }
 
 /// What is longer than any name or password is not worth hashing.

@@ -1,8 +1,8 @@
 //! Failed attempts to prove who one is, counted so that guessing gets slow.
 //!
 //! What is counted are passwords and one-time codes, because they can be guessed.
-//! Links, refresh tokens and access tokens hold 256 random bits, or a signature of as
-//! many: nobody guesses those, so nothing is counted for them.
+//! Links and refresh tokens are 256 random bits, access tokens and passkeys signatures:
+//! nobody guesses those, so nothing is counted for them, and no pause is for them.
 //!
 //! Three counts, each with its own pause:
 //!

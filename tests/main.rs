@@ -10,6 +10,7 @@ mod faults;
 mod hospital;
 mod journeys;
 mod matrix;
+mod mfa;
 mod poison;
 mod races;
 mod start;
@@ -77,6 +78,8 @@ fn main() -> ExitCode {
         tokens::headers_change_nothing,
         tokens::addresses_are_not_believed,
         tokens::ids_of_others_reach_nothing,
+        mfa::a_stolen_password_opens_nothing_without_the_phone,
+        mfa::what_is_dangerous_needs_a_recent_login,
         poison::a_poisoned_key_waits_and_others_flow,
         matrix::every_operation_answers_as_the_table_says,
     ]);

@@ -25,6 +25,7 @@ mod attempt;
 mod jobs;
 mod link;
 mod merge;
+mod mfa;
 mod password;
 mod problems;
 mod reactions;
@@ -44,6 +45,7 @@ use galen_service::{
     Check, Config, ConfigError, Job, Platform, ProblemPage, Service, Setting, StartError,
 };
 use galen_storage::{Db, SchemaSpec, migrations};
+use galen_vault::{SealedColumn, Vault};
 use jiff::SignedDuration;
 use tonic::service::Routes;
 use utoipa_axum::router::OpenApiRouter;
@@ -63,6 +65,7 @@ pub struct Identity {
     hasher: Hasher,
     keyring: Arc<Keyring>,
     public_url: String,
+    vault: Vault,
 }
 
 impl Service for Identity {
@@ -78,6 +81,7 @@ impl Service for Identity {
             "0006_merge_effect",
             "0007_custom_role",
             "0008_authentication",
+            "0009_second_factor",
         ],
         subscribes: &["patients"],
     };
@@ -110,6 +114,7 @@ impl Service for Identity {
             hasher,
             keyring,
             public_url,
+            vault: platform.vault,
         })
     }
 
@@ -123,8 +128,14 @@ impl Service for Identity {
             .routes(routes!(link::redeem::set))
             .routes(routes!(link::redeem::reset))
             .routes(routes!(account::me::me))
-            .routes(routes!(session::list::list))
+            .routes(routes!(session::step_up::step_up))
+            .routes(routes!(session::list::list, session::end::end_others))
             .routes(routes!(session::end::end))
+            .routes(routes!(mfa::show::show))
+            .routes(routes!(mfa::enrol::enrol, mfa::remove::remove))
+            .routes(routes!(mfa::confirm::confirm))
+            .routes(routes!(mfa::renew_backup_codes::renew))
+            .routes(routes!(mfa::reset::reset))
             .routes(routes!(signing::jwks::jwks))
             .routes(routes!(account::list::list, account::create::create))
             .routes(routes!(account::get::get, account::change::change))
@@ -147,6 +158,10 @@ impl Service for Identity {
 
     fn jobs(self: &Arc<Self>) -> Vec<Job> {
         jobs::all(self)
+    }
+
+    fn sealed() -> &'static [SealedColumn] {
+        &[mfa::store::SEALED]
     }
 
     fn checks() -> &'static [Check] {
@@ -212,6 +227,11 @@ const CHECKS: &[Check] = &[
         sql: "select 'session ' || s.id || ' of locked account ' || a.id || ' lives'
               from session s join account a on a.id = s.account_id
               where a.lock_reason is not null and s.revoked_at is null and s.expires_at > now()",
+    },
+    Check {
+        name: "who has backup codes has an authenticator in use",
+        sql: "select distinct 'account ' || c.account_id || ' has backup codes without an authenticator in use'
+              from backup_code c join totp t using (account_id) where t.confirmed_at is null",
     },
     Check {
         name: "exactly one key signs",

@@ -10,10 +10,13 @@ use jiff::SignedDuration;
 
 use crate::Identity;
 use crate::attempt::model::{FORGOTTEN_AFTER, MOST_REMEMBERED};
-use crate::{attempt, link, session};
+use crate::{attempt, link, mfa, session};
 
 /// Often enough that the failures of a flood of names stay few.
 const EVERY: Duration = Duration::from_secs(600);
+
+/// An authenticator whose first code was not shown by then never will be.
+const NEVER_CONFIRMED_AFTER: SignedDuration = SignedDuration::from_hours(24);
 
 /// The job `identity.forget`.
 pub(crate) fn job(identity: &Arc<Identity>) -> Job {
@@ -31,7 +34,8 @@ async fn forget(db: &Db) -> Result<u64, Problem> {
     let sessions =
         session::store::purge(db.pool(), ago(now, session::model::KEPT_AFTER_END)).await?;
     let links = link::store::purge(db.pool(), ago(now, link::model::KEPT)).await?;
-    Ok(failures + sessions + links)
+    let authenticators = mfa::store::purge(db.pool(), ago(now, NEVER_CONFIRMED_AFTER)).await?;
+    Ok(failures + sessions + links + authenticators)
 }
 
 fn ago(now: Timestamp, by: SignedDuration) -> Timestamp {

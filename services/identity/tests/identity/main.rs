@@ -6,6 +6,7 @@ mod hospital;
 mod keys;
 mod links;
 mod login;
+mod mfa;
 mod provisioning;
 mod refresh;
 mod register;

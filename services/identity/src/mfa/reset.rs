@@ -1,5 +1,6 @@
-//! `DELETE /users/{id}/mfa`: an administrator removes the second factor of somebody who
-//! lost it. All their sessions end: who has the telephone may have more.
+//! `DELETE /users/{id}/mfa`: an administrator removes the authenticator and the passkeys
+//! of somebody who lost the telephone that has them. All their sessions end: whoever
+//! has it may have more.
 
 use std::sync::Arc;
 
@@ -11,7 +12,7 @@ use galen_service::{Answer, Cx, Needs, Outcome, PathIds, Requires};
 
 use super::store;
 use crate::session::ending::Ending;
-use crate::{Identity, account};
+use crate::{Identity, account, passkey};
 
 /// Somebody's second factor.
 pub(crate) struct ResetMfa;
@@ -21,7 +22,7 @@ impl Requires for ResetMfa {
     const STEP_UP: bool = true;
 }
 
-/// Removes an account's authenticator and backup codes.
+/// Removes an account's authenticator, backup codes and passkeys.
 #[utoipa::path(
     delete,
     path = "/users/{id}/mfa",
@@ -35,12 +36,15 @@ pub(crate) async fn reset(
     PathIds(id): PathIds<UserId>,
 ) -> Outcome {
     let mut tx = cx.begin(&s.db).await?;
+    let authenticator = store::remove(tx.conn(), id).await?;
+    let passkeys = passkey::store::remove_all(tx.conn(), id).await?;
+    if !authenticator && passkeys == 0 {
+        return Err(Problem::not_found().into());
+    }
+    // After the passkeys: a login with one locks it before the account.
     account::store::lock(tx.conn(), id)
         .await?
         .ok_or_else(Problem::not_found)?;
-    if !store::remove(tx.conn(), id).await? {
-        return Err(Problem::not_found().into());
-    }
     let ending = Ending::all_of(&mut tx, id, cx.now()).await?;
     let answer = tx.commit(Answer::no_content()).await?;
     ending.take_effect(s.keyring.ended());

@@ -1,12 +1,14 @@
 //! Identity through its REST and gRPC interfaces, with a real database and real events.
 
 mod administrator;
+mod authenticator;
 mod contract;
 mod hospital;
 mod keys;
 mod links;
 mod login;
 mod mfa;
+mod passkeys;
 mod provisioning;
 mod refresh;
 mod register;

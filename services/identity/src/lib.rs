@@ -1,10 +1,12 @@
 //! Identity: accounts, logins, tokens.
 //!
 //! **Owns** accounts (schema `identity`), their passwords (argon2id), the roles that
-//! the hospital makes, and sessions; the keys that sign access tokens; and the links
-//! that let somebody choose a password.
+//! the hospital makes, and sessions; authenticators (their secrets sealed) with backup
+//! codes; the keys that sign access tokens; and the links that let somebody choose a
+//! password.
 //!
-//! **Offers** registration, login with growing pauses after failures, refresh
+//! **Offers** registration, login with growing pauses after failures and a second
+//! factor for who wants one, showing again who one is before dangerous things, refresh
 //! tokens that work once and end their session when used twice, sessions whose
 //! access tokens are refused from the moment they end, the administration of
 //! accounts, the public keys, and over gRPC the minting of links.
@@ -16,7 +18,8 @@
 //!
 //! **Says** that an account exists or changed, that a link is wanted, that a token
 //! was used twice, that sessions ended. Nothing it says, logs or prints holds a
-//! password, a token or an address; of tokens only hashes are stored.
+//! password, a token, a code or an address; of tokens and backup codes only hashes are
+//! stored.
 //!
 //! **Schedules** the rotation of keys and the forgetting of what has ended.
 

@@ -90,6 +90,7 @@ impl Service for Identity {
             "0008_authentication",
             "0009_second_factor",
             "0010_passkey",
+            "0014_familiar_place",
         ],
         subscribes: &["patients"],
     };

@@ -1,7 +1,7 @@
 //! The second half of a login: a code, where the account asks for one.
 //!
-//! A stolen password must not allow guessing at codes: wrong ones count against the
-//! name like wrong passwords, and are tried one after another.
+//! A stolen password must not allow guessing at codes: wrong ones count like wrong
+//! passwords, and are tried one after another.
 
 use galen_access::Method;
 use galen_kernel::{Problem, Timestamp};
@@ -12,9 +12,10 @@ use sqlx::PgConnection;
 use super::authenticator::Authenticator;
 use super::backup_code::Typed;
 use super::store::{self, SECRET, Stored};
+use crate::Identity;
 use crate::account::Account;
-use crate::attempt::model::{Paused, Subject};
-use crate::{Identity, attempt};
+use crate::attempt::model::Paused;
+use crate::attempt::{Attempt, Refusal};
 
 /// Why the second factor is not shown.
 #[derive(Debug, thiserror::Error)]
@@ -25,7 +26,7 @@ pub(crate) enum MfaError {
     /// The code is wrong, or was used before.
     #[error("the code is wrong")]
     Invalid,
-    /// The name failed too often.
+    /// There were too many failures.
     #[error(transparent)]
     Paused(#[from] Paused),
     /// The secret does not open.
@@ -60,12 +61,22 @@ impl From<MfaError> for Problem {
     }
 }
 
+impl From<Refusal> for MfaError {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Paused(paused) => Self::Paused(paused),
+            Refusal::Storage(error) => Self::Storage(error),
+        }
+    }
+}
+
 /// Expects the code of an account that asks for one, and uses it up; of one that does
 /// not, nothing is expected. Says which methods were shown with it.
 ///
 /// Takes its own transaction, so that a wrong code counts whatever becomes of the login.
 pub(crate) async fn second_factor(
     s: &Identity,
+    attempt: &Attempt,
     account: &Account,
     code: Option<&str>,
     now: Timestamp,
@@ -76,14 +87,10 @@ pub(crate) async fn second_factor(
         return Ok(Vec::new());
     };
     let code = code.ok_or(MfaError::Required)?;
-    let subject = Subject::of(account.username.as_str());
-    let failures = attempt::store::find(tx.conn(), &subject).await?;
-    if let Some(wait) = failures.and_then(|failures| failures.closed_for(now)) {
-        return Err(Paused { wait }.into());
-    }
+    attempt.refuse_paused(&mut *tx.conn(), now).await?;
     let right = use_up(tx.conn(), &s.vault, account, &stored, code, now).await?;
     if !right {
-        attempt::store::count(tx.conn(), &subject, now).await?;
+        attempt.failed(tx.conn(), now).await?;
     }
     tx.commit().await?;
     if right {

@@ -20,11 +20,12 @@ use utoipa::ToSchema;
 use super::device::Device;
 use super::open::{self, OpenError, TokenAnswer};
 use crate::account::{self, Account, Username};
-use crate::attempt::model::{Paused, Subject};
+use crate::attempt::model::Paused;
+use crate::attempt::{Attempt, Refusal};
 use crate::mfa::{MfaError, backup_code};
 use crate::password::hasher::HashError;
 use crate::password::policy;
-use crate::{Identity, attempt, mfa, password};
+use crate::{Identity, mfa, password};
 
 /// A name and a password.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -52,7 +53,7 @@ pub(crate) enum LogInError {
     /// The name, the password or the account is not right.
     #[error("invalid credentials")]
     InvalidCredentials,
-    /// This name failed too often.
+    /// There were too many failures.
     #[error(transparent)]
     Paused(#[from] Paused),
     /// The second factor is missing or wrong.
@@ -77,6 +78,15 @@ impl LogInError {
             Self::SecondFactor(MfaError::Required) => "half",
             Self::Paused(_) | Self::SecondFactor(MfaError::Paused(_)) => "paused",
             Self::SecondFactor(_) | Self::Hash(_) | Self::Open(_) | Self::Storage(_) => "failed",
+        }
+    }
+}
+
+impl From<Refusal> for LogInError {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Paused(paused) => paused.into(),
+            Refusal::Storage(error) => error.into(),
         }
     }
 }
@@ -129,6 +139,7 @@ async fn enter(
     let (account, methods) = authenticate(
         cx,
         s,
+        device,
         request.username.expose(),
         &request.password,
         request.mfa_code.as_ref().map(ExposeSecret::expose_secret),
@@ -147,11 +158,11 @@ async fn enter(
 pub(crate) async fn authenticate<R: Requires>(
     cx: &Cx<R>,
     s: &Identity,
+    device: &Device,
     username: &str,
     password: &SecretString,
     code: Option<&str>,
 ) -> Result<(Account, Vec<Method>), LogInError> {
-    let subject = Subject::of(username);
     let account = match Username::parse(username) {
         Ok(username) => account::store::by_username(s.db.pool(), &username).await?,
         Err(_) => None,
@@ -159,10 +170,11 @@ pub(crate) async fn authenticate<R: Requires>(
     if let Some(account) = &account {
         cx.about("users", account.id);
     }
-    let account = expect_password(s, &subject, account, password, cx.now()).await?;
+    let attempt = Attempt::at(username, account.as_ref(), device);
+    let account = expect_password(s, &attempt, account, password, cx.now()).await?;
     let mut methods = vec![Method::Password];
-    methods.extend(mfa::second_factor(s, &account, code, cx.now()).await?);
-    attempt::store::clear(s.db.pool(), &subject).await?;
+    methods.extend(mfa::second_factor(s, &attempt, &account, code, cx.now()).await?);
+    attempt.succeeded(&s.db, &account, cx.now()).await?;
     Ok((account, methods))
 }
 
@@ -170,18 +182,14 @@ pub(crate) async fn authenticate<R: Requires>(
 /// account that does not exist as well, after the same time.
 pub(crate) async fn expect_password(
     s: &Identity,
-    subject: &Subject,
+    attempt: &Attempt,
     account: Option<Account>,
     password: &SecretString,
     now: Timestamp,
 ) -> Result<Account, LogInError> {
-    // Who has to wait is told so before they wait for a turn, so that guesses at one
-    // name keep nobody else from logging in; and looked at again with the turn, because
-    // attempts are counted while it is held: guesses side by side are at most as many
-    // as there are turns.
-    refuse_paused(s, subject, now).await?;
+    attempt.refuse_paused(s.db.pool(), now).await?;
     let turn = s.hasher.turn().await?;
-    refuse_paused(s, subject, now).await?;
+    attempt.refuse_paused(s.db.pool(), now).await?;
     let expected = account
         .as_ref()
         .and_then(|account| account.password.as_ref());
@@ -191,18 +199,11 @@ pub(crate) async fn expect_password(
     match account {
         Some(account) if right && account.lock.is_none() => Ok(account),
         _ => {
-            attempt::store::count(s.db.pool(), subject, now).await?;
+            let mut tx = s.db.begin().await?;
+            attempt.failed(tx.conn(), now).await?;
+            tx.commit().await?;
             Err(LogInError::InvalidCredentials)
         }
-    }
-}
-
-/// Refuses while a name is paused, whatever the password.
-async fn refuse_paused(s: &Identity, subject: &Subject, now: Timestamp) -> Result<(), LogInError> {
-    let failures = attempt::store::find(s.db.pool(), subject).await?;
-    match failures.and_then(|failures| failures.closed_for(now)) {
-        Some(wait) => Err(Paused { wait }.into()),
-        None => Ok(()),
     }
 }
 

@@ -16,12 +16,13 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::device::Device;
 use super::log_in;
 use super::open::{self, TokenType};
 use super::store;
 use crate::account::Account;
-use crate::attempt::model::Subject;
-use crate::{Identity, account, attempt, mfa, secret};
+use crate::attempt::Attempt;
+use crate::{Identity, account, mfa, secret};
 
 /// What shows who one is.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -67,6 +68,7 @@ pub(crate) struct AccessAnswer {
 pub(crate) async fn step_up(
     cx: Cx<StepUp>,
     State(s): State<Arc<Identity>>,
+    device: Device,
     Body(request): Body<StepUp>,
 ) -> Outcome {
     check(&request)?;
@@ -76,7 +78,7 @@ pub(crate) async fn step_up(
     let account = account::store::by_id(s.db.pool(), principal.user_id)
         .await?
         .ok_or_else(Problem::unauthenticated)?;
-    let (account, shown) = authenticate(&cx, &s, account, &request).await?;
+    let (account, shown) = authenticate(&cx, &s, &device, account, &request).await?;
     let mut tx = s.db.begin().await?;
     let grants = open::lock_grants(&mut tx, &account).await?;
     let mut session = store::lock(tx.conn(), principal.session_id)
@@ -102,20 +104,21 @@ pub(crate) async fn step_up(
 async fn authenticate(
     cx: &Cx<StepUp>,
     s: &Identity,
+    device: &Device,
     account: Account,
     request: &StepUp,
 ) -> Result<(Account, Vec<Method>), Problem> {
-    let subject = Subject::of(account.username.as_str());
+    let attempt = Attempt::at(account.username.as_str(), Some(&account), device);
     let mut shown = Vec::new();
     let account = match &request.password {
         Some(password) => {
             shown.push(Method::Password);
-            log_in::expect_password(s, &subject, Some(account), password, cx.now()).await?
+            log_in::expect_password(s, &attempt, Some(account), password, cx.now()).await?
         }
         None => account,
     };
     let code = request.mfa_code.as_ref().map(ExposeSecret::expose_secret);
-    shown.extend(mfa::second_factor(s, &account, code, cx.now()).await?);
+    shown.extend(mfa::second_factor(s, &attempt, &account, code, cx.now()).await?);
     if shown.is_empty() {
         return Err(Problem::invalid_field(
             "/password",
@@ -123,7 +126,7 @@ async fn authenticate(
             "is needed, because the account has no second factor",
         ));
     }
-    attempt::store::clear(s.db.pool(), &subject).await?;
+    attempt.succeeded(&s.db, &account, cx.now()).await?;
     Ok((account, shown))
 }
 

@@ -13,6 +13,7 @@ use galen_access::{Permission, Principal, Scope};
 use galen_contracts::ids::{PatientId, PractitionerId};
 use galen_kernel::{Clock, Problem, Timestamp};
 use galen_storage::Db;
+use galen_vault::Vault;
 use http::request::Parts;
 
 pub use body::{Body, Params, PathIds};
@@ -22,7 +23,7 @@ pub use conditions::IDEMPOTENCY_KEY;
 pub use gate::{Caller, Gate};
 
 use crate::audit::Note;
-use crate::command::{self, Command, IdempotencyKey};
+use crate::command::{self, Claim, Command};
 use crate::outcome::Halt;
 
 /// What a request needs before its handler runs.
@@ -49,7 +50,7 @@ pub struct Cx<R> {
     caller: Option<Arc<Caller>>,
     scope: Scope,
     if_match: Option<Vec<i64>>,
-    idempotency: Option<IdempotencyKey>,
+    idempotency: Option<Claim>,
     clock: Clock,
     note: Arc<Note>,
     _request: PhantomData<fn(R)>,
@@ -182,9 +183,18 @@ impl<S: Send + Sync, R: Requires> FromRequestParts<S> for Cx<R> {
         note.asked(R::NEEDS, caller.clone());
         let scope = gate::scope(caller.as_deref(), R::NEEDS)?;
         note.reaches(scope);
+        let idempotency = match conditions::idempotency_key(parts, caller.as_deref())? {
+            Some(key) => {
+                let vault = parts.extensions.get::<Vault>().cloned();
+                let vault = vault
+                    .ok_or_else(|| Problem::internal("a route is served without its vault"))?;
+                Some(Claim { key, vault })
+            }
+            None => None,
+        };
         Ok(Self {
             if_match: conditions::if_match(&parts.headers)?,
-            idempotency: conditions::idempotency_key(parts, caller.as_deref())?,
+            idempotency,
             caller,
             scope,
             clock: gate.clock,

@@ -23,9 +23,9 @@ use std::sync::{Arc, LazyLock};
 use axum::Router;
 use axum::body::Body;
 use bytes::Bytes;
-use galen_access::{KeySet, Principal, Role, SigningKey};
+use galen_access::{Authentication, KeySet, Principal, Role, SigningKey};
 use galen_contracts::ids::{PatientId, PractitionerId};
-use galen_kernel::Clock;
+use galen_kernel::{Clock, Timestamp};
 use galen_storage::Db;
 use galen_vault::{MasterKeys, MemoryKeys, Vault};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, header};
@@ -177,11 +177,19 @@ impl TestApi {
         }
     }
 
-    /// Exactly this principal. The token is signed now, by the manual clock.
+    /// Exactly this principal, who has just shown a password. The token is signed now,
+    /// by the manual clock.
     #[must_use]
     pub fn as_principal(&self, principal: Principal) -> TestCaller {
+        self.as_principal_since(principal, self.clock.now())
+    }
+
+    /// Exactly this principal, who has shown a password then.
+    #[must_use]
+    pub fn as_principal_since(&self, principal: Principal, then: Timestamp) -> TestCaller {
+        let shown = Authentication::new(&[galen_access::Method::Password], then);
         let token = KEY
-            .sign(&principal, self.keys.issuer(), self.clock.now())
+            .sign(&principal, &shown, self.keys.issuer(), self.clock.now())
             .expect("a good key signs");
         TestCaller {
             principal: Some(principal),

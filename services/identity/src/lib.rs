@@ -77,6 +77,7 @@ impl Service for Identity {
             "0005_login_attempt",
             "0006_merge_effect",
             "0007_custom_role",
+            "0008_authentication",
         ],
         subscribes: &["patients"],
     };

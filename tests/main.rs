@@ -9,6 +9,7 @@ mod canaries;
 mod faults;
 mod hospital;
 mod journeys;
+mod keys;
 mod matrix;
 mod poison;
 mod races;
@@ -100,6 +101,8 @@ fn main() -> ExitCode {
         start::a_read_model_is_rebuilt_while_it_answers,
         audit::a_changed_entry_is_named,
         faults::kills_lose_nothing_and_repeat_nothing,
+        keys::a_replaced_master_key_loses_nothing,
+        keys::without_its_key_file_a_hospital_does_not_start,
     ]);
     let conclusion = libtest_mimic::run(&arguments, trials);
     let mut green = !conclusion.has_failed();

@@ -157,6 +157,28 @@ pub(crate) async fn with_keys(
     .await?)
 }
 
+/// How many subjects have keys.
+pub(crate) async fn count_subjects(executor: impl PgExecutor<'_>) -> Result<i64, Error> {
+    let sql = "select count(distinct subject) from data_key where wrapped is not null";
+    Ok(sqlx::query_scalar(sql).fetch_one(executor).await?)
+}
+
+/// Some subjects that have keys, in order.
+pub(crate) async fn subjects_after(
+    executor: impl PgExecutor<'_>,
+    after: Uuid,
+    limit: i64,
+) -> Result<Vec<Uuid>, Error> {
+    Ok(sqlx::query_scalar(
+        "select distinct subject from data_key
+         where subject > $1 and wrapped is not null order by subject limit $2",
+    )
+    .bind(after)
+    .bind(limit)
+    .fetch_all(executor)
+    .await?)
+}
+
 /// Locks some data keys that another master than this wraps.
 pub(crate) async fn under_other_masters(
     connection: &mut PgConnection,

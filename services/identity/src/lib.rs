@@ -44,6 +44,7 @@ use galen_service::{
     Check, Config, ConfigError, Job, Platform, ProblemPage, Service, Setting, StartError,
 };
 use galen_storage::{Db, SchemaSpec, migrations};
+use galen_vault::SealedColumn;
 use jiff::SignedDuration;
 use tonic::service::Routes;
 use utoipa_axum::router::OpenApiRouter;
@@ -78,6 +79,7 @@ impl Service for Identity {
             "0006_merge_effect",
             "0007_custom_role",
             "0008_authentication",
+            "0015_signing_key_sealed",
         ],
         subscribes: &["patients"],
     };
@@ -98,9 +100,14 @@ impl Service for Identity {
         let hasher = Hasher::new(seats, queue)
             .await
             .map_err(|e| start_error("trying the password hash", e))?;
-        let keyring = Keyring::open(platform.db.clone(), platform.keys.clone(), rotation)
-            .await
-            .map_err(|e| start_error("opening the signing keys", e))?;
+        let keyring = Keyring::open(
+            platform.db.clone(),
+            platform.vault.clone(),
+            platform.keys.clone(),
+            rotation,
+        )
+        .await
+        .map_err(|e| start_error("opening the signing keys", e))?;
         remember_ended(&platform).await?;
         first_administrator::ensure(&platform, &hasher).await?;
         let keyring = Arc::new(keyring);
@@ -151,6 +158,10 @@ impl Service for Identity {
 
     fn checks() -> &'static [Check] {
         CHECKS
+    }
+
+    fn sealed() -> &'static [SealedColumn] {
+        &[signing::store::SEALED]
     }
 }
 

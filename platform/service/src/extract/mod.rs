@@ -23,7 +23,7 @@ pub use conditions::IDEMPOTENCY_KEY;
 pub use gate::{Caller, Gate};
 
 use crate::audit::Note;
-use crate::command::{self, Claim, Command};
+use crate::command::{self, Claim, Command, IdempotencyKey};
 use crate::outcome::Halt;
 
 /// What a request needs before its handler runs.
@@ -55,7 +55,8 @@ pub struct Cx<R> {
     caller: Option<Arc<Caller>>,
     scope: Scope,
     if_match: Option<Vec<i64>>,
-    idempotency: Option<Claim>,
+    idempotency: Option<IdempotencyKey>,
+    vault: Option<Vault>,
     clock: Clock,
     note: Arc<Note>,
     _request: PhantomData<fn(R)>,
@@ -153,8 +154,8 @@ impl<R: Requires> Cx<R> {
     /// # Errors
     /// [`Halt::Replay`], 422 on another body, 409 while the first still runs.
     pub async fn replayed(&self, db: &Db) -> Result<(), Halt> {
-        match &self.idempotency {
-            Some(claim) => command::look_up(db, claim).await,
+        match self.claim()? {
+            Some(claim) => command::look_up(db, &claim).await,
             None => Ok(()),
         }
     }
@@ -164,7 +165,18 @@ impl<R: Requires> Cx<R> {
     /// # Errors
     /// As [`Cx::replayed`], and when the database cannot be reached.
     pub async fn begin(&self, db: &Db) -> Result<Command, Halt> {
-        Command::begin(db, self.idempotency.clone(), Arc::clone(&self.note)).await
+        Command::begin(db, self.claim()?, Arc::clone(&self.note)).await
+    }
+
+    fn claim(&self) -> Result<Option<Claim>, Problem> {
+        match (&self.idempotency, &self.vault) {
+            (None, _) => Ok(None),
+            (Some(key), Some(vault)) => Ok(Some(Claim {
+                key: key.clone(),
+                vault: vault.clone(),
+            })),
+            (Some(_), None) => Err(Problem::internal("a route is served without its vault")),
+        }
     }
 
     /// Tells the audit log what is concerned, where the path does not say it. Ids
@@ -205,18 +217,10 @@ impl<S: Send + Sync, R: Requires> FromRequestParts<S> for Cx<R> {
             gate::recent(caller.as_deref(), gate.clock.now())?;
         }
         note.reaches(scope);
-        let idempotency = match conditions::idempotency_key(parts, caller.as_deref())? {
-            Some(key) => {
-                let vault = parts.extensions.get::<Vault>().cloned();
-                let vault = vault
-                    .ok_or_else(|| Problem::internal("a route is served without its vault"))?;
-                Some(Claim { key, vault })
-            }
-            None => None,
-        };
         Ok(Self {
             if_match: conditions::if_match(&parts.headers)?,
-            idempotency,
+            idempotency: conditions::idempotency_key(parts, caller.as_deref())?,
+            vault: parts.extensions.get().cloned(),
             caller,
             scope,
             clock: gate.clock,

@@ -1,11 +1,13 @@
 //! Identity through its REST and gRPC interfaces, with a real database and real events.
 
 mod administrator;
+mod authenticator;
 mod contract;
 mod hospital;
 mod keys;
 mod links;
 mod login;
+mod passkeys;
 mod provisioning;
 mod refresh;
 mod register;

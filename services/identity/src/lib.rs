@@ -84,6 +84,7 @@ impl Service for Identity {
             "0007_custom_role",
             "0008_authentication",
             "0010_passkey",
+            "0014_familiar_place",
             "0015_signing_key_sealed",
         ],
         subscribes: &["patients"],

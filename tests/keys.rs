@@ -190,6 +190,11 @@ pub(crate) async fn without_its_key_file_a_hospital_does_not_start() {
         "{}",
         String::from_utf8_lossy(&found.stdout)
     );
+    let listed = said(keys(&hospital, "list").env("GALEN_VAULT_KEYS", &elsewhere));
+    assert!(
+        listed.contains("in use") && listed.contains("identity.signing_key.sealed"),
+        "{listed}"
+    );
     std::fs::rename(&elsewhere, &file).expect("put back");
     hospital.start();
     hospital.admin().await;

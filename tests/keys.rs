@@ -160,9 +160,9 @@ pub(crate) async fn without_its_key_file_a_hospital_does_not_start() {
         up
     };
     let refused = up().output().expect("it runs");
-    let said = String::from_utf8_lossy(&refused.stderr);
-    assert_eq!(refused.status.code(), Some(1), "{said}");
-    assert!(said.contains(&file.display().to_string()), "{said}");
+    let stderr = String::from_utf8_lossy(&refused.stderr);
+    assert_eq!(refused.status.code(), Some(1), "{stderr}");
+    assert!(stderr.contains(&file.display().to_string()), "{stderr}");
     assert!(!file.exists(), "no other one is made");
     let (green, report) = hospital.verify();
     assert!(!green && report.contains("there is no"), "{report}");
@@ -175,9 +175,9 @@ pub(crate) async fn without_its_key_file_a_hospital_does_not_start() {
         .arg(&other)
         .output()
         .expect("it runs");
-    let said = String::from_utf8_lossy(&refused.stderr);
-    assert_eq!(refused.status.code(), Some(1), "{said}");
-    assert!(said.contains(&other.display().to_string()), "{said}");
+    let stderr = String::from_utf8_lossy(&refused.stderr);
+    assert_eq!(refused.status.code(), Some(1), "{stderr}");
+    assert!(stderr.contains(&other.display().to_string()), "{stderr}");
 
     let found = galen()
         .args(["verify", "--data-dir"])

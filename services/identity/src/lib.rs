@@ -1,8 +1,9 @@
 //! Identity: accounts, logins, tokens.
 //!
 //! **Owns** accounts (schema `identity`), their passwords (argon2id), the roles that
-//! the hospital makes, and sessions; the keys that sign access tokens; and the links
-//! that let somebody choose a password.
+//! the hospital makes, and sessions; the keys that sign access tokens; the links
+//! that let somebody choose a password or log in; and who of the hospital's directory
+//! has which account.
 //!
 //! **Offers** registration, login with growing pauses after failures, refresh
 //! tokens that work once and end their session when used twice, sessions whose
@@ -22,9 +23,11 @@
 
 mod account;
 mod attempt;
+mod directory;
 mod jobs;
 mod link;
 mod merge;
+mod mfa;
 mod password;
 mod problems;
 mod reactions;
@@ -63,6 +66,7 @@ pub struct Identity {
     hasher: Hasher,
     keyring: Arc<Keyring>,
     public_url: String,
+    directory: Option<directory::Provider>,
 }
 
 impl Service for Identity {
@@ -77,6 +81,8 @@ impl Service for Identity {
             "0005_login_attempt",
             "0006_merge_effect",
             "0007_custom_role",
+            "0012_login_link",
+            "0013_directory",
         ],
         subscribes: &["patients"],
     };
@@ -91,6 +97,7 @@ impl Service for Identity {
 
     async fn start(platform: Platform) -> Result<Self, StartError> {
         let public_url = public_url(&platform.config)?;
+        let directory = directory::open(&platform.config, &public_url, &platform.clock)?;
         let rotation = rotation(&platform.config)?;
         let queue = platform.config.get_or(PASSWORD_QUEUE, 256)?;
         let seats = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
@@ -109,6 +116,7 @@ impl Service for Identity {
             hasher,
             keyring,
             public_url,
+            directory,
         })
     }
 
@@ -121,6 +129,12 @@ impl Service for Identity {
             .routes(routes!(link::forgot::forgot))
             .routes(routes!(link::redeem::set))
             .routes(routes!(link::redeem::reset))
+            .routes(routes!(link::ask::ask))
+            .routes(routes!(link::consume::consume))
+            .routes(routes!(directory::show::show))
+            .routes(routes!(directory::start::start))
+            .routes(routes!(directory::callback::complete))
+            .routes(routes!(directory::link::link, directory::link::unlink))
             .routes(routes!(account::me::me))
             .routes(routes!(session::list::list))
             .routes(routes!(session::end::end))
@@ -154,6 +168,14 @@ impl Service for Identity {
 }
 
 const SETTINGS: &[Setting] = &[
+    directory::SETTINGS[0],
+    directory::SETTINGS[1],
+    directory::SETTINGS[2],
+    directory::SETTINGS[3],
+    directory::SETTINGS[4],
+    directory::SETTINGS[5],
+    directory::SETTINGS[6],
+    directory::SETTINGS[7],
     Setting {
         key: first_administrator::USERNAME,
         doc: "login name of the first administrator; admin",

@@ -1,4 +1,5 @@
-//! Forgets what is of no more use: old failures, ended sessions, old links.
+//! Forgets what is of no more use: old failures, ended sessions, old
+//! links, logins that nobody completed.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,10 +11,13 @@ use jiff::SignedDuration;
 
 use crate::Identity;
 use crate::attempt::model::{FORGOTTEN_AFTER, MOST_REMEMBERED};
-use crate::{attempt, link, session};
+use crate::{attempt, directory, link, session};
 
 /// Often enough that the failures of a flood of names stay few.
 const EVERY: Duration = Duration::from_secs(600);
+
+/// The most logins through the directory that may be under way: anybody can begin one.
+const MOST_LOGINS: i64 = 100_000;
 
 /// The job `identity.forget`.
 pub(crate) fn job(identity: &Arc<Identity>) -> Job {
@@ -31,7 +35,10 @@ async fn forget(db: &Db) -> Result<u64, Problem> {
     let sessions =
         session::store::purge(db.pool(), ago(now, session::model::KEPT_AFTER_END)).await?;
     let links = link::store::purge(db.pool(), ago(now, link::model::KEPT)).await?;
-    Ok(failures + sessions + links)
+    let logins =
+        directory::store::forget_logins(db.pool(), ago(now, directory::LIFETIME), MOST_LOGINS)
+            .await?;
+    Ok(failures + sessions + links + logins)
 }
 
 fn ago(now: Timestamp, by: SignedDuration) -> Timestamp {

@@ -2,10 +2,13 @@
 
 mod administrator;
 mod contract;
+mod directory;
 mod hospital;
 mod keys;
 mod links;
 mod login;
+mod magic_links;
+mod provider;
 mod provisioning;
 mod refresh;
 mod register;

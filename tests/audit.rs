@@ -77,6 +77,43 @@ pub(crate) async fn logins_are_in_the_log(hospital: &Hospital) {
     assert!(!page.to_string().contains("not the password"), "{page}");
 }
 
+/// What is done at the machine itself, without an account, is in the log as well,
+/// whether or not it changed anything.
+pub(crate) async fn the_command_line_is_in_the_log(hospital: &Hospital) {
+    let run = |arguments: &[&str]| {
+        let mut command = galen();
+        command
+            .args(arguments)
+            .arg("--data-dir")
+            .arg(hospital.dir());
+        command.output().expect("galen runs")
+    };
+    let letter = "987654321";
+    let output = run(&["events", "discard", letter, "--reason", "a test of the log"]);
+    assert_eq!(output.status.code(), Some(1), "there is no such letter");
+    let output = run(&["psql", "--tool", "pg_dump", "--service", "staff"]);
+    assert!(output.status.success(), "{output:?}");
+
+    let admin = hospital.admin().await;
+    eventually("the entries have their places", async || {
+        let path = "/api/v1/audit/entries?kind=ADMIN&limit=200";
+        let reply = admin.get(path).await.map_err(|e| e.to_string())?;
+        let page: Value = reply.json().map_err(|e| e.to_string())?;
+        let told = |action: &str, subject: &str| {
+            let items = page["items"].as_array().into_iter().flatten();
+            items
+                .filter(|item| item["action"] == action && item["subject"] == subject)
+                .any(|item| item["actor"] == "command line" && item["service"] == "events")
+        };
+        if told("galen events discard", letter) && told("galen psql pg_dump", "staff") {
+            Ok(page)
+        } else {
+            Err(page.to_string())
+        }
+    })
+    .await;
+}
+
 /// One byte of one row, changed by a superuser, and the tools name the entry.
 pub(crate) async fn a_changed_entry_is_named() {
     let hospital = Hospital::with(&[("GALEN_AUDIT_ROOT_SECONDS", "1")]);

@@ -70,6 +70,7 @@ fn main() -> ExitCode {
         bad_input::problems_have_pages,
         audit::what_happens_to_a_patient_is_in_the_log,
         audit::logins_are_in_the_log,
+        audit::the_command_line_is_in_the_log,
         tokens::a_forged_token_opens_nothing,
         tokens::a_replayed_refresh_ends_the_session,
         tokens::an_ended_session_is_over,

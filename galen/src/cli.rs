@@ -167,6 +167,9 @@ pub(crate) struct Database {
     /// Directory of PostgreSQL's server binaries, when it is not found by itself
     #[arg(long, env = "GALEN_POSTGRES_BIN", value_name = "DIR")]
     pub(crate) postgres_bin: Option<PathBuf>,
+    /// The master keys of what is sealed in the database, made at the first start; `vault-keys` in the data directory without it. Losing the file loses everything sealed
+    #[arg(long, env = "GALEN_VAULT_KEYS", value_name = "FILE")]
+    pub(crate) vault_keys: Option<PathBuf>,
 }
 
 /// How log lines look.

@@ -6,7 +6,7 @@ use galen_eventing::Operations;
 use galen_eventing::operations::DeadLetterFilter;
 
 use crate::cli::{Events, Letters};
-use crate::hospital;
+use crate::{hospital, operator};
 
 /// Rows fetched at a time.
 const PAGE: u16 = 200;
@@ -81,6 +81,13 @@ pub(crate) async fn run(command: Events) -> Result<ExitCode, Box<dyn std::error:
                 );
             } else {
                 let ids = (!id.is_empty()).then_some(id.as_slice());
+                let one = match ids {
+                    Some([one]) => one.to_string(),
+                    Some(some) => format!("{} of them", some.len()),
+                    None => "all that match".to_owned(),
+                };
+                let subject = Some(("dead-letters", one.as_str()));
+                operator::announce(open.databases(), "galen events redrive", subject).await?;
                 let redriven = open
                     .operations()
                     .redrive(&filter, ids, "command line")
@@ -95,6 +102,9 @@ pub(crate) async fn run(command: Events) -> Result<ExitCode, Box<dyn std::error:
             reason,
         } => {
             let open = hospital::Opened::open(&database).await?;
+            let letter = id.to_string();
+            let subject = Some(("dead-letters", letter.as_str()));
+            operator::announce(open.databases(), "galen events discard", subject).await?;
             let discarded = open
                 .operations()
                 .discard(id, "command line", &reason)

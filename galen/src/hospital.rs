@@ -1,13 +1,15 @@
 //! What a hospital is made of, and its database.
 
 use std::error::Error;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use galen_eventing::Operations;
 use galen_kernel::Clock;
 use galen_service::{Host, SHARED_MIGRATIONS};
 use galen_storage::cluster::ClusterOptions;
 use galen_storage::{Access, Cluster, Databases, ProvisionError};
+use galen_vault::{FileKeys, MasterKeys, rotate};
 use secrecy::{ExposeSecret as _, SecretString};
 use sqlx::postgres::PgConnectOptions;
 
@@ -15,6 +17,9 @@ use crate::cli::Database;
 
 /// Where the passwords of the services' roles come from.
 const SECRET_FILE: &str = "database-secret";
+
+/// The master keys, unless the command line says otherwise.
+const VAULT_KEYS: &str = "vault-keys";
 
 /// Every service of the hospital, behind its edge.
 #[must_use]
@@ -152,4 +157,41 @@ fn cluster_options(options: &Database) -> ClusterOptions {
 /// When the secret cannot be used.
 pub(crate) fn access(admin: PgConnectOptions, data_dir: &Path) -> Result<Access, ProvisionError> {
     Access::from_file(admin, &data_dir.join(SECRET_FILE))
+}
+
+/// Where the master keys are.
+fn vault_keys(options: &Database) -> PathBuf {
+    options
+        .vault_keys
+        .clone()
+        .unwrap_or_else(|| options.data_dir.join(VAULT_KEYS))
+}
+
+/// The master keys of what is sealed. They are made for a database in which nothing is
+/// sealed yet, and for no other: with new ones, what is sealed would never open again.
+///
+/// # Errors
+/// When the file cannot be used, or is not there and something is sealed.
+pub(crate) async fn masters(
+    options: &Database,
+    databases: &Databases,
+) -> Result<Arc<dyn MasterKeys>, Box<dyn Error>> {
+    let path = vault_keys(options);
+    if let Some(keys) = FileKeys::open(&path)? {
+        return Ok(Arc::new(keys));
+    }
+    for spec in host().schemas() {
+        let db = databases.open(spec.service, 1).await?;
+        let used = rotate::usage(&db).await?;
+        db.pool().close().await;
+        if let Some((master, keys)) = used.first() {
+            return Err(format!(
+                "{} is not there, but schema {} has {keys} data keys under its master key {master}; put the file back (--vault-keys or GALEN_VAULT_KEYS says where it is): nothing that is sealed opens without it",
+                path.display(),
+                spec.service,
+            )
+            .into());
+        }
+    }
+    Ok(Arc::new(FileKeys::open_or_create(&path)?))
 }

@@ -10,6 +10,7 @@ mod events;
 mod hospital;
 mod import;
 mod latency;
+mod operator;
 mod progress;
 mod projections;
 mod psql;
@@ -69,7 +70,7 @@ async fn run(cli: Cli) -> Result<ExitCode, Box<dyn std::error::Error>> {
         Command::Access(cli::Access::Explain(options)) => access::explain(options).await,
         Command::Projections(options) => projections::run(options).await,
         Command::Bench(options) => bench::run(options).await,
-        Command::Psql(options) => psql::run(&options),
+        Command::Psql(options) => psql::run(&options).await,
         Command::Openapi { url } => {
             let reply = galen_client::Client::new(&url)?
                 .get("/openapi.json")

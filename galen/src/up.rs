@@ -23,6 +23,13 @@ pub(crate) async fn run(options: Up) -> Result<ExitCode, Box<dyn std::error::Err
     let mut interrupt = signal(SignalKind::interrupt())?;
     let config = config(&options)?;
     let opened = Opened::exclusively(&options.database).await?;
+    let masters = match hospital::masters(&options.database, opened.databases()).await {
+        Ok(masters) => masters,
+        Err(error) => {
+            opened.close().await?;
+            return Err(error);
+        }
+    };
     let host_options = HostOptions {
         listen: options.listen,
         ops_listen: options.ops_listen,
@@ -31,6 +38,7 @@ pub(crate) async fn run(options: Up) -> Result<ExitCode, Box<dyn std::error::Err
         peers: std::collections::BTreeMap::new(),
         zone: options.zone.clone(),
         data_dir: options.database.data_dir.clone(),
+        masters,
         drain: Duration::from_secs(options.drain_seconds),
         pool: options.pool,
     };

@@ -52,6 +52,7 @@ pub(crate) async fn run(options: Demo) -> Result<ExitCode, Box<dyn std::error::E
         data_dir: options.data_dir.clone(),
         database_url: None,
         postgres_bin: None,
+        vault_keys: None,
     };
     let verdict = verify::run(Verify {
         database,

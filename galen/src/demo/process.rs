@@ -53,6 +53,8 @@ pub(crate) async fn start(options: &Demo) -> Result<String, Box<dyn std::error::
         .arg("up")
         .arg("--data-dir")
         .arg(&options.data_dir)
+        // Everything of a demo is in its directory.
+        .env_remove("GALEN_VAULT_KEYS")
         .args([
             "--listen",
             &options.listen.to_string(),

@@ -16,7 +16,7 @@ use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use moka::sync::Cache;
 use serde::{Deserialize, Serialize};
 
-use crate::{EndedSessions, Grants, Principal, Role};
+use crate::{Authentication, EndedSessions, Grants, Method, Principal, Role};
 
 /// How long an access token lives.
 pub const ACCESS_TOKEN_SECONDS: i64 = 15 * 60;
@@ -51,7 +51,19 @@ pub enum TokenError {
     Ended,
 }
 
-/// What a token says. Every claim but the grants and the two records must be there.
+/// What a valid token says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verified {
+    /// Who.
+    pub principal: Principal,
+    /// From then on the token is refused.
+    pub until: Timestamp,
+    /// When and how they showed who they are.
+    pub authentication: Authentication,
+}
+
+/// What a token says. Every claim but the grants, the two records and those of the
+/// authentication must be there.
 #[derive(Serialize, Deserialize)]
 struct Claims {
     iss: String,
@@ -69,6 +81,13 @@ struct Claims {
     iat: i64,
     nbf: i64,
     exp: i64,
+    /// When and how its holder showed who they are (OpenID Connect Core, 2; RFC 8176).
+    /// A token without them, as earlier versions signed, is of somebody who did so
+    /// long ago.
+    #[serde(default)]
+    auth_time: i64,
+    #[serde(default)]
+    amr: Vec<String>,
     jti: String,
 }
 
@@ -140,13 +159,14 @@ impl SigningKey {
         self.jwk.clone()
     }
 
-    /// Signs an access token for a principal.
+    /// Signs an access token for a principal, who showed who they are then and so.
     ///
     /// # Errors
     /// When signing fails.
     pub fn sign(
         &self,
         principal: &Principal,
+        authentication: &Authentication,
         issuer: &str,
         now: Timestamp,
     ) -> Result<String, TokenError> {
@@ -165,6 +185,12 @@ impl SigningKey {
             iat,
             nbf: iat,
             exp: iat + ACCESS_TOKEN_SECONDS,
+            auth_time: authentication.at.as_second(),
+            amr: authentication
+                .methods
+                .iter()
+                .map(|method| method.name().to_owned())
+                .collect(),
             jti: URL_SAFE_NO_PAD.encode(jti),
         })
     }
@@ -327,19 +353,14 @@ impl KeySet {
     /// # Errors
     /// [`TokenError`].
     pub fn verify(&self, token: &str, now: Timestamp) -> Result<Principal, TokenError> {
-        Ok(self.verify_until(token, now)?.0)
+        Ok(self.verify_whole(token, now)?.principal)
     }
 
-    /// As [`KeySet::verify`], and says from when on the token will be refused, for
-    /// answers that outlive it.
+    /// As [`KeySet::verify`], and says everything else that the token does.
     ///
     /// # Errors
     /// [`TokenError`].
-    pub fn verify_until(
-        &self,
-        token: &str,
-        now: Timestamp,
-    ) -> Result<(Principal, Timestamp), TokenError> {
+    pub fn verify_whole(&self, token: &str, now: Timestamp) -> Result<Verified, TokenError> {
         if token.len() > LONGEST_TOKEN {
             return Err(TokenError::Invalid);
         }
@@ -352,7 +373,7 @@ impl KeySet {
         if end <= now {
             return Err(TokenError::Expired);
         }
-        let end = Timestamp::from_second(end).map_err(|_| TokenError::Invalid)?;
+        let until = Timestamp::from_second(end).map_err(|_| TokenError::Invalid)?;
         if claims.nbf.max(claims.iat).saturating_sub(leeway) > now {
             return Err(TokenError::NotYetValid);
         }
@@ -371,7 +392,17 @@ impl KeySet {
             patient_id: claims.pid,
             practitioner_id: claims.prid,
         };
-        Ok((principal, end))
+        let methods: Vec<Method> = claims
+            .amr
+            .iter()
+            .filter_map(|name| Method::from_name(name))
+            .collect();
+        let at = Timestamp::from_second(claims.auth_time).map_err(|_| TokenError::Invalid)?;
+        Ok(Verified {
+            principal,
+            until,
+            authentication: Authentication::new(&methods, at),
+        })
     }
 
     fn keys(&self) -> Arc<Keys> {

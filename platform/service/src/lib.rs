@@ -36,4 +36,5 @@ pub use peers::{PeerError, Peers};
 pub use problems::ProblemPage;
 
 /// Migrations that every service's schema starts with.
-pub const SHARED_MIGRATIONS: &[galen_storage::Migration] = &[command::IDEMPOTENCY];
+pub const SHARED_MIGRATIONS: &[galen_storage::Migration] =
+    &[command::IDEMPOTENCY, galen_vault::DATA_KEYS];

@@ -18,15 +18,16 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use axum::Router;
 use axum::body::Body;
 use bytes::Bytes;
-use galen_access::{KeySet, Principal, Role, SigningKey};
+use galen_access::{Authentication, KeySet, Principal, Role, SigningKey};
 use galen_contracts::ids::{PatientId, PractitionerId};
-use galen_kernel::Clock;
+use galen_kernel::{Clock, Timestamp};
 use galen_storage::Db;
+use galen_vault::{MasterKeys, MemoryKeys, Vault};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, header};
 use http_body_util::BodyExt as _;
 use serde_json::Value;
@@ -45,7 +46,8 @@ static KEY: LazyLock<SigningKey> =
     LazyLock::new(|| SigningKey::generate().expect("a machine that runs tests has randomness"));
 
 /// A platform as a host would give it to a service: no settings, UTC, a data
-/// directory that is not made, and keys that accept the tokens of [`TestApi`].
+/// directory that is not made, a vault under master keys that everybody knows, and keys
+/// that accept the tokens of [`TestApi`].
 #[must_use]
 pub fn platform(db: Db, clock: Clock, peers: Peers) -> Platform {
     let keys = KeySet::new(ISSUER);
@@ -55,6 +57,7 @@ pub fn platform(db: Db, clock: Clock, peers: Peers) -> Platform {
         .join(format!("galen-test-{}", clock.uuid()))
         .join(db.service());
     Platform {
+        vault: Vault::for_tests(&db),
         db,
         clock,
         peers,
@@ -64,6 +67,12 @@ pub fn platform(db: Db, clock: Clock, peers: Peers) -> Platform {
         data_dir,
         stopping: CancellationToken::new(),
     }
+}
+
+/// Master keys for hosts in tests, the same as those of [`platform`].
+#[must_use]
+pub fn masters() -> Arc<dyn MasterKeys> {
+    Arc::new(MemoryKeys::for_tests())
 }
 
 /// The data directory of a test's [`platform`]; made by the service that needs it.
@@ -167,11 +176,19 @@ impl TestApi {
         }
     }
 
-    /// Exactly this principal. The token is signed now, by the manual clock.
+    /// Exactly this principal, who has just shown a password. The token is signed now,
+    /// by the manual clock.
     #[must_use]
     pub fn as_principal(&self, principal: Principal) -> TestCaller {
+        self.as_principal_since(principal, self.clock.now())
+    }
+
+    /// Exactly this principal, who has shown a password then.
+    #[must_use]
+    pub fn as_principal_since(&self, principal: Principal, then: Timestamp) -> TestCaller {
+        let shown = Authentication::new(&[galen_access::Method::Password], then);
         let token = KEY
-            .sign(&principal, self.keys.issuer(), self.clock.now())
+            .sign(&principal, &shown, self.keys.issuer(), self.clock.now())
             .expect("a good key signs");
         TestCaller {
             principal: Some(principal),

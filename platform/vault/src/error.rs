@@ -37,13 +37,15 @@ pub enum Error {
     NotSealable(Place),
     /// Data keys are wrapped by master keys that are not there.
     #[error(
-        "schema {schema} has data keys under the master keys {missing}, which are not there; put the file that holds them back"
+        "schema {schema} has data keys under the master keys {missing}, which are not in {whereabouts}; put back what held them"
     )]
     MastersMissing {
         /// Whose data keys.
         schema: &'static str,
         /// The names of the masters.
         missing: String,
+        /// Where they were looked for.
+        whereabouts: String,
     },
 }
 

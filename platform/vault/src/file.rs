@@ -31,32 +31,41 @@ pub struct FileKeys {
 }
 
 impl FileKeys {
+    /// Reads the file; `None` when there is none.
+    ///
+    /// # Errors
+    /// When the file cannot be used, or others can read it.
+    pub fn open(path: &Path) -> Result<Option<Self>, MasterError> {
+        match read(path) {
+            Ok(ring) => Ok(Some(Self::new(path, ring))),
+            Err(error) if is_missing(&error) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Reads the file, and makes it when there is none. Of two processes that make it at
     /// once, both end with the same.
     ///
     /// # Errors
     /// When the file cannot be used, or others can read it.
     pub fn open_or_create(path: &Path) -> Result<Self, MasterError> {
-        let ring = match read(path) {
-            Err(MasterError::File { source, .. }) if source.kind() == ErrorKind::NotFound => {
-                let _lock = lock(path)?;
-                match read(path) {
-                    Err(MasterError::File { source, .. })
-                        if source.kind() == ErrorKind::NotFound =>
-                    {
-                        let ring = Ring::random();
-                        write(path, &ring)?;
-                        ring
-                    }
-                    found => found?,
-                }
-            }
-            found => found?,
-        };
-        Ok(Self {
+        if let Some(found) = Self::open(path)? {
+            return Ok(found);
+        }
+        let _lock = lock(path)?;
+        if let Some(found) = Self::open(path)? {
+            return Ok(found);
+        }
+        let ring = Ring::random();
+        write(path, &ring)?;
+        Ok(Self::new(path, ring))
+    }
+
+    fn new(path: &Path, ring: Ring) -> Self {
+        Self {
             path: path.to_owned(),
             known: Mutex::new(ring),
-        })
+        }
     }
 
     /// What the file holds now.
@@ -97,6 +106,10 @@ impl FileKeys {
 }
 
 impl MasterKeys for FileKeys {
+    fn whereabouts(&self) -> String {
+        self.path.display().to_string()
+    }
+
     fn ids(&self) -> BoxFuture<'_, Result<Vec<MasterId>, MasterError>> {
         ready(self.fresh().map(|ring| ring.ids())).boxed()
     }
@@ -129,6 +142,10 @@ impl MasterKeys for FileKeys {
     fn forget<'a>(&'a self, master: &'a MasterId) -> BoxFuture<'a, Result<(), MasterError>> {
         ready(self.change(|ring| ring.forget(master))).boxed()
     }
+}
+
+fn is_missing(error: &MasterError) -> bool {
+    matches!(error, MasterError::File { source, .. } if source.kind() == ErrorKind::NotFound)
 }
 
 fn failed(path: &Path) -> impl Fn(std::io::Error) -> MasterError {
@@ -245,6 +262,7 @@ mod tests {
     fn the_file_is_made_once_for_its_owner_alone() {
         let dir = tempfile::tempdir().expect("a directory");
         let path = dir.path().join("vault-keys");
+        assert!(FileKeys::open(&path).expect("asked").is_none());
         let ids: Vec<_> = std::thread::scope(|scope| {
             let open = || FileKeys::open_or_create(&path).expect("opened").fresh();
             let threads: Vec<_> = (0..8).map(|_| scope.spawn(open)).collect();

@@ -134,7 +134,10 @@ impl MasterError {
 
 /// Keeps master keys, which never leave it. `bound` is what a wrapped key is bound to:
 /// it unwraps with the same bytes only.
-pub trait MasterKeys: Send + Sync + 'static {
+pub trait MasterKeys: fmt::Debug + Send + Sync + 'static {
+    /// Where they are kept, for people who look for them.
+    fn whereabouts(&self) -> String;
+
     /// All names, the one in use last.
     fn ids(&self) -> BoxFuture<'_, Result<Vec<MasterId>, MasterError>>;
 

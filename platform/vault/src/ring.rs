@@ -120,12 +120,21 @@ impl MemoryKeys {
         })
     }
 
+    /// A copy of the ring.
+    pub(crate) fn whole(&self) -> Ring {
+        self.ring().clone()
+    }
+
     fn ring(&self) -> MutexGuard<'_, Ring> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl MasterKeys for MemoryKeys {
+    fn whereabouts(&self) -> String {
+        "memory".to_owned()
+    }
+
     fn ids(&self) -> BoxFuture<'_, Result<Vec<MasterId>, MasterError>> {
         ready(Ok(self.ring().ids())).boxed()
     }

@@ -14,6 +14,7 @@ use crate::Error;
 use crate::column::Sealed;
 use crate::index::{Blind, BlindIndex};
 use crate::master::{MasterKeys, Secret};
+use crate::ring::MemoryKeys;
 use crate::seal::{DataKey, Keyring, Subject};
 use crate::store;
 
@@ -61,8 +62,22 @@ impl Vault {
             return Err(Error::MastersMissing {
                 schema: db.service(),
                 missing: missing.join(", "),
+                whereabouts: masters.whereabouts(),
             });
         }
+        let root = masters.root().await?;
+        Ok(Self::new(db, masters, root))
+    }
+
+    /// A vault under [`MemoryKeys::for_tests`], which protects nothing.
+    #[must_use]
+    pub fn for_tests(db: &Db) -> Self {
+        let masters = MemoryKeys::for_tests();
+        let root = masters.whole().root;
+        Self::new(db, Arc::new(masters), root)
+    }
+
+    fn new(db: &Db, masters: Arc<dyn MasterKeys>, root: Secret) -> Self {
         let options = db.pool().connect_options();
         let cache = || {
             Cache::builder()
@@ -70,10 +85,10 @@ impl Vault {
                 .time_to_live(REMEMBERED_FOR)
                 .build()
         };
-        Ok(Self {
+        Self {
             inner: Arc::new(Inner {
                 schema: db.service(),
-                root: masters.root().await?,
+                root,
                 masters,
                 pool: PgPoolOptions::new()
                     .max_connections(CONNECTIONS)
@@ -84,7 +99,12 @@ impl Vault {
                 by_id: cache(),
                 by_subject: cache(),
             }),
-        })
+        }
+    }
+
+    /// Closes the vault's own connections.
+    pub async fn close(&self) {
+        self.inner.pool.close().await;
     }
 
     /// The key that seals what is about a subject; made at its first use, in a

@@ -81,6 +81,7 @@ impl Service for Identity {
             "0005_login_attempt",
             "0006_merge_effect",
             "0007_custom_role",
+            "0008_authentication",
             "0012_login_link",
             "0013_directory",
         ],

@@ -132,7 +132,10 @@ impl Service for Patients {
             .routes(routes!(r::mark_error::vital))
             .routes(routes!(r::timeline::timeline))
             .routes(routes!(break_glass::open::open))
-            .routes(routes!(break_glass::list::list))
+            .routes(routes!(
+                break_glass::list::list,
+                break_glass::open::open_by_number
+            ))
             .routes(routes!(break_glass::review::review))
             .routes(routes!(access_log::list::list))
             .with_state(Arc::clone(self))

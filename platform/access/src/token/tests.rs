@@ -39,9 +39,13 @@ fn desk() -> Desk {
 }
 
 impl Desk {
+    fn shown(&self) -> Authentication {
+        Authentication::new(&[Method::Password], self.clock.now())
+    }
+
     fn token(&self) -> String {
         self.key
-            .sign(&self.principal, ISSUER, self.clock.now())
+            .sign(&self.principal, &self.shown(), ISSUER, self.clock.now())
             .unwrap()
     }
 
@@ -79,9 +83,9 @@ fn a_token_is_not_accepted_after_its_end_and_leeway() {
     let token = desk.token();
     desk.clock
         .advance(SignedDuration::from_secs(ACCESS_TOKEN_SECONDS + 29));
-    let (_, end) = desk.keys.verify_until(&token, desk.clock.now()).unwrap();
+    let verified = desk.keys.verify_whole(&token, desk.clock.now()).unwrap();
     desk.clock.advance(SignedDuration::from_secs(1));
-    assert_eq!(end, desk.clock.now());
+    assert_eq!(verified.until, desk.clock.now());
     assert_eq!(desk.verify(&token), Err(TokenError::Expired));
 }
 
@@ -143,7 +147,12 @@ fn another_issuer_or_audience_is_refused() {
     let desk = desk();
     let elsewhere = desk
         .key
-        .sign(&desk.principal, "https://elsewhere.test", desk.clock.now())
+        .sign(
+            &desk.principal,
+            &desk.shown(),
+            "https://elsewhere.test",
+            desk.clock.now(),
+        )
         .unwrap();
     assert_eq!(desk.verify(&elsewhere), Err(TokenError::NotForHere));
     let other_audience = desk.token_with(|claims| claims["aud"] = json!("someone"));
@@ -168,11 +177,33 @@ fn a_token_without_one_of_its_claims_is_refused() {
 }
 
 #[test]
+fn a_token_says_when_and_how_its_holder_showed_who_they_are() {
+    let desk = desk();
+    let at = desk.clock.now() - SignedDuration::from_hours(5);
+    let shown = Authentication::new(&[Method::Password, Method::OneTimeCode], at);
+    let token = desk
+        .key
+        .sign(&desk.principal, &shown, ISSUER, desk.clock.now())
+        .unwrap();
+    let verified = desk.keys.verify_whole(&token, desk.clock.now()).unwrap();
+    assert_eq!(verified.authentication, shown);
+    assert_eq!(claims_of(&token)["amr"], json!(["pwd", "otp"]));
+
+    let silent = desk.token_with(|claims| {
+        let claims = claims.as_object_mut().unwrap();
+        claims.remove("auth_time");
+        claims.remove("amr");
+    });
+    let verified = desk.keys.verify_whole(&silent, desk.clock.now()).unwrap();
+    assert!(!verified.authentication.is_recent(desk.clock.now()));
+}
+
+#[test]
 fn a_key_that_is_not_in_the_set_signs_nothing() {
     let desk = desk();
     let stranger = SigningKey::generate().unwrap();
     let token = stranger
-        .sign(&desk.principal, ISSUER, desk.clock.now())
+        .sign(&desk.principal, &desk.shown(), ISSUER, desk.clock.now())
         .unwrap();
     assert_eq!(
         desk.verify(&token),
@@ -181,7 +212,7 @@ fn a_key_that_is_not_in_the_set_signs_nothing() {
     );
     let impostor = SigningKey::from_pkcs8(desk.key.kid(), stranger.pkcs8()).unwrap();
     let token = impostor
-        .sign(&desk.principal, ISSUER, desk.clock.now())
+        .sign(&desk.principal, &desk.shown(), ISSUER, desk.clock.now())
         .unwrap();
     assert_eq!(
         desk.verify(&token),

@@ -9,7 +9,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
-use galen_access::{Permission, Principal, Scope};
+use galen_access::{Authentication, Permission, Principal, Scope};
 use galen_contracts::ids::{PatientId, PractitionerId};
 use galen_kernel::{Clock, Problem, Timestamp};
 use galen_storage::Db;
@@ -41,6 +41,11 @@ pub enum Needs {
 pub trait Requires: Send + Sync + 'static {
     /// What it needs.
     const NEEDS: Needs;
+    /// Whether the caller must have shown who they are within
+    /// [`RECENTLY`](galen_access::RECENTLY): for what a browser left alone, or a stolen
+    /// token, must not do. Where that depends on what is asked, the handler calls
+    /// [`Cx::expect_recent_authentication`].
+    const STEP_UP: bool = false;
 }
 
 /// One authorised request of type `R`. Extracting it answers 401 or 403 when the
@@ -102,6 +107,20 @@ impl<R: Requires> Cx<R> {
         } else {
             Err(Problem::not_found())
         }
+    }
+
+    /// 403 `STEP_UP_REQUIRED` unless the caller showed lately who they are.
+    ///
+    /// # Errors
+    /// 403, or 401 when nobody is logged in.
+    pub fn expect_recent_authentication(&self) -> Result<(), Problem> {
+        gate::recent(self.caller.as_deref(), self.now())
+    }
+
+    /// When and how the caller showed who they are.
+    #[must_use]
+    pub fn authentication(&self) -> Option<&Authentication> {
+        self.caller.as_ref().map(|caller| &caller.authentication)
     }
 
     /// Now.
@@ -181,6 +200,9 @@ impl<S: Send + Sync, R: Requires> FromRequestParts<S> for Cx<R> {
         let caller = gate.identify(&parts.headers, &mut parts.extensions);
         note.asked(R::NEEDS, caller.clone());
         let scope = gate::scope(caller.as_deref(), R::NEEDS)?;
+        if R::STEP_UP {
+            gate::recent(caller.as_deref(), gate.clock.now())?;
+        }
         note.reaches(scope);
         Ok(Self {
             if_match: conditions::if_match(&parts.headers)?,

@@ -13,6 +13,7 @@ use galen_access::KeySet;
 use galen_eventing::{Projection, TimerSubscription, subscription};
 use galen_kernel::Clock;
 use galen_storage::{Db, SchemaSpec};
+use galen_vault::{MasterKeys, SealedColumn, Vault};
 use tokio_util::sync::CancellationToken;
 use utoipa_axum::router::OpenApiRouter;
 
@@ -27,6 +28,8 @@ use crate::{Check, Config, ConfigError, Job, Peers, ProblemPage, Setting};
 pub struct Platform {
     /// The service's own schema.
     pub db: Db,
+    /// Seals and opens what is personal in it.
+    pub vault: Vault,
     /// Time and ids.
     pub clock: Clock,
     /// Other services.
@@ -53,6 +56,9 @@ pub enum StartError {
     /// Its database failed.
     #[error(transparent)]
     Storage(#[from] galen_storage::Error),
+    /// What it holds sealed cannot be used.
+    #[error(transparent)]
+    Vault(#[from] galen_vault::Error),
     /// Anything else, named.
     #[error("{what}")]
     Other {
@@ -113,6 +119,11 @@ pub trait Service: Sized + Send + Sync + 'static {
         &[]
     }
 
+    /// Its sealed columns. What is not named here is not sealed anew and not verified.
+    fn sealed() -> &'static [SealedColumn] {
+        &[]
+    }
+
     /// Its settings; other keys in its part of the configuration file are refused.
     fn settings() -> &'static [Setting] {
         &[]
@@ -141,6 +152,8 @@ pub struct HostOptions {
     pub zone: String,
     /// Data directory.
     pub data_dir: PathBuf,
+    /// The master keys of what is sealed.
+    pub masters: Arc<dyn MasterKeys>,
     /// How long shutdown waits for requests under way.
     pub drain: std::time::Duration,
     /// Connections per service's pool.
@@ -181,6 +194,9 @@ pub enum HostError {
     /// The database failed.
     #[error(transparent)]
     Storage(#[from] galen_storage::Error),
+    /// What is sealed would not open.
+    #[error(transparent)]
+    Vault(#[from] galen_vault::Error),
     /// A setting is wrong.
     #[error(transparent)]
     Config(#[from] ConfigError),
@@ -208,6 +224,7 @@ struct Started {
 pub struct Host {
     schemas: Vec<SchemaSpec>,
     checks: Vec<(&'static str, &'static [Check])>,
+    sealed: Vec<(&'static str, &'static [SealedColumn])>,
     settings: Vec<Setting>,
     problems: Vec<ProblemPage>,
     starters: Vec<(&'static str, Starter)>,
@@ -231,6 +248,7 @@ impl Host {
     pub fn with<S: Service>(mut self) -> Self {
         self.schemas.push(S::SCHEMA);
         self.checks.push((S::NAME, S::checks()));
+        self.sealed.push((S::NAME, S::sealed()));
         self.settings.extend(S::settings());
         self.problems.extend(S::problems());
         self.starters.push((
@@ -290,6 +308,12 @@ impl Host {
     #[must_use]
     pub fn checks(&self) -> &[(&'static str, &'static [Check])] {
         &self.checks
+    }
+
+    /// The sealed columns of all added services.
+    #[must_use]
+    pub fn sealed(&self) -> &[(&'static str, &'static [SealedColumn])] {
+        &self.sealed
     }
 
     /// The settings of all added services.

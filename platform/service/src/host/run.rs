@@ -15,6 +15,7 @@ use galen_eventing::{Backbone, Running};
 use galen_kernel::Clock;
 use galen_listener::{Bounds, Tls, serve};
 use galen_storage::{Databases, Db};
+use galen_vault::Vault;
 use http::header;
 use jiff::tz::TimeZone;
 use tokio::net::TcpListener;
@@ -107,6 +108,7 @@ struct Works {
     rpc: CancellationToken,
     rpc_servers: TaskTracker,
     databases: Vec<Db>,
+    vaults: Vec<Vault>,
 }
 
 impl Works {
@@ -120,6 +122,7 @@ impl Works {
             rpc: CancellationToken::new(),
             rpc_servers: TaskTracker::new(),
             databases: Vec::new(),
+            vaults: Vec::new(),
         }
     }
 
@@ -137,6 +140,9 @@ impl Works {
         }
         self.rpc.cancel();
         finished("gRPC calls", &self.rpc_servers, self.drain).await;
+        for vault in &self.vaults {
+            vault.close().await;
+        }
         for db in &self.databases {
             if tokio::time::timeout(self.drain, db.pool().close())
                 .await
@@ -205,10 +211,13 @@ async fn start(
     for (name, starter) in std::mem::take(&mut host.starters) {
         let db = databases.open(name, options.pool).await?;
         works.databases.push(db.clone());
+        let vault = Vault::open(&db, Arc::clone(&options.masters)).await?;
+        works.vaults.push(vault.clone());
         let data_dir = options.data_dir.join(name);
         make_directory(&data_dir)?;
         let platform = Platform {
             db: db.clone(),
+            vault,
             clock: clock.clone(),
             peers: peers.asking_as(name),
             config: config.clone(),

@@ -151,6 +151,7 @@ struct ChangeNote {
 
 impl Requires for ChangeNote {
     const NEEDS: Needs = Needs::Permission(Permission::AppointmentBook);
+    const STEP_UP: bool = true;
 }
 
 /// Changes a note.

@@ -5,7 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use galen_access::{Principal, Role};
+use galen_access::{Authentication, Method, Principal, Role};
 use galen_kernel::Clock;
 use galen_service::audit::Recorder;
 use galen_service::{
@@ -54,6 +54,7 @@ fn options(files: &tempfile::TempDir) -> HostOptions {
         peers: BTreeMap::new(),
         zone: "Europe/Vienna".to_owned(),
         data_dir: files.path().to_owned(),
+        masters: galen_service::testing::masters(),
         drain: Duration::from_secs(5),
         pool: 8,
     }
@@ -94,7 +95,8 @@ impl Hospital {
             patient_id: None,
             practitioner_id: None,
         };
-        KEY.sign(&principal, "galen", self.clock.now())
+        let shown = Authentication::new(&[Method::Password], self.clock.now());
+        KEY.sign(&principal, &shown, "galen", self.clock.now())
             .expect("the test can go on")
     }
 
@@ -378,6 +380,24 @@ async fn a_host_that_cannot_start_says_why_and_leaves_nothing() {
     )
     .await;
     assert!(zone.to_string().starts_with("zone: "), "{zone}");
+
+    let db = database.open("identity").await;
+    sqlx::query(
+        "insert into data_key (id, subject, version, master, wrapped, created_at)
+         values (gen_random_uuid(), gen_random_uuid(), 1, 'lost', '\\x00'::bytea || sha256(''), now())",
+    )
+    .execute(db.pool())
+    .await
+    .unwrap();
+    let lost = run(options(&files), &[]).await.to_string();
+    assert!(
+        lost.contains("schema identity") && lost.contains("lost") && lost.contains("memory"),
+        "{lost}"
+    );
+    sqlx::query("delete from data_key")
+        .execute(db.pool())
+        .await
+        .unwrap();
 
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let listen = taken.local_addr().unwrap();

@@ -52,6 +52,7 @@ async fn host(database: &TestDatabase, files: &tempfile::TempDir) -> RunningHost
         peers: BTreeMap::new(),
         zone: "UTC".to_owned(),
         data_dir: files.path().to_owned(),
+        masters: galen_service::testing::masters(),
         drain: Duration::from_secs(5),
         pool: 4,
     };

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use galen_access::{Principal, Role, SigningKey};
+use galen_access::{Authentication, Method, Principal, Role, SigningKey};
 use galen_gateway::Gateway;
 use galen_kernel::Clock;
 use galen_service::audit::Recorder;
@@ -73,6 +73,7 @@ impl Hosted {
             peers: BTreeMap::from([("patients".to_owned(), "http://127.0.0.1:1".to_owned())]),
             zone: "UTC".to_owned(),
             data_dir: files.path().to_owned(),
+            masters: galen_service::testing::masters(),
             drain: Duration::from_secs(5),
             pool: 8,
         };
@@ -106,7 +107,9 @@ impl Hosted {
             patient_id: None,
             practitioner_id: None,
         };
-        KEY.sign(&principal, "galen", self.clock.now()).unwrap()
+        let shown = Authentication::new(&[Method::Password], self.clock.now());
+        KEY.sign(&principal, &shown, "galen", self.clock.now())
+            .unwrap()
     }
 
     async fn send(&self, head: &str) -> TcpStream {

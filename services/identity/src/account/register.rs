@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use galen_access::Role;
+use galen_access::{Method, Role};
 use galen_kernel::{Problem, Violations};
 use galen_service::{Body, Cx, Needs, Outcome, Requires};
 use http::StatusCode;
@@ -69,9 +69,16 @@ pub(crate) async fn register(
     };
     let mut tx = s.db.begin().await?;
     store::insert(tx.conn(), &account).await?;
-    let tokens = open::open(&mut tx, &s.keyring, &account, &device, now)
-        .await?
-        .ok_or_else(Problem::unauthenticated)?;
+    let tokens = open::open(
+        &mut tx,
+        &s.keyring,
+        &account,
+        &device,
+        &[Method::Password],
+        now,
+    )
+    .await?
+    .ok_or_else(Problem::unauthenticated)?;
     tx.commit().await?;
     Ok(tokens.answer(StatusCode::CREATED))
 }

@@ -1,6 +1,6 @@
 //! How long a name is closed to logins after failures in a row: pure rules.
 
-use galen_kernel::Timestamp;
+use galen_kernel::{Problem, Timestamp};
 use jiff::SignedDuration;
 use sha2::{Digest as _, Sha256};
 use unicode_normalization::UnicodeNormalization as _;
@@ -51,6 +51,28 @@ impl Failures {
     }
 }
 
+/// A name that failed too often has to wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("too many attempts")]
+pub(crate) struct Paused {
+    /// How long.
+    pub(crate) wait: SignedDuration,
+}
+
+impl From<Paused> for Problem {
+    fn from(Paused { wait }: Paused) -> Self {
+        let seconds = u32::try_from(wait.as_secs())
+            .unwrap_or(u32::MAX)
+            .saturating_add(1);
+        Self::new(
+            429,
+            "TOO_MANY_ATTEMPTS",
+            "This user name failed to log in too often.",
+        )
+        .retry_after(seconds)
+    }
+}
+
 /// The pause that follows so many failures: 1, 2, 4 … seconds from the fifth on.
 fn pause_after(failures: u32) -> SignedDuration {
     match failures.checked_sub(FREE + 1) {
@@ -76,6 +98,13 @@ mod tests {
             [0, 0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 900, 900]
         );
         assert_eq!(pause_after(u32::MAX).as_secs(), 900);
+    }
+
+    #[test]
+    fn the_wait_is_rounded_up() {
+        let wait = SignedDuration::from_millis(1500);
+        let problem = Problem::from(Paused { wait });
+        assert_eq!((problem.status, problem.retry_after), (429, Some(2)));
     }
 
     #[test]

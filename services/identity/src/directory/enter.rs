@@ -1,7 +1,6 @@
 //! From somebody of the directory to a session of their account.
 
-use galen_access::{Authentication, Method};
-use galen_access::authentication::RECENTLY;
+use galen_access::{Authentication, Method, RECENTLY};
 use galen_contracts::identity::v1::{UserChanged, UserProvisioned};
 use galen_contracts::ids::UserId;
 use galen_eventing::Publish as _;

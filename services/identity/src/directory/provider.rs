@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use futures::future::BoxFuture;
 use galen_kernel::{Clock, Problem, Timestamp};
 use jiff::SignedDuration;
 use openidconnect::core::{
@@ -82,7 +83,7 @@ type DirectoryClient = Client<
 pub(crate) struct Provider {
     settings: Settings,
     clock: Clock,
-    web: Web,
+    web: Arc<Web>,
     known: Mutex<Option<Arc<Known>>>,
 }
 
@@ -147,7 +148,7 @@ pub(super) const fn refused() -> Problem {
 impl Provider {
     /// Prepares it. Nothing is asked before somebody logs in.
     pub(super) fn new(settings: Settings, clock: Clock) -> Result<Self, reqwest::Error> {
-        let web = Web::new(settings.issuer.url().scheme() == "https")?;
+        let web = Arc::new(Web::new(settings.issuer.url().scheme() == "https")?);
         Ok(Self {
             settings,
             clock,
@@ -239,15 +240,15 @@ impl Provider {
         code: &SecretString,
         handshake: &Handshake,
     ) -> Result<Tokens, DirectoryError> {
-        let web = &self.web;
+        let web = Arc::clone(&self.web);
         let http = move |request| web.call(request);
         let client = self.client(known);
         let request = client
             .exchange_code(AuthorizationCode::new(code.expose_secret().to_owned()))
             .map_err(|_| DirectoryError::Description("without a token endpoint"))?
             .set_pkce_verifier(PkceCodeVerifier::new(handshake.code_verifier()));
-        request
-            .request_async(&http)
+        let asked: BoxFuture<'_, _> = Box::pin(request.request_async(&http));
+        asked
             .await
             .map_err(|error| match error {
                 RequestTokenError::Request(error) => error.into(),
@@ -324,9 +325,13 @@ impl Provider {
 
     async fn discover(&self) -> Result<Known, DirectoryError> {
         use openidconnect::DiscoveryError as E;
-        let web = &self.web;
-        let http = move |request| web.call(request);
-        let metadata = Metadata::discover_async(self.settings.issuer.clone(), &http)
+        let web = Arc::clone(&self.web);
+        let issuer = self.settings.issuer.clone();
+        let asked: BoxFuture<'_, _> = Box::pin(async move {
+            let http = move |request| web.call(request);
+            Metadata::discover_async(issuer, &http).await
+        });
+        let metadata = asked
             .await
             .map_err(|error| match error {
                 E::Request(error) => error.into(),

@@ -93,7 +93,7 @@ pub(super) fn read(config: &Config, public_url: &str) -> Result<Option<Settings>
         return Err(invalid(PROVISION, reason));
     }
     let issuer = IssuerUrl::new(issuer).map_err(|_| invalid(ISSUER, "must be an address"))?;
-    if !is_safe(&issuer) {
+    if !is_safe(issuer.url()) {
         let reason = "must begin with https://, or with http:// and an address of this machine";
         return Err(invalid(ISSUER, reason));
     }
@@ -193,7 +193,7 @@ mod tests {
             ("http://10.0.0.1", false),
         ] {
             let address = IssuerUrl::new(address.to_owned()).expect("an address");
-            assert_eq!(is_safe(&address), safe, "{}", address.as_str());
+            assert_eq!(is_safe(address.url()), safe, "{}", address.as_str());
         }
     }
 }

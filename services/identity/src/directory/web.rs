@@ -1,8 +1,10 @@
 //! Requests to the directory: bounded in time and size, never led elsewhere, and not
 //! made while it has just failed to answer several.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures::future::BoxFuture;
 use galen_service::Circuit;
 use openidconnect::{HttpRequest, HttpResponse};
 
@@ -60,20 +62,26 @@ impl Web {
     }
 
     /// Asks.
-    pub(super) async fn call(&self, request: HttpRequest) -> Result<HttpResponse, WebError> {
-        if !self.circuit.admits(Instant::now()) {
-            return Err(WebError::Paused);
-        }
-        let answer = self.ask(request).await;
-        match &answer {
-            Ok(_) if self.circuit.answered() => tracing::info!("the directory answers again"),
-            Ok(_) => {}
-            Err(error) if self.circuit.failed(Instant::now()) => {
-                tracing::warn!(%error, "the directory is not asked for a while");
+    pub(super) fn call(
+        self: &Arc<Self>,
+        request: HttpRequest,
+    ) -> BoxFuture<'static, Result<HttpResponse, WebError>> {
+        let web = Arc::clone(self);
+        Box::pin(async move {
+            if !web.circuit.admits(Instant::now()) {
+                return Err(WebError::Paused);
             }
-            Err(_) => {}
-        }
-        answer
+            let answer = web.ask(request).await;
+            match &answer {
+                Ok(_) if web.circuit.answered() => tracing::info!("the directory answers again"),
+                Ok(_) => {}
+                Err(error) if web.circuit.failed(Instant::now()) => {
+                    tracing::warn!(%error, "the directory is not asked for a while");
+                }
+                Err(_) => {}
+            }
+            answer
+        })
     }
 
     async fn ask(&self, request: HttpRequest) -> Result<HttpResponse, WebError> {

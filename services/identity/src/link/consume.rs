@@ -41,7 +41,7 @@ pub(crate) struct ConsumeLink {
     #[schema(value_type = String)]
     secret: SecretString,
     /// Of the account's second factor, when it has one.
-    #[schema(value_type = Option<String>, max_length = 32)]
+    #[schema(value_type = Option<String>, max_length = 64)]
     mfa_code: Option<SecretString>,
 }
 
@@ -100,11 +100,11 @@ async fn enter(
     device: &Device,
     now: Timestamp,
 ) -> Result<TokenAnswer, Halt> {
-    let mut tx = s.db.begin().await?;
-    let shown = mfa::second_factor(&mut tx, s, account, code, now).await?;
+    let shown = mfa::second_factor(s, account, code, now).await?;
     if shown.is_empty() && !is_a_patients(account) {
         return Err(DeadLink.into());
     }
+    let mut tx = s.db.begin().await?;
     if !store::use_secret(tx.conn(), secret, LOGS_IN, now).await? {
         return Err(DeadLink.into());
     }
@@ -120,7 +120,11 @@ async fn enter(
 
 /// Whether an account may be logged in to by a link at all.
 pub(super) async fn may_be_used_by(tx: &mut PgConnection, account: &Account) -> Result<bool, Error> {
-    Ok(is_a_patients(account) || mfa::store::has_second_factor(tx, account.id).await?)
+    if is_a_patients(account) {
+        return Ok(true);
+    }
+    let authenticator = mfa::store::find(tx, account.id).await?;
+    Ok(authenticator.is_some_and(|stored| stored.confirmed_at.is_some()))
 }
 
 /// Whether an account reaches its owner's own things only.

@@ -7,10 +7,10 @@
 use std::sync::Arc;
 
 use axum::extract::State;
+use galen_access::Method;
 use galen_kernel::{Pii, Problem, Timestamp, Violations};
 use galen_service::{Body, Cx, Needs, Outcome, Requires};
 use http::StatusCode;
-use jiff::SignedDuration;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -18,7 +18,8 @@ use utoipa::ToSchema;
 use super::device::Device;
 use super::open::{self, OpenError, TokenAnswer};
 use crate::account::{self, Account, Username};
-use crate::attempt::model::Subject;
+use crate::attempt::model::{Paused, Subject};
+use crate::password::hasher::HashError;
 use crate::password::policy;
 use crate::{Identity, attempt, password};
 
@@ -38,18 +39,35 @@ impl Requires for LogIn {
     const NEEDS: Needs = Needs::Nobody;
 }
 
-/// Why there is no login.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+/// Why somebody is not who they say.
+#[derive(Debug, thiserror::Error)]
 pub(crate) enum LogInError {
     /// The name, the password or the account is not right.
     #[error("invalid credentials")]
     InvalidCredentials,
     /// This name failed too often.
-    #[error("too many attempts")]
-    TooManyAttempts {
-        /// How long to wait.
-        wait: SignedDuration,
-    },
+    #[error(transparent)]
+    Paused(#[from] Paused),
+    /// The password could not be checked.
+    #[error(transparent)]
+    Hash(#[from] HashError),
+    /// There are no tokens.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The database failed.
+    #[error(transparent)]
+    Storage(#[from] galen_storage::Error),
+}
+
+impl LogInError {
+    /// For the count of logins.
+    const fn outcome(&self) -> &'static str {
+        match self {
+            Self::InvalidCredentials => "refused",
+            Self::Paused(_) => "paused",
+            Self::Hash(_) | Self::Open(_) | Self::Storage(_) => "failed",
+        }
+    }
 }
 
 impl From<LogInError> for Problem {
@@ -60,17 +78,10 @@ impl From<LogInError> for Problem {
                 "INVALID_CREDENTIALS",
                 "The user name or the password is wrong.",
             ),
-            LogInError::TooManyAttempts { wait } => {
-                let seconds = u32::try_from(wait.as_secs())
-                    .unwrap_or(u32::MAX)
-                    .saturating_add(1);
-                Self::new(
-                    429,
-                    "TOO_MANY_ATTEMPTS",
-                    "This user name failed to log in too often.",
-                )
-                .retry_after(seconds)
-            }
+            LogInError::Paused(paused) => paused.into(),
+            LogInError::Hash(error) => error.into(),
+            LogInError::Open(error) => error.into(),
+            LogInError::Storage(error) => error.into(),
         }
     }
 }
@@ -90,8 +101,39 @@ pub(crate) async fn log_in(
     Body(request): Body<LogIn>,
 ) -> Outcome {
     check_lengths(&request)?;
-    let subject = Subject::of(request.username.expose());
-    let account = match Username::parse(request.username.expose()) {
+    let entered = enter(&cx, &s, &request, &device).await;
+    let outcome = entered.as_ref().map_or_else(LogInError::outcome, |_| "ok");
+    metrics::counter!("galen_identity_logins_total", "outcome" => outcome).increment(1);
+    Ok(entered?.answer(StatusCode::OK))
+}
+
+/// Finds out who logs in, and opens a session.
+async fn enter(
+    cx: &Cx<LogIn>,
+    s: &Identity,
+    request: &LogIn,
+    device: &Device,
+) -> Result<TokenAnswer, LogInError> {
+    let (account, methods) =
+        authenticate(cx, s, request.username.expose(), &request.password).await?;
+    let mut tx = s.db.begin().await?;
+    let tokens = open::open(&mut tx, &s.keyring, &account, device, &methods, cx.now())
+        .await?
+        .ok_or(LogInError::InvalidCredentials)?;
+    tx.commit().await?;
+    Ok(tokens)
+}
+
+/// Who has this name and this password, and how they showed it. Failures are counted
+/// here, and forgotten when all is right.
+pub(crate) async fn authenticate<R: Requires>(
+    cx: &Cx<R>,
+    s: &Identity,
+    username: &str,
+    password: &SecretString,
+) -> Result<(Account, Vec<Method>), LogInError> {
+    let subject = Subject::of(username);
+    let account = match Username::parse(username) {
         Ok(username) => account::store::by_username(s.db.pool(), &username).await?,
         Err(_) => None,
     };
@@ -102,66 +144,34 @@ pub(crate) async fn log_in(
     // name keep nobody else from logging in; and looked at again with the turn, because
     // attempts are counted while it is held: guesses side by side are at most as many
     // as there are turns.
-    refuse_paused(&s, &subject, cx.now()).await?;
+    refuse_paused(s, &subject, cx.now()).await?;
     let turn = s.hasher.turn().await?;
-    refuse_paused(&s, &subject, cx.now()).await?;
+    refuse_paused(s, &subject, cx.now()).await?;
     let expected = account
         .as_ref()
         .and_then(|account| account.password.as_ref());
     let right = turn
-        .verify(password::normalised(&request.password), expected)
+        .verify(password::normalised(password), expected)
         .await?;
-    let tokens = match account {
+    match account {
         Some(account) if right && account.lock.is_none() => {
-            enter(&s, &account, &device, &subject, cx.now()).await?
+            attempt::store::clear(s.db.pool(), &subject).await?;
+            Ok((account, vec![Method::Password]))
         }
-        _ => None,
-    };
-    match tokens {
-        Some(tokens) => {
-            count_outcome("ok");
-            Ok(tokens.answer(StatusCode::OK))
-        }
-        None => {
+        _ => {
             attempt::store::count(s.db.pool(), &subject, cx.now()).await?;
-            count_outcome("refused");
-            Err(LogInError::InvalidCredentials.into())
+            Err(LogInError::InvalidCredentials)
         }
     }
 }
 
 /// Refuses while a name is paused, whatever the password.
-async fn refuse_paused(s: &Identity, subject: &Subject, now: Timestamp) -> Result<(), Problem> {
+async fn refuse_paused(s: &Identity, subject: &Subject, now: Timestamp) -> Result<(), LogInError> {
     let failures = attempt::store::find(s.db.pool(), subject).await?;
     match failures.and_then(|failures| failures.closed_for(now)) {
-        Some(wait) => {
-            count_outcome("paused");
-            Err(LogInError::TooManyAttempts { wait }.into())
-        }
+        Some(wait) => Err(Paused { wait }.into()),
         None => Ok(()),
     }
-}
-
-/// Opens a session and forgets earlier failures. `None` when the account was locked
-/// or its password changed in this moment.
-async fn enter(
-    s: &Identity,
-    account: &Account,
-    device: &Device,
-    subject: &Subject,
-    now: Timestamp,
-) -> Result<Option<TokenAnswer>, OpenError> {
-    let mut tx = s.db.begin().await?;
-    let tokens = open::open(&mut tx, &s.keyring, account, device, now).await?;
-    if tokens.is_some() {
-        attempt::store::clear(tx.conn(), subject).await?;
-        tx.commit().await?;
-    }
-    Ok(tokens)
-}
-
-fn count_outcome(outcome: &'static str) {
-    metrics::counter!("galen_identity_logins_total", "outcome" => outcome).increment(1);
 }
 
 /// What is longer than any name or password is not worth hashing.
@@ -198,13 +208,5 @@ mod tests {
             !printed.contains("nadia") && !printed.contains("horse"),
             "{printed}"
         );
-    }
-
-    #[test]
-    fn the_wait_is_rounded_up() {
-        let problem = Problem::from(LogInError::TooManyAttempts {
-            wait: SignedDuration::from_millis(1500),
-        });
-        assert_eq!((problem.status, problem.retry_after), (429, Some(2)));
     }
 }

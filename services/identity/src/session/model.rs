@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use galen_access::Authentication;
 use galen_contracts::ids::{SessionId, UserId};
 use galen_kernel::{Pii, Timestamp};
 use jiff::SignedDuration;
@@ -22,6 +23,8 @@ pub(crate) struct Session {
     pub(crate) account: UserId,
     /// When it was logged in.
     pub(crate) created_at: Timestamp,
+    /// When and how its owner last showed who they are.
+    pub(crate) authentication: Authentication,
     /// When its token was last exchanged.
     pub(crate) last_used_at: Timestamp,
     /// When it ends by itself.
@@ -52,6 +55,7 @@ fn later(at: Timestamp, by: SignedDuration) -> Timestamp {
 
 #[cfg(test)]
 mod tests {
+    use galen_access::Method;
     use proptest::prelude::*;
 
     use super::*;
@@ -76,6 +80,7 @@ mod tests {
             id: SessionId::from_uuid(uuid::Uuid::nil()),
             account: UserId::from_uuid(uuid::Uuid::nil()),
             created_at: created,
+            authentication: Authentication::new(&[Method::Password], created),
             last_used_at: created,
             expires_at: expiry(created, created),
             revoked_at: None,

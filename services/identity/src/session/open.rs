@@ -1,8 +1,7 @@
 //! Opening a session, and the tokens that its device gets.
 
-use galen_access::TokenError;
 use galen_access::token::ACCESS_TOKEN_SECONDS;
-use galen_contracts::ids::SessionId;
+use galen_access::{Authentication, Method, TokenError};
 use galen_kernel::{Problem, Timestamp};
 use galen_service::Answer;
 use galen_storage::Tx;
@@ -73,19 +72,34 @@ impl From<OpenError> for Problem {
     }
 }
 
-/// Opens a session of an account that has just shown its password. `None` when the
-/// account was locked or its password changed in that moment.
+/// Opens a session of an account whose owner has just shown, by these methods, who they
+/// are. `None` when the account was locked or its password changed in that moment.
 pub(crate) async fn open(
     tx: &mut Tx,
     keyring: &Keyring,
     account: &Account,
     device: &Device,
+    methods: &[Method],
+    now: Timestamp,
+) -> Result<Option<TokenAnswer>, OpenError> {
+    let authentication = Authentication::new(methods, now);
+    open_as(tx, keyring, account, device, authentication, now).await
+}
+
+/// As [`open`], for somebody who may have shown some time ago who they are.
+pub(crate) async fn open_as(
+    tx: &mut Tx,
+    keyring: &Keyring,
+    account: &Account,
+    device: &Device,
+    authentication: Authentication,
     now: Timestamp,
 ) -> Result<Option<TokenAnswer>, OpenError> {
     let session = Session {
         id: tx.clock().id(),
         account: account.id,
         created_at: now,
+        authentication,
         last_used_at: now,
         expires_at: model::expiry(now, now),
         revoked_at: None,
@@ -95,7 +109,7 @@ pub(crate) async fn open(
     if !store::insert(tx.conn(), &session, account).await? {
         return Ok(None);
     }
-    issue(tx, keyring, account, session.id, now).await.map(Some)
+    issue(tx, keyring, account, &session, now).await.map(Some)
 }
 
 /// Issues the next pair of tokens of a session.
@@ -103,16 +117,29 @@ pub(crate) async fn issue(
     tx: &mut Tx,
     keyring: &Keyring,
     account: &Account,
-    session: SessionId,
+    session: &Session,
     now: Timestamp,
 ) -> Result<TokenAnswer, OpenError> {
     let refresh = Secret::generate();
-    store::insert_token(tx.conn(), session, refresh.hash(), now).await?;
-    let grants = role::store::grants_of(tx.conn(), &account.roles.custom()).await?;
+    store::insert_token(tx.conn(), session.id, refresh.hash(), now).await?;
+    let access_token = access_token(tx, keyring, account, session, now).await?;
     Ok(TokenAnswer {
-        access_token: keyring.sign(&account.principal(session, grants), now)?,
+        access_token,
         refresh_token: refresh.expose().to_owned(),
         expires_in: ACCESS_TOKEN_SECONDS,
         token_type: TokenType::Bearer,
     })
+}
+
+/// Signs an access token of a session, with what its account may now.
+pub(crate) async fn access_token(
+    tx: &mut Tx,
+    keyring: &Keyring,
+    account: &Account,
+    session: &Session,
+    now: Timestamp,
+) -> Result<String, OpenError> {
+    let grants = role::store::grants_of(tx.conn(), &account.roles.custom()).await?;
+    let principal = account.principal(session.id, grants);
+    Ok(keyring.sign(&principal, &session.authentication, now)?)
 }

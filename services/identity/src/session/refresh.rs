@@ -130,7 +130,7 @@ async fn exchange(
         model::expiry(session.created_at, now),
     )
     .await?;
-    open::issue(tx, keyring, &account, session.id, now)
+    open::issue(tx, keyring, &account, &session, now)
         .await
         .map(Exchange::Renewed)
 }

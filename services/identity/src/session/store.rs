@@ -1,5 +1,6 @@
 //! SQL of sessions and refresh tokens.
 
+use galen_access::{Authentication, Method};
 use galen_contracts::ids::{SessionId, UserId};
 use galen_kernel::{Pii, Timestamp};
 use galen_storage::{Error, Ts};
@@ -12,16 +13,16 @@ use crate::account::Account;
 use crate::secret::SecretHash;
 
 /// Stores a session of an account, if the account is still what the login saw: not
-/// locked since, and with the same password. A change under way is waited for.
+/// locked since, and with the same password, or still without. A change under way is waited for.
 pub(crate) async fn insert(
     tx: &mut PgConnection,
     session: &Session,
     account: &Account,
 ) -> Result<bool, Error> {
     let done = sqlx::query(
-        "insert into session (id, account_id, created_at, last_used_at, expires_at, user_agent, address)
-         select $1, id, $4, $5, $6, $7, $8::inet from account
-         where id = $2 and lock_reason is null and password_hash = $3
+        "insert into session (id, account_id, created_at, last_used_at, expires_at, user_agent, address, authenticated_at, methods)
+         select $1, id, $4, $5, $6, $7, $8::inet, $9, $10 from account
+         where id = $2 and lock_reason is null and password_hash is not distinct from $3
          for share",
     )
     .bind(session.id.uuid())
@@ -32,9 +33,19 @@ pub(crate) async fn insert(
     .bind(Ts::from(session.expires_at))
     .bind(session.user_agent.as_deref())
     .bind(session.address.as_ref().map(|address| address.expose().to_string()))
+    .bind(Ts::from(session.authentication.at))
+    .bind(method_names(&session.authentication))
     .execute(tx)
     .await?;
     Ok(done.rows_affected() == 1)
+}
+
+fn method_names(authentication: &Authentication) -> Vec<&'static str> {
+    authentication
+        .methods
+        .iter()
+        .map(|method| method.name())
+        .collect()
 }
 
 /// Adds the refresh token that works from now on.
@@ -60,7 +71,8 @@ pub(crate) async fn lock_by_token(
     token: SecretHash,
 ) -> Result<Option<Session>, Error> {
     let row = sqlx::query(
-        "select s.id, s.account_id, s.created_at, s.last_used_at, s.expires_at, s.revoked_at, s.user_agent, host(s.address) as address
+        "select s.id, s.account_id, s.created_at, s.last_used_at, s.expires_at, s.revoked_at, s.user_agent, host(s.address) as address,
+                s.authenticated_at, s.methods
          from refresh_token t join session s on s.id = t.session_id
          where t.hash = $1
          for no key update of s",
@@ -212,7 +224,8 @@ pub(crate) async fn list(
     limit: u16,
 ) -> Result<Vec<Session>, Error> {
     let rows = sqlx::query(
-        "select id, account_id, created_at, last_used_at, expires_at, revoked_at, user_agent, host(address) as address
+        "select id, account_id, created_at, last_used_at, expires_at, revoked_at, user_agent, host(address) as address,
+                authenticated_at, methods
          from session
          where account_id = $1 and revoked_at is null and expires_at > $2 and ($3::uuid is null or id > $3)
          order by id limit $4",
@@ -244,7 +257,17 @@ fn read(row: &PgRow) -> Result<Session, Error> {
             })
         })
         .transpose()?;
+    let methods = row
+        .try_get::<Vec<String>, _>("methods")?
+        .iter()
+        .map(|name| Method::from_name(name))
+        .collect::<Option<Vec<_>>>()
+        .ok_or(Error::Inconsistent {
+            column: "identity.session.methods",
+        })?;
+    let authenticated_at = row.try_get::<Ts, _>("authenticated_at")?.to_jiff();
     Ok(Session {
+        authentication: Authentication::new(&methods, authenticated_at),
         id: row.try_get::<Uuid, _>("id")?.into(),
         account: row.try_get::<Uuid, _>("account_id")?.into(),
         created_at: row.try_get::<Ts, _>("created_at")?.to_jiff(),

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, PoisonError, RwLock};
 
-use galen_access::{EndedSessions, KeySet, Principal, SigningKey, TokenError};
+use galen_access::{Authentication, EndedSessions, KeySet, Principal, SigningKey, TokenError};
 use galen_kernel::{Problem, Timestamp};
 use galen_storage::{Db, Error, Tx};
 use jiff::SignedDuration;
@@ -74,13 +74,18 @@ impl Keyring {
     }
 
     /// Signs an access token.
-    pub(crate) fn sign(&self, principal: &Principal, now: Timestamp) -> Result<String, TokenError> {
+    pub(crate) fn sign(
+        &self,
+        principal: &Principal,
+        authentication: &Authentication,
+        now: Timestamp,
+    ) -> Result<String, TokenError> {
         let key = self
             .current
             .read()
             .unwrap_or_else(PoisonError::into_inner)
             .clone();
-        key.sign(principal, self.published.issuer(), now)
+        key.sign(principal, authentication, self.published.issuer(), now)
     }
 
     /// The sessions whose tokens are refused although these keys signed them.

@@ -1,7 +1,7 @@
 //! The keys that sign access tokens.
 
 use axum::Router;
-use galen_access::{Principal, Role};
+use galen_access::{Authentication, Principal, Role};
 use galen_service::Service as _;
 use galen_service::testing::TestApi;
 use http::{Method, StatusCode};
@@ -103,9 +103,11 @@ async fn a_token_of_another_key_is_not_accepted() {
         patient_id: None,
         practitioner_id: None,
     };
+    let shown = Authentication::new(&[galen_access::Method::Password], hospital.clock.now());
     let forged = stranger
         .sign(
             &principal,
+            &shown,
             hospital.platform.keys.issuer(),
             hospital.clock.now(),
         )

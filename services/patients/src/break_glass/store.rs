@@ -8,9 +8,22 @@ use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
 use super::model::{BreakGlass, BreakGlassId, Outcome, Review, ReviewError, Status};
+use crate::mrn::Mrn;
 
 /// Where a page ended.
 pub type Position = (Timestamp, Uuid);
+
+/// The record that stands for the person with a record number.
+pub async fn survivor_by_mrn(
+    connection: &mut PgConnection,
+    mrn: &Mrn,
+) -> Result<Option<PatientId>, Error> {
+    let id: Option<Uuid> = sqlx::query_scalar("select survivor_of(id) from patient where mrn = $1")
+        .bind(mrn.as_str())
+        .fetch_optional(connection)
+        .await?;
+    Ok(id.map(PatientId::from_uuid))
+}
 
 /// Writes down that somebody broke the glass.
 pub async fn insert(connection: &mut PgConnection, glass: &BreakGlass) -> Result<(), Error> {

@@ -199,7 +199,7 @@ fn read(
 ) -> Result<Filter, Problem> {
     let mrn = wanted
         .mrn
-        .map(|text| text.parse().map_err(invalid_mrn))
+        .map(|text| text.parse().map_err(|error| invalid_mrn("?mrn", error)))
         .transpose()?;
     let mut violations = Violations::new();
     let mut reader = Reader {
@@ -252,8 +252,9 @@ fn identifier(violations: &mut Violations, text: &str) -> Option<Identifier> {
 }
 
 /// The code says it at the top as well: a desk shows "mistyped" rather than "invalid".
-fn invalid_mrn(error: MrnError) -> Problem {
-    let problem = Problem::invalid_field("?mrn", "INVALID_MRN", error.to_string());
+#[must_use]
+pub fn invalid_mrn(pointer: &'static str, error: MrnError) -> Problem {
+    let problem = Problem::invalid_field(pointer, "INVALID_MRN", error.to_string());
     Problem {
         code: "INVALID_MRN",
         title: "This is not a medical record number.",

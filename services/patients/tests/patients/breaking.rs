@@ -25,6 +25,56 @@ async fn review(caller: &TestCaller, glass: &Value, outcome: &str) -> (StatusCod
 }
 
 #[tokio::test]
+async fn the_number_on_a_wristband_is_enough() {
+    let hospital = Hospital::open().await;
+    let patient = hospital.somebody("Anna", "Schmidt", "1985-03-12").await;
+    let twin = hospital.somebody("Karl", "Kowalski", "1970-01-01").await;
+    let number = hospital.read(&patient).await["mrn"].clone();
+    let retired = hospital.read(&twin).await["mrn"].clone();
+    let merged = hospital.merge(&twin, &patient).await;
+    assert_eq!(merged.status, StatusCode::OK, "{}", merged.body);
+
+    for known in [number, retired] {
+        let doctor = hospital.doctor();
+        let mut wish = emergency();
+        wish["mrn"] = known;
+        let glass = doctor.caller.post("/break-glass", wish).await;
+        assert_eq!(glass.status, StatusCode::CREATED, "{}", glass.body);
+        assert_eq!(glass.body["patientId"], json!(patient));
+        assert_eq!(doctor.sees(&patient).await, StatusCode::OK);
+        let user = Actor::User(doctor.caller.principal().user_id.uuid());
+        let audited = hospital.api.audited();
+        let opened = audited
+            .iter()
+            .find(|entry| entry.actor == user && entry.action == "POST /break-glass")
+            .expect("it is written down");
+        assert_eq!(opened.reason.as_deref(), Some("BREAK_GLASS"));
+        assert_eq!(
+            opened.patients,
+            [patient.parse::<uuid::Uuid>().expect("an id")]
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_number_that_is_none_opens_nothing() {
+    let hospital = Hospital::open().await;
+    let doctor = hospital.doctor();
+    for (mrn, status, pointer) in [
+        ("G-0000123-59", 400, "/mrn"),
+        ("nobody", 400, "/mrn"),
+        ("G-0000123-58", 404, ""),
+    ] {
+        let mut wish = emergency();
+        wish["mrn"] = json!(mrn);
+        let reply = doctor.caller.post("/break-glass", wish).await;
+        assert_eq!(reply.status.as_u16(), status, "{mrn}: {}", reply.body);
+        let named = reply.body["errors"][0]["pointer"].as_str().unwrap_or("");
+        assert_eq!(named, pointer, "{mrn}: {}", reply.body);
+    }
+}
+
+#[tokio::test]
 async fn the_glass_opens_one_record_to_one_account_for_its_minutes() {
     let hospital = Hospital::open().await;
     let patient = hospital.somebody("Anna", "Schmidt", "1985-03-12").await;

@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use futures::future::BoxFuture;
 use galen_kernel::{Clock, Problem, Timestamp};
+use http::StatusCode;
+use http::header::ACCEPT;
 use jiff::SignedDuration;
 use openidconnect::core::{
     CoreAuthDisplay, CoreAuthPrompt, CoreAuthenticationFlow, CoreClaimName, CoreClaimType,
-    CoreClientAuthMethod, CoreErrorResponseType, CoreGenderClaim, CoreGrantType, CoreJsonWebKey,
+    CoreClientAuthMethod, CoreErrorResponseType, CoreGenderClaim, CoreGrantType, CoreJsonWebKey, CoreJsonWebKeySet,
     CoreJweContentEncryptionAlgorithm, CoreJweKeyManagementAlgorithm, CoreResponseMode,
     CoreResponseType, CoreRevocableToken, CoreRevocationErrorResponse, CoreSubjectIdentifierType,
     CoreTokenIntrospectionResponse,
@@ -19,6 +21,7 @@ use openidconnect::{
     ProviderMetadata, RequestTokenError, Scope, StandardErrorResponse,
 };
 use secrecy::{ExposeSecret as _, SecretString};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 
@@ -324,23 +327,15 @@ impl Provider {
     }
 
     async fn discover(&self) -> Result<Known, DirectoryError> {
-        use openidconnect::DiscoveryError as E;
-        let web = Arc::clone(&self.web);
-        let issuer = self.settings.issuer.clone();
-        let asked: BoxFuture<'_, _> = Box::pin(async move {
-            let http = move |request| web.call(request);
-            Metadata::discover_async(issuer, &http).await
-        });
-        let metadata = asked
-            .await
-            .map_err(|error| match error {
-                E::Request(error) => error.into(),
-                E::Response(..) => DirectoryError::Description("not there"),
-                E::Validation(_) => DirectoryError::Description("of another issuer"),
-                _ => DirectoryError::Description("malformed"),
-            })?;
+        let issuer = self.issuer().trim_end_matches('/');
+        let description = format!("{issuer}/.well-known/openid-configuration");
+        let metadata: Metadata = self.read(&description).await?;
+        if *metadata.issuer() != self.settings.issuer {
+            return Err(DirectoryError::Description("of another issuer"));
+        }
         let endpoints = [
             Some(metadata.authorization_endpoint().url()),
+            Some(metadata.jwks_uri().url()),
             metadata.token_endpoint().map(|endpoint| endpoint.url()),
         ];
         for endpoint in endpoints {
@@ -351,10 +346,25 @@ impl Provider {
                 return Err(DirectoryError::Description("of endpoints without TLS"));
             }
         }
+        let keys: CoreJsonWebKeySet = self.read(metadata.jwks_uri().as_str()).await?;
         Ok(Known {
-            metadata,
+            metadata: metadata.set_jwks(keys),
             read_at: self.clock.now(),
         })
+    }
+
+    /// A document of the directory.
+    async fn read<T: DeserializeOwned>(&self, address: &str) -> Result<T, DirectoryError> {
+        let request = http::Request::get(address)
+            .header(ACCEPT, "application/json")
+            .body(Vec::new())
+            .map_err(|_| DirectoryError::Description("of what is no address"))?;
+        let answer = self.web.call(request).await?;
+        if answer.status() != StatusCode::OK {
+            return Err(DirectoryError::Description("not there"));
+        }
+        serde_json::from_slice(answer.body())
+            .map_err(|_| DirectoryError::Description("malformed"))
     }
 }
 

@@ -143,8 +143,21 @@ impl Vault {
         connection: &mut PgConnection,
         sealed: impl IntoIterator<Item = &'a Sealed<T>>,
     ) -> Result<Keyring, Error> {
+        let ids = sealed.into_iter().filter_map(Sealed::key_id).collect();
+        self.keyring_of(connection, ids).await
+    }
+
+    /// The keys with these ids ([`Sealed::key_id`]), to open values of several columns
+    /// with.
+    ///
+    /// # Errors
+    /// As [`Vault::keyring`].
+    pub async fn keyring_of(
+        &self,
+        connection: &mut PgConnection,
+        mut wanted: Vec<Uuid>,
+    ) -> Result<Keyring, Error> {
         let mut ring = Keyring::default();
-        let mut wanted: Vec<Uuid> = sealed.into_iter().filter_map(Sealed::key_id).collect();
         wanted.sort_unstable();
         wanted.dedup();
         wanted.retain(|id| match self.inner.by_id.get(id) {

@@ -28,6 +28,7 @@ mod jobs;
 mod link;
 mod merge;
 mod mfa;
+mod passkey;
 mod password;
 mod problems;
 mod reactions;
@@ -53,6 +54,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::account::first_administrator;
+use crate::passkey::{RelyingParty, relying_party};
 use crate::password::Hasher;
 use crate::signing::{Keyring, keyring};
 
@@ -67,6 +69,8 @@ pub struct Identity {
     keyring: Arc<Keyring>,
     public_url: String,
     directory: Option<directory::Provider>,
+    /// `None` where passkeys are not possible.
+    relying_party: Option<RelyingParty>,
 }
 
 impl Service for Identity {
@@ -82,6 +86,7 @@ impl Service for Identity {
             "0006_merge_effect",
             "0007_custom_role",
             "0008_authentication",
+            "0010_passkey",
             "0012_login_link",
             "0013_directory",
         ],
@@ -99,6 +104,7 @@ impl Service for Identity {
     async fn start(platform: Platform) -> Result<Self, StartError> {
         let public_url = public_url(&platform.config)?;
         let directory = directory::open(&platform.config, &public_url, &platform.clock)?;
+        let relying_party = RelyingParty::of(&platform.config, &public_url)?;
         let rotation = rotation(&platform.config)?;
         let queue = platform.config.get_or(PASSWORD_QUEUE, 256)?;
         let seats = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
@@ -118,6 +124,7 @@ impl Service for Identity {
             keyring,
             public_url,
             directory,
+            relying_party,
         })
     }
 
@@ -139,6 +146,12 @@ impl Service for Identity {
             .routes(routes!(account::me::me))
             .routes(routes!(session::list::list))
             .routes(routes!(session::end::end))
+            .routes(routes!(passkey::register::options))
+            .routes(routes!(passkey::register::verify))
+            .routes(routes!(passkey::log_in::options))
+            .routes(routes!(passkey::log_in::verify))
+            .routes(routes!(passkey::list::list))
+            .routes(routes!(passkey::remove::remove))
             .routes(routes!(signing::jwks::jwks))
             .routes(routes!(account::list::list, account::create::create))
             .routes(routes!(account::get::get, account::change::change))
@@ -190,6 +203,11 @@ const SETTINGS: &[Setting] = &[
     Setting {
         key: PUBLIC_URL,
         doc: "where people reach the console, for links in messages; http://127.0.0.1:8080",
+        secret: false,
+    },
+    Setting {
+        key: relying_party::DOMAIN,
+        doc: "the domain that passkeys are bound to, for good; the host of the public URL",
         secret: false,
     },
     Setting {

@@ -46,6 +46,17 @@ pub(crate) const ALL: &[Check] = &[
                 and not exists (select from vital c where c.entry_id = e.id)",
     },
     Check {
+        name: "nothing of a record, a coverage or a broken glass is in clear",
+        sql: "select 'allergy ' || entry_id || ' is in clear' from allergy where content is null
+              union all select 'condition ' || entry_id || ' is in clear' from condition where content is null
+              union all select 'note ' || entry_id || ' is in clear' from note where content is null
+              union all select 'vital sign ' || entry_id || ' is in clear' from vital where content is null
+              union all select 'entry ' || id || ' is in clear' from entry where num_nonnulls(source_value, error_reason) > 0
+              union all select 'coverage ' || id || ' is in clear' from coverage where card is null
+              union all select 'broken glass ' || id || ' is in clear' from break_glass where reason is not null
+              union all select 'judgement of ' || break_glass_id || ' is in clear' from break_glass_review where comment is not null",
+    },
+    Check {
         name: "every ground of care is for somebody",
         sql: "select g.source || ' ' || g.source_id || ' is for the record ' || g.patient_id || ', which leads to nobody'
               from care_ground g where survivor_of(g.patient_id) is null",

@@ -24,5 +24,7 @@ mod records;
 mod registering;
 #[path = "patients/revising.rs"]
 mod revising;
+#[path = "patients/sealed_record.rs"]
+mod sealed_record;
 #[path = "patients/searching.rs"]
 mod searching;

@@ -1,5 +1,5 @@
-//! Forgets what is of no more use: old failures, ended sessions, old
-//! links, logins that nobody completed.
+//! Forgets what is of no more use: old failures, ended sessions, old links, and what
+//! nobody completed: passkey ceremonies and logins through the directory.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use jiff::SignedDuration;
 
 use crate::Identity;
 use crate::attempt::model::{FORGOTTEN_AFTER, MOST_REMEMBERED};
-use crate::{attempt, directory, link, session};
+use crate::{attempt, directory, link, passkey, session};
 
 /// Often enough that the failures of a flood of names stay few.
 const EVERY: Duration = Duration::from_secs(600);
@@ -38,7 +38,8 @@ async fn forget(db: &Db) -> Result<u64, Problem> {
     let logins =
         directory::store::forget_logins(db.pool(), ago(now, directory::LIFETIME), MOST_LOGINS)
             .await?;
-    Ok(failures + sessions + links + logins)
+    let ceremonies = passkey::store::purge(db.pool(), now).await?;
+    Ok(failures + sessions + links + logins + ceremonies)
 }
 
 fn ago(now: Timestamp, by: SignedDuration) -> Timestamp {

@@ -1,6 +1,7 @@
 //! Identity through its REST and gRPC interfaces, with a real database and real events.
 
 mod administrator;
+mod authenticator;
 mod contract;
 mod directory;
 mod hospital;
@@ -9,6 +10,7 @@ mod links;
 mod login;
 mod magic_links;
 mod provider;
+mod passkeys;
 mod provisioning;
 mod refresh;
 mod register;

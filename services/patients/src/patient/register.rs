@@ -216,7 +216,7 @@ pub async fn register(
     tx.publish(&registered(&new));
     for terms in &registration.coverages {
         let id = cx.clock().id();
-        coverage::store::insert(&mut tx, id, new.id, terms, new.registered_at).await?;
+        coverage::store::insert(&s.vault, &mut tx, id, new.id, terms, new.registered_at).await?;
         tx.publish(&CoverageChanged {
             patient_id: new.id.to_string(),
             coverage_id: id.to_string(),

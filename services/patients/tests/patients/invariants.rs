@@ -67,8 +67,8 @@ async fn checks_find_what_is_wrong() {
         (
             "same priority",
             "alter table coverage drop constraint coverage_overlap;
-             insert into coverage (id, patient_id, plan_id, policy_number, valid_from, priority, recorded_at)
-             select gen_random_uuid(), patient_id, plan_id, policy_number, valid_from, priority, recorded_at from coverage",
+             insert into coverage (id, patient_id, plan_id, card, valid_from, priority, recorded_at)
+             select gen_random_uuid(), patient_id, plan_id, card, valid_from, priority, recorded_at from coverage",
             1,
         ),
         ("says what its kind", "delete from note", 1),
@@ -84,13 +84,18 @@ async fn checks_find_what_is_wrong() {
             1,
         ),
         (
+            "a broken glass is in clear",
+            "update note set body = 'x', content = null; update coverage set policy_number = 'x', card = null",
+            2,
+        ),
+        (
             "within eight hours",
-            "alter table break_glass disable trigger break_glass_append_only; alter table break_glass drop constraint break_glass_ends; update break_glass set until = 'infinity'",
+            "alter table break_glass disable trigger break_glass_only_sealed; alter table break_glass drop constraint break_glass_ends; update break_glass set until = 'infinity'",
             1,
         ),
         (
             "their own access",
-            "alter table break_glass_review disable trigger break_glass_review_append_only;
+            "alter table break_glass_review disable trigger break_glass_review_only_sealed;
              alter table break_glass_review drop constraint break_glass_reviewed_by_another; update break_glass_review set reviewed_by = opened_by",
             1,
         ),
@@ -100,7 +105,7 @@ async fn checks_find_what_is_wrong() {
         hospital.db.pool().execute(AssertSqlSafe(damage)).await.expect("the owner may do anything");
         assert_eq!(hospital.wrong(check).await.len(), found, "{check}");
     }
-    assert_eq!(Patients::checks().len(), 11, "each is tried above");
+    assert_eq!(Patients::checks().len(), 12, "each is tried above");
 }
 
 #[tokio::test]
@@ -132,11 +137,28 @@ async fn the_database_refuses_what_no_command_does() {
         ),
         ("update note set kind = 'VITAL'", "note_kind_check"),
         ("update entry set amends = id", "entry_amends_another"),
-        ("update break_glass set reason = 'other'", "append-only"),
+        (
+            "update break_glass set reason = 'other', sealed_reason = null",
+            "append-only",
+        ),
+        (
+            "update break_glass set until = until - interval '1 second'",
+            "append-only",
+        ),
+        (
+            "update break_glass_review set outcome = 'UNJUSTIFIED'",
+            "append-only",
+        ),
+        ("update note set body = 'in clear'", "note_one_form"),
+        (
+            "update coverage set payer_name = 'in clear'",
+            "coverage_one_form",
+        ),
+        ("update note set content = 'a text'", "note_content_sealed"),
         ("delete from break_glass_review", "append-only"),
         ("truncate break_glass cascade", "append-only"),
         (
-            "insert into break_glass select gen_random_uuid(), patient_id, user_id, practitioner_id, reason, opened_at, opened_at + interval '481 minutes' from break_glass",
+            "insert into break_glass select gen_random_uuid(), patient_id, user_id, practitioner_id, null, opened_at, opened_at + interval '481 minutes' from break_glass",
             "break_glass_ends",
         ),
         (
@@ -228,7 +250,7 @@ async fn the_document_is_whole() {
             assert!(operation["summary"].is_string(), "{name}");
         }
     }
-    assert_eq!(names.len(), 30);
+    assert_eq!(names.len(), 31);
     let mut references = Vec::new();
     collect_references(&document, &mut references);
     assert!(!references.is_empty());

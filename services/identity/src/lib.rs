@@ -89,6 +89,7 @@ impl Service for Identity {
             "0010_passkey",
             "0012_login_link",
             "0013_directory",
+            "0014_familiar_place",
         ],
         subscribes: &["patients"],
     };

@@ -4,6 +4,7 @@ mod administrator;
 mod authenticator;
 mod contract;
 mod directory;
+mod guessing;
 mod hospital;
 mod keys;
 mod links;

@@ -27,7 +27,6 @@ mod directory;
 mod jobs;
 mod link;
 mod merge;
-mod mfa;
 mod passkey;
 mod password;
 mod problems;

@@ -8,10 +8,10 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use galen_kernel::Timestamp;
+use galen_kernel::{Timestamp, Violations};
 use galen_service::{Body, Cx, Needs, Outcome, Requires};
 use http::StatusCode;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -22,12 +22,15 @@ use crate::Identity;
 use crate::session::device::Device;
 use crate::session::open::TokenAnswer;
 
+/// No directory's codes are longer.
+const LONGEST_CODE: usize = 4096;
+
 /// What the directory gave the browser.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct CompleteDirectoryLogin {
     /// As in the address of the page.
-    #[schema(value_type = String)]
+    #[schema(value_type = String, max_length = 4096)]
     code: SecretString,
     /// As in the address of the page.
     #[schema(value_type = String)]
@@ -55,9 +58,16 @@ pub(crate) async fn complete(
     browser: Browser,
     Body(request): Body<CompleteDirectoryLogin>,
 ) -> Outcome {
+    let mut wrong = Violations::new();
+    wrong.require(
+        request.code.expose_secret().chars().count() <= LONGEST_CODE,
+        "/code",
+        "TOO_LONG",
+        "must have at most 4096 characters",
+    );
+    wrong.finish()?;
     let directory = configured(&s)?;
-    let handshake =
-        Handshake::resume(request.state, browser).ok_or_else(provider::refused)?;
+    let handshake = Handshake::resume(request.state, browser).ok_or_else(provider::refused)?;
     let begun_after = cx.now().saturating_sub(LIFETIME).unwrap_or(Timestamp::MIN);
     if !store::use_login(s.db.pool(), &handshake, begun_after).await? {
         return Err(provider::refused().into());

@@ -12,12 +12,12 @@ use jiff::SignedDuration;
 use super::model::{Bond, Origin, Person, usernames};
 use super::provider::{Provider, refused};
 use super::store;
+use crate::Identity;
 use crate::account::{self, Account, RoleSet};
 use crate::role::{self, RoleName};
 use crate::session::device::Device;
 use crate::session::ending::Ending;
 use crate::session::open::{self, TokenAnswer};
-use crate::Identity;
 
 /// Why somebody whom the directory knows does not get in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

@@ -147,11 +147,8 @@ mod tests {
     #[test]
     fn nonce_and_verifier_follow_from_state_and_browser_together() {
         let begun = Handshake::begin();
-        let again = Handshake::resume(
-            begun.state.clone(),
-            Browser(Some(begun.browser.clone())),
-        )
-        .expect("a cookie");
+        let again = Handshake::resume(begun.state.clone(), Browser(Some(begun.browser.clone())))
+            .expect("a cookie");
         assert_eq!(again.nonce(), begun.nonce());
         assert_eq!(again.code_verifier(), begun.code_verifier());
         assert_ne!(begun.nonce(), begun.code_verifier());
@@ -173,7 +170,10 @@ mod tests {
         };
         let plain = cookie(false);
         assert!(plain.starts_with("galen-directory="), "{plain}");
-        assert!(plain.ends_with("; Path=/; Max-Age=600; HttpOnly; SameSite=Strict"), "{plain}");
+        assert!(
+            plain.ends_with("; Path=/; Max-Age=600; HttpOnly; SameSite=Strict"),
+            "{plain}"
+        );
         let secure = cookie(true);
         assert!(secure.starts_with("__Host-galen-directory="), "{secure}");
         assert!(secure.ends_with("; Secure"), "{secure}");

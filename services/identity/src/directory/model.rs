@@ -186,7 +186,11 @@ mod tests {
 
     fn roles(mapping: &Mapping, groups: &[&str]) -> Vec<String> {
         let groups: Vec<_> = groups.iter().map(|group| (*group).to_owned()).collect();
-        mapping.roles(&groups).iter().map(ToString::to_string).collect()
+        mapping
+            .roles(&groups)
+            .iter()
+            .map(ToString::to_string)
+            .collect()
     }
 
     #[test]

@@ -10,10 +10,10 @@ use http::header::ACCEPT;
 use jiff::SignedDuration;
 use openidconnect::core::{
     CoreAuthDisplay, CoreAuthPrompt, CoreAuthenticationFlow, CoreClaimName, CoreClaimType,
-    CoreClientAuthMethod, CoreErrorResponseType, CoreGenderClaim, CoreGrantType, CoreJsonWebKey, CoreJsonWebKeySet,
-    CoreJweContentEncryptionAlgorithm, CoreJweKeyManagementAlgorithm, CoreResponseMode,
-    CoreResponseType, CoreRevocableToken, CoreRevocationErrorResponse, CoreSubjectIdentifierType,
-    CoreTokenIntrospectionResponse,
+    CoreClientAuthMethod, CoreErrorResponseType, CoreGenderClaim, CoreGrantType, CoreJsonWebKey,
+    CoreJsonWebKeySet, CoreJweContentEncryptionAlgorithm, CoreJweKeyManagementAlgorithm,
+    CoreResponseMode, CoreResponseType, CoreRevocableToken, CoreRevocationErrorResponse,
+    CoreSubjectIdentifierType, CoreTokenIntrospectionResponse,
 };
 use openidconnect::{
     AdditionalProviderMetadata, AuthType, AuthorizationCode, Client, ClientSecret, CsrfToken,
@@ -251,18 +251,16 @@ impl Provider {
             .map_err(|_| DirectoryError::Description("without a token endpoint"))?
             .set_pkce_verifier(PkceCodeVerifier::new(handshake.code_verifier()));
         let asked: BoxFuture<'_, _> = Box::pin(request.request_async(&http));
-        asked
-            .await
-            .map_err(|error| match error {
-                RequestTokenError::Request(error) => error.into(),
-                RequestTokenError::ServerResponse(answer) => {
-                    DirectoryError::Refused(answer.error().to_string().chars().take(100).collect())
-                }
-                // Their texts may show a piece of a token.
-                RequestTokenError::Parse(..) | RequestTokenError::Other(_) => {
-                    DirectoryError::Unreadable
-                }
-            })
+        asked.await.map_err(|error| match error {
+            RequestTokenError::Request(error) => error.into(),
+            RequestTokenError::ServerResponse(answer) => {
+                DirectoryError::Refused(answer.error().to_string().chars().take(100).collect())
+            }
+            // Their texts may show a piece of a token.
+            RequestTokenError::Parse(..) | RequestTokenError::Other(_) => {
+                DirectoryError::Unreadable
+            }
+        })
     }
 
     fn believe(
@@ -339,9 +337,8 @@ impl Provider {
             metadata.token_endpoint().map(|endpoint| endpoint.url()),
         ];
         for endpoint in endpoints {
-            let endpoint = endpoint.ok_or(DirectoryError::Description(
-                "without a token endpoint",
-            ))?;
+            let endpoint =
+                endpoint.ok_or(DirectoryError::Description("without a token endpoint"))?;
             if !is_safe(endpoint) {
                 return Err(DirectoryError::Description("of endpoints without TLS"));
             }
@@ -363,8 +360,7 @@ impl Provider {
         if answer.status() != StatusCode::OK {
             return Err(DirectoryError::Description("not there"));
         }
-        serde_json::from_slice(answer.body())
-            .map_err(|_| DirectoryError::Description("malformed"))
+        serde_json::from_slice(answer.body()).map_err(|_| DirectoryError::Description("malformed"))
     }
 }
 

@@ -171,11 +171,26 @@ mod tests {
         for (settings, named) in [
             (vec![issuer], CLIENT_ID),
             (vec![(ISSUER, "id"), (CLIENT_ID, "galen")], ISSUER),
-            (vec![(ISSUER, "http://id.example.org"), (CLIENT_ID, "galen")], ISSUER),
-            (vec![(ISSUER, "ldap://127.0.0.1"), (CLIENT_ID, "galen")], ISSUER),
-            (vec![issuer, (CLIENT_ID, "galen"), (ROLES, "doctors")], ROLES),
-            (vec![issuer, (CLIENT_ID, "galen"), (ROLES, "everybody=PATIENT")], ROLES),
-            (vec![issuer, (CLIENT_ID, "galen"), (PROVISION, "true")], PROVISION),
+            (
+                vec![(ISSUER, "http://id.example.org"), (CLIENT_ID, "galen")],
+                ISSUER,
+            ),
+            (
+                vec![(ISSUER, "ldap://127.0.0.1"), (CLIENT_ID, "galen")],
+                ISSUER,
+            ),
+            (
+                vec![issuer, (CLIENT_ID, "galen"), (ROLES, "doctors")],
+                ROLES,
+            ),
+            (
+                vec![issuer, (CLIENT_ID, "galen"), (ROLES, "everybody=PATIENT")],
+                ROLES,
+            ),
+            (
+                vec![issuer, (CLIENT_ID, "galen"), (PROVISION, "true")],
+                PROVISION,
+            ),
         ] {
             let reason = read_from(&settings).map(drop).expect_err(named);
             assert!(reason.contains(named), "{reason}");

@@ -36,7 +36,10 @@ pub(crate) struct DirectoryView {
     responses((status = 200, description = "The directory, if there is one", body = DirectoryView))
 )]
 pub(crate) async fn show(_: Cx<ShowDirectory>, State(s): State<Arc<Identity>>) -> Outcome {
-    let name = s.directory.as_ref().map(|directory| directory.name().to_owned());
+    let name = s
+        .directory
+        .as_ref()
+        .map(|directory| directory.name().to_owned());
     Ok(Answer::ok(&DirectoryView {
         configured: name.is_some(),
         name,

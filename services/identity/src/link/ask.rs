@@ -10,8 +10,7 @@ use super::addressee::{self, Addressee};
 use super::model::Purpose;
 use crate::Identity;
 
-/// Mails a link that logs in, if there is such an account and it may use one: patients
-/// may, everybody else who has a second factor.
+/// Mails a link that logs in, if there is such an account and it is a patient's.
 #[utoipa::path(
     post,
     path = "/auth/magic-link",

@@ -9,8 +9,8 @@ use galen_kernel::Timestamp;
 use galen_storage::{Error, Tx};
 
 use super::store;
-use crate::link::model::Purpose;
 use crate::link;
+use crate::link::model::Purpose;
 
 /// An event names at most so many sessions.
 const MOST_PER_EVENT: usize = 500;

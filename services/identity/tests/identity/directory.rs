@@ -88,7 +88,9 @@ impl World {
 
     /// Logs in with an ID token of these claims.
     async fn with_claims(&self, begun: &Begun, claims: &Value) -> Reply {
-        let code = self.directory.grants(&begun.asked, self.directory.sign(claims));
+        let code = self
+            .directory
+            .grants(&begun.asked, self.directory.sign(claims));
         self.come_back(begun, &code).await
     }
 
@@ -149,13 +151,19 @@ fn said(tokens: &Tokens) -> Value {
 #[tokio::test(flavor = "multi_thread")]
 async fn somebody_logs_in_to_the_account_that_an_administrator_linked() {
     let world = World::open(&[("identity.public_url", "https://galen.example.org")]).await;
-    assert_eq!(refused(&world.try_log_in("ada", &["doctors"]).await), UNKNOWN);
+    assert_eq!(
+        refused(&world.try_log_in("ada", &["doctors"]).await),
+        UNKNOWN
+    );
     let id = world.ada().await;
 
     let reply = world.start().await;
     let cookie = reply.header("set-cookie").expect("a cookie");
     assert!(cookie.starts_with("__Host-galen-directory="), "{cookie}");
-    assert!(cookie.ends_with("; HttpOnly; SameSite=Strict; Secure"), "{cookie}");
+    assert!(
+        cookie.ends_with("; HttpOnly; SameSite=Strict; Secure"),
+        "{cookie}"
+    );
     let begun = begun(&reply);
     for (name, value) in [
         ("response_type", "code"),
@@ -186,12 +194,19 @@ async fn somebody_logs_in_to_the_account_that_an_administrator_linked() {
 async fn the_login_page_knows_whether_there_is_a_directory() {
     let world = World::open(&[("identity.directory.name", "St Anne's")]).await;
     let shown = world.hospital.api.anonymous().get("/auth/directory").await;
-    assert_eq!(shown.body, json!({ "configured": true, "name": "St Anne's" }));
+    assert_eq!(
+        shown.body,
+        json!({ "configured": true, "name": "St Anne's" })
+    );
 
     let without = Hospital::open().await;
     let shown = without.api.anonymous().get("/auth/directory").await;
     assert_eq!(shown.body, json!({ "configured": false, "name": null }));
-    let start = without.api.anonymous().post("/auth/directory/start", json!({})).await;
+    let start = without
+        .api
+        .anonymous()
+        .post("/auth/directory/start", json!({}))
+        .await;
     assert_eq!(refused(&start), (404, "DIRECTORY_NOT_CONFIGURED"));
 }
 
@@ -241,7 +256,11 @@ async fn an_id_token_is_signed_by_a_key_of_the_directory_and_no_other() {
     let world = World::open(&[]).await;
     world.ada().await;
     let public = world.directory.public_key();
-    let point = format!("{}{}", public["x"].as_str().expect("x"), public["y"].as_str().expect("y"));
+    let point = format!(
+        "{}{}",
+        public["x"].as_str().expect("x"),
+        public["y"].as_str().expect("y")
+    );
     let hs256 = |key: &[u8], header: Value, claims: &Value| {
         let message = unsigned(&header, claims);
         let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("any length");
@@ -251,31 +270,85 @@ async fn an_id_token_is_signed_by_a_key_of_the_directory_and_no_other() {
     };
     type Forgery<'a> = Box<dyn Fn(&Value) -> String + 'a>;
     let forgeries: Vec<(&str, Forgery<'_>)> = vec![
-        ("none", Box::new(|c| format!("{}.", unsigned(&json!({ "alg": "none" }), c)))),
-        ("None", Box::new(|c| format!("{}.", unsigned(&json!({ "alg": "None", "kid": "one" }), c)))),
-        ("public key as secret", Box::new(|c| hs256(public.to_string().as_bytes(), json!({ "alg": "HS256", "kid": "one" }), c))),
-        ("its point as secret", Box::new(|c| hs256(point.as_bytes(), json!({ "alg": "HS256", "kid": "one" }), c))),
-        ("client's secret", Box::new(|c| hs256(CLIENT_SECRET.as_bytes(), json!({ "alg": "HS256" }), c))),
-        ("another key of the same name", Box::new(|c| Key::elliptic("one").sign(c))),
-        ("a key of another name", Box::new(|c| Key::elliptic("two").sign(c))),
+        (
+            "none",
+            Box::new(|c| format!("{}.", unsigned(&json!({ "alg": "none" }), c))),
+        ),
+        (
+            "None",
+            Box::new(|c| format!("{}.", unsigned(&json!({ "alg": "None", "kid": "one" }), c))),
+        ),
+        (
+            "public key as secret",
+            Box::new(|c| {
+                hs256(
+                    public.to_string().as_bytes(),
+                    json!({ "alg": "HS256", "kid": "one" }),
+                    c,
+                )
+            }),
+        ),
+        (
+            "its point as secret",
+            Box::new(|c| hs256(point.as_bytes(), json!({ "alg": "HS256", "kid": "one" }), c)),
+        ),
+        (
+            "client's secret",
+            Box::new(|c| hs256(CLIENT_SECRET.as_bytes(), json!({ "alg": "HS256" }), c)),
+        ),
+        (
+            "another key of the same name",
+            Box::new(|c| Key::elliptic("one").sign(c)),
+        ),
+        (
+            "a key of another name",
+            Box::new(|c| Key::elliptic("two").sign(c)),
+        ),
         ("another kind of key", Box::new(|c| Key::rsa("one").sign(c))),
-        ("no signature", Box::new(|c| { let t = world.directory.sign(c); t[..=t.rfind('.').expect("parts")].to_owned() })),
-        ("other claims under the signature", Box::new(|c| {
-            let token = world.directory.sign(&json!({ "sub": "somebody else" }));
-            let signature = token.rsplit('.').next().expect("a signature");
-            format!("{}.{signature}", unsigned(&json!({ "alg": "ES256", "kid": "one" }), c))
-        })),
-        ("key in the header", Box::new(|c| {
-            let own = Key::elliptic("one");
-            let token = own.sign(c);
-            let signature = token.rsplit('.').next().expect("a signature").to_owned();
-            format!("{}.{signature}", unsigned(&json!({ "alg": "ES256", "kid": "one", "jwk": own.public() }), c))
-        })),
-        ("a critical extension", Box::new(|c| {
-            let token = world.directory.sign(c);
-            let signature = token.rsplit('.').next().expect("a signature").to_owned();
-            format!("{}.{signature}", unsigned(&json!({ "alg": "ES256", "kid": "one", "crit": ["b64"] }), c))
-        })),
+        (
+            "no signature",
+            Box::new(|c| {
+                let t = world.directory.sign(c);
+                t[..=t.rfind('.').expect("parts")].to_owned()
+            }),
+        ),
+        (
+            "other claims under the signature",
+            Box::new(|c| {
+                let token = world.directory.sign(&json!({ "sub": "somebody else" }));
+                let signature = token.rsplit('.').next().expect("a signature");
+                format!(
+                    "{}.{signature}",
+                    unsigned(&json!({ "alg": "ES256", "kid": "one" }), c)
+                )
+            }),
+        ),
+        (
+            "key in the header",
+            Box::new(|c| {
+                let own = Key::elliptic("one");
+                let token = own.sign(c);
+                let signature = token.rsplit('.').next().expect("a signature").to_owned();
+                format!(
+                    "{}.{signature}",
+                    unsigned(
+                        &json!({ "alg": "ES256", "kid": "one", "jwk": own.public() }),
+                        c
+                    )
+                )
+            }),
+        ),
+        (
+            "a critical extension",
+            Box::new(|c| {
+                let token = world.directory.sign(c);
+                let signature = token.rsplit('.').next().expect("a signature").to_owned();
+                format!(
+                    "{}.{signature}",
+                    unsigned(&json!({ "alg": "ES256", "kid": "one", "crit": ["b64"] }), c)
+                )
+            }),
+        ),
         ("no token", Box::new(|_| "ada".to_owned())),
     ];
     for (what, forge) in forgeries {
@@ -299,7 +372,11 @@ async fn a_new_key_of_the_directory_is_learnt_and_rsa_will_do() {
     world.hospital.clock.advance(SignedDuration::from_mins(2));
     world.log_in("ada", &[]).await;
     let asked = world.directory.asked();
-    assert_eq!(asked.iter().filter(|what| **what == "keys").count(), 2, "{asked:?}");
+    assert_eq!(
+        asked.iter().filter(|what| **what == "keys").count(),
+        2,
+        "{asked:?}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -314,28 +391,48 @@ async fn a_login_completes_once_in_time_and_in_its_own_browser() {
 
     // Somebody leads my browser to the end of a login that they began.
     let body = json!({ "code": code(&theirs), "state": theirs.asked.get("state") });
-    assert_eq!(refused(&world.complete(&mine.cookie, body.clone()).await), REFUSED);
+    assert_eq!(
+        refused(&world.complete(&mine.cookie, body.clone()).await),
+        REFUSED
+    );
     assert_eq!(refused(&world.complete("theme=dark", body).await), REFUSED);
     // My state with their code, which the directory would have given for their verifier.
     let body = json!({ "code": code(&theirs), "state": mine.asked.get("state") });
     assert_eq!(refused(&world.complete(&mine.cookie, body).await), REFUSED);
     // That used my login up.
-    assert_eq!(refused(&world.come_back(&mine, &code(&mine)).await), REFUSED);
+    assert_eq!(
+        refused(&world.come_back(&mine, &code(&mine)).await),
+        REFUSED
+    );
     // A state that nobody began.
     let body = json!({ "code": code(&theirs), "state": "x".repeat(43) });
-    assert_eq!(refused(&world.complete(&theirs.cookie, body).await), REFUSED);
+    assert_eq!(
+        refused(&world.complete(&theirs.cookie, body).await),
+        REFUSED
+    );
 
-    tokens(&world.come_back(&theirs, &code(&theirs)).await, StatusCode::OK);
-    assert_eq!(refused(&world.come_back(&theirs, &code(&theirs)).await), REFUSED);
+    tokens(
+        &world.come_back(&theirs, &code(&theirs)).await,
+        StatusCode::OK,
+    );
+    assert_eq!(
+        refused(&world.come_back(&theirs, &code(&theirs)).await),
+        REFUSED
+    );
 
     let late = world.begin().await;
     world.hospital.clock.advance(SignedDuration::from_mins(10));
-    assert_eq!(refused(&world.come_back(&late, &code(&late)).await), REFUSED);
+    assert_eq!(
+        refused(&world.come_back(&late, &code(&late)).await),
+        REFUSED
+    );
 
     let raced = world.begin().await;
     let codes: Vec<_> = (0..8).map(|_| code(&raced)).collect();
     let replies = join_all(codes.iter().map(|code| world.come_back(&raced, code))).await;
-    let let_in = replies.iter().filter(|reply| reply.status == StatusCode::OK);
+    let let_in = replies
+        .iter()
+        .filter(|reply| reply.status == StatusCode::OK);
     assert_eq!(let_in.count(), 1, "{replies:?}");
 }
 
@@ -389,7 +486,10 @@ async fn a_directory_that_misbehaves_hurts_nobody_else() {
         let world = World::open(&[]).await;
         world.directory.answers(manner);
         let began = std::time::Instant::now();
-        let (reply, _) = tokio::join!(world.start(), world.hospital.log_in("admin", ADMIN_PASSWORD));
+        let (reply, _) = tokio::join!(
+            world.start(),
+            world.hospital.log_in("admin", ADMIN_PASSWORD)
+        );
         assert_eq!(refused(&reply), DOWN, "{manner:?}");
         assert!(began.elapsed().as_secs() < 20, "{manner:?}");
         assert!(!world.directory.asked().contains(&"elsewhere"));
@@ -431,8 +531,17 @@ async fn what_was_known_serves_while_the_directory_is_away() {
 #[tokio::test(flavor = "multi_thread")]
 async fn groups_give_an_account_and_its_roles() {
     let world = World::provisioning().await;
-    for groups in [&[][..], &["others"], &["DOCTOR", "ADMIN", "PATIENT"], &["clerks"]] {
-        assert_eq!(refused(&world.try_log_in("grace", groups).await), NO_ROLE, "{groups:?}");
+    for groups in [
+        &[][..],
+        &["others"],
+        &["DOCTOR", "ADMIN", "PATIENT"],
+        &["clerks"],
+    ] {
+        assert_eq!(
+            refused(&world.try_log_in("grace", groups).await),
+            NO_ROLE,
+            "{groups:?}"
+        );
     }
     let session = world.log_in("grace", &["doctors", "others"]).await;
     let me = world.hospital.me(&session).await;
@@ -445,18 +554,27 @@ async fn groups_give_an_account_and_its_roles() {
     // The same groups: the same account, and the session before goes on.
     let again = world.log_in("grace", &["doctors"]).await;
     assert_eq!(world.hospital.me(&again).await["id"], me["id"]);
-    assert_eq!(world.hospital.refresh(&session.refresh).await.status, StatusCode::OK);
+    assert_eq!(
+        world.hospital.refresh(&session.refresh).await.status,
+        StatusCode::OK
+    );
 
     // Other groups: other roles, and sessions with the old ones end.
     let moved = world.log_in("grace", &["CN=desk,DC=example"]).await;
     assert_eq!(world.hospital.me(&moved).await["id"], me["id"]);
     assert_eq!(roles(&moved), [galen_access::Role::Receptionist]);
-    assert_eq!(world.hospital.refresh(&again.refresh).await.status, StatusCode::UNAUTHORIZED);
+    assert_eq!(
+        world.hospital.refresh(&again.refresh).await.status,
+        StatusCode::UNAUTHORIZED
+    );
     assert_eq!(world.hospital.published_of::<UserChanged>().await.len(), 1);
 
     // No groups: nobody gets in, and who is in gets out.
     assert_eq!(refused(&world.try_log_in("grace", &[]).await), NO_ROLE);
-    assert_eq!(world.hospital.refresh(&moved.refresh).await.status, StatusCode::UNAUTHORIZED);
+    assert_eq!(
+        world.hospital.refresh(&moved.refresh).await.status,
+        StatusCode::UNAUTHORIZED
+    );
     assert!(world.hospital.published_of::<SessionsEnded>().await.len() >= 2);
     assert_eq!(world.hospital.complaints().await, Vec::<String>::new());
 }
@@ -467,7 +585,12 @@ async fn nobody_gets_an_account_by_its_name_or_address() {
     let admin = world.hospital.admin().await;
     let body = json!({ "username": "nurse", "password": PASSWORD, "roles": ["NURSE"], "email": "nurse@example.org" });
     let nurse = admin.post("/users", body).await.body;
-    for (subject, name) in [("nurse", "nurse"), ("nurse@example.org", "Nurse"), ("3", "a b"), ("4", "x")] {
+    for (subject, name) in [
+        ("nurse", "nurse"),
+        ("nurse@example.org", "Nurse"),
+        ("3", "a b"),
+        ("4", "x"),
+    ] {
         let begun = world.begin().await;
         let mut claims = world.claims(&begun, subject, &["doctors"]);
         claims["preferred_username"] = name.into();
@@ -476,8 +599,14 @@ async fn nobody_gets_an_account_by_its_name_or_address() {
         let session = tokens(&world.with_claims(&begun, &claims).await, StatusCode::OK);
         let me = world.hospital.me(&session).await;
         assert_ne!(me["id"], nurse["id"]);
-        let account = admin.get(&format!("/users/{}", me["id"].as_str().expect("an id"))).await;
-        assert_eq!(account.body["email"], Value::Null, "no mail replaces the directory");
+        let account = admin
+            .get(&format!("/users/{}", me["id"].as_str().expect("an id")))
+            .await;
+        assert_eq!(
+            account.body["email"],
+            Value::Null,
+            "no mail replaces the directory"
+        );
         assert_eq!(account.body["hasPassword"], false);
     }
 }
@@ -492,7 +621,10 @@ async fn somebody_new_gets_one_account_however_often_they_come_at_once() {
     }
     ids.dedup();
     assert_eq!(ids.len(), 1, "{ids:?}");
-    assert_eq!(world.hospital.published_of::<UserProvisioned>().await.len(), 1);
+    assert_eq!(
+        world.hospital.published_of::<UserProvisioned>().await.len(),
+        1
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -501,9 +633,15 @@ async fn a_locked_account_stays_locked() {
     let id = world.ada().await;
     let admin = world.hospital.admin().await;
     let path = format!("/users/{id}");
-    assert_eq!(admin.patch(&path, json!({ "locked": true })).await.status, StatusCode::OK);
+    assert_eq!(
+        admin.patch(&path, json!({ "locked": true })).await.status,
+        StatusCode::OK
+    );
     assert_eq!(refused(&world.try_log_in("ada", &[]).await), REFUSED);
-    assert_eq!(admin.patch(&path, json!({ "locked": false })).await.status, StatusCode::OK);
+    assert_eq!(
+        admin.patch(&path, json!({ "locked": false })).await.status,
+        StatusCode::OK
+    );
     world.log_in("ada", &[]).await;
 }
 
@@ -514,17 +652,32 @@ async fn somebody_has_one_account_and_an_account_is_one_persons() {
     let admin = world.hospital.admin().await;
     let other = world.hospital.hire(&admin, "other", &["NURSE"]).await;
     let other = other["id"].as_str().expect("an id");
-    assert_eq!(refused(&world.link(other, "ada").await), (409, "DIRECTORY_IDENTITY_TAKEN"));
-    assert_eq!(refused(&world.link(&id, "eve").await), (409, "ACCOUNT_HAS_DIRECTORY_IDENTITY"));
-    assert_eq!(world.link(&nowhere().to_string(), "eve").await.status, StatusCode::NOT_FOUND);
+    assert_eq!(
+        refused(&world.link(other, "ada").await),
+        (409, "DIRECTORY_IDENTITY_TAKEN")
+    );
+    assert_eq!(
+        refused(&world.link(&id, "eve").await),
+        (409, "ACCOUNT_HAS_DIRECTORY_IDENTITY")
+    );
+    assert_eq!(
+        world.link(&nowhere().to_string(), "eve").await.status,
+        StatusCode::NOT_FOUND
+    );
     for subject in ["", "a\u{0}", "ä", &"a".repeat(256)] {
         let reply = world.link(other, subject).await;
-        assert_eq!((reply.status, reply.pointers()), (StatusCode::BAD_REQUEST, vec!["/subject"]));
+        assert_eq!(
+            (reply.status, reply.pointers()),
+            (StatusCode::BAD_REQUEST, vec!["/subject"])
+        );
     }
     let session = world.log_in("ada", &[]).await;
     let path = format!("/users/{id}/directory-identity");
     assert_eq!(admin.delete(&path).await.status, StatusCode::NO_CONTENT);
-    assert_eq!(world.hospital.refresh(&session.refresh).await.status, StatusCode::UNAUTHORIZED);
+    assert_eq!(
+        world.hospital.refresh(&session.refresh).await.status,
+        StatusCode::UNAUTHORIZED
+    );
     assert_eq!(refused(&world.try_log_in("ada", &[]).await), UNKNOWN);
     assert_eq!(admin.delete(&path).await.status, StatusCode::NOT_FOUND);
     assert_eq!(world.link(other, "ada").await.status, StatusCode::CREATED);
@@ -536,7 +689,10 @@ async fn who_links_accounts_has_just_shown_who_they_are() {
     let admin = world.hospital.log_in("admin", ADMIN_PASSWORD).await;
     let caller = world.hospital.holder_of(&admin);
     let nurse = world.hospital.hire(&caller, "nurse", &["NURSE"]).await;
-    let path = format!("/users/{}/directory-identity", nurse["id"].as_str().expect("an id"));
+    let path = format!(
+        "/users/{}/directory-identity",
+        nurse["id"].as_str().expect("an id")
+    );
     world.hospital.clock.advance(SignedDuration::from_mins(14));
     let renewed = world.hospital.refresh(&admin.refresh).await;
     let renewed = tokens(&renewed, StatusCode::OK);
@@ -544,7 +700,10 @@ async fn who_links_accounts_has_just_shown_who_they_are() {
     let caller = world.hospital.holder_of(&renewed);
     let reply = caller.post(&path, json!({ "subject": "eve" })).await;
     assert_eq!(refused(&reply), (403, "STEP_UP_REQUIRED"));
-    assert_eq!(refused(&caller.delete(&path).await), (403, "STEP_UP_REQUIRED"));
+    assert_eq!(
+        refused(&caller.delete(&path).await),
+        (403, "STEP_UP_REQUIRED")
+    );
 }
 
 /// The directory may have known somebody for hours, and is asked to ask again.
@@ -565,7 +724,10 @@ async fn what_the_directory_does_not_say_is_recent_is_not() {
         assert_eq!(said(&session)["auth_time"], at);
     }
     let fresh = begun(&world.start_with(json!({ "fresh": true })).await);
-    assert_eq!((fresh.asked.get("prompt"), fresh.asked.get("max_age")), ("login", "0"));
+    assert_eq!(
+        (fresh.asked.get("prompt"), fresh.asked.get("max_age")),
+        ("login", "0")
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -578,16 +740,33 @@ async fn nothing_of_a_login_is_stored() {
         world.directory.grants(&begun.asked, token)
     };
     let cookie = begun.cookie.split_once('=').expect("a value").1;
-    let secrets = [begun.asked.get("state"), begun.asked.get("nonce"), cookie, &code];
+    let secrets = [
+        begun.asked.get("state"),
+        begun.asked.get("nonce"),
+        cookie,
+        &code,
+    ];
     for _ in 0..2 {
-        for table in ["directory_login", "directory_identity", "session", "account", "idempotency"] {
+        for table in [
+            "directory_login",
+            "directory_identity",
+            "session",
+            "account",
+            "idempotency",
+        ] {
             let sql = format!("select t::text from identity.{table} t");
             let rows: Vec<String> = sqlx::query_scalar(sqlx::AssertSqlSafe(sql))
                 .fetch_all(world.hospital.behind_the_curtain())
                 .await
                 .expect("read");
-            for (row, secret) in rows.iter().flat_map(|row| secrets.iter().map(move |s| (row, s))) {
-                assert!(!row.contains(*secret) && !row.contains(&hex::encode(secret)), "{table}");
+            for (row, secret) in rows
+                .iter()
+                .flat_map(|row| secrets.iter().map(move |s| (row, s)))
+            {
+                assert!(
+                    !row.contains(*secret) && !row.contains(&hex::encode(secret)),
+                    "{table}"
+                );
             }
         }
         world.come_back(&begun, &code).await;

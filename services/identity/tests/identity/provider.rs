@@ -121,7 +121,10 @@ impl Key {
             Pair::Elliptic(_) => "ES256",
             Pair::Rsa(_) => "RS256",
         };
-        let message = unsigned(&json!({ "alg": algorithm, "kid": self.kid, "typ": "JWT" }), claims);
+        let message = unsigned(
+            &json!({ "alg": algorithm, "kid": self.kid, "typ": "JWT" }),
+            claims,
+        );
         let random = SystemRandom::new();
         let signature = match &self.pair {
             Pair::Elliptic(pair) => {
@@ -130,8 +133,13 @@ impl Key {
             }
             Pair::Rsa(pair) => {
                 let mut signature = vec![0; pair.public_modulus_len()];
-                pair.sign(&RSA_PKCS1_SHA256, &random, message.as_bytes(), &mut signature)
-                    .expect("signed");
+                pair.sign(
+                    &RSA_PKCS1_SHA256,
+                    &random,
+                    message.as_bytes(),
+                    &mut signature,
+                )
+                .expect("signed");
                 signature
             }
         };
@@ -228,7 +236,12 @@ impl Directory {
     }
 
     /// A code for this ID token with this access token.
-    pub(crate) fn grants_both(&self, asked: &Asked, id_token: String, access_token: &str) -> String {
+    pub(crate) fn grants_both(
+        &self,
+        asked: &Asked,
+        id_token: String,
+        access_token: &str,
+    ) -> String {
         let mut codes = self.0.codes.lock().expect("no panics");
         let code = format!("code-{}-{}", codes.len(), asked.get("state"));
         let grant = Grant {
@@ -252,7 +265,9 @@ impl Directory {
                 None
             }
             Manner::Endless => {
-                let chunk = || async { Some((Ok::<_, std::io::Error>(Bytes::from(vec![b' '; 65_536])), ())) };
+                let chunk = || async {
+                    Some((Ok::<_, std::io::Error>(Bytes::from(vec![b' '; 65_536])), ()))
+                };
                 let stream = futures::stream::unfold((), move |()| chunk());
                 let json = [(header::CONTENT_TYPE, "application/json")];
                 Some((json, Body::from_stream(stream)).into_response())
@@ -292,7 +307,11 @@ impl Directory {
 }
 
 fn answer(body: &Value) -> Response {
-    ([(header::CONTENT_TYPE, "application/json")], body.to_string()).into_response()
+    (
+        [(header::CONTENT_TYPE, "application/json")],
+        body.to_string(),
+    )
+        .into_response()
 }
 
 async fn description(State(directory): State<Directory>) -> Response {
@@ -326,12 +345,21 @@ async fn token(State(directory): State<Directory>, headers: HeaderMap, body: Byt
     let spelled = |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
     let basic = format!("{}:{}", spelled(CLIENT_ID), spelled(CLIENT_SECRET));
     let basic = format!("Basic {}", STANDARD.encode(basic));
-    if headers.get(header::AUTHORIZATION).map(http::HeaderValue::as_bytes) != Some(basic.as_bytes()) {
+    if headers
+        .get(header::AUTHORIZATION)
+        .map(http::HeaderValue::as_bytes)
+        != Some(basic.as_bytes())
+    {
         return refuse("invalid_client");
     }
     let form: BTreeMap<String, String> = form_urlencoded::parse(&body).into_owned().collect();
     let given = |name: &str| form.get(name).map_or("", String::as_str);
-    let grant = directory.0.codes.lock().expect("no panics").remove(given("code"));
+    let grant = directory
+        .0
+        .codes
+        .lock()
+        .expect("no panics")
+        .remove(given("code"));
     let Some(grant) = grant else {
         return refuse("invalid_grant");
     };

@@ -11,13 +11,16 @@ use jiff::SignedDuration;
 
 use crate::Identity;
 use crate::attempt::model::{FAMILIAR_FOR, FORGOTTEN_AFTER, MOST_REMEMBERED};
-use crate::{attempt, directory, link, passkey, session};
+use crate::{attempt, directory, link, mfa, passkey, session};
 
 /// Often enough that the failures of a flood of names stay few.
 const EVERY: Duration = Duration::from_secs(600);
 
 /// The most logins through the directory that may be under way: anybody can begin one.
 const MOST_LOGINS: i64 = 100_000;
+
+/// An authenticator whose first code was not shown by then never will be.
+const NEVER_CONFIRMED_AFTER: SignedDuration = SignedDuration::from_hours(24);
 
 /// The job `identity.forget`.
 pub(crate) fn job(identity: &Arc<Identity>) -> Job {
@@ -40,8 +43,9 @@ async fn forget(db: &Db) -> Result<u64, Problem> {
     let logins =
         directory::store::forget_logins(db.pool(), ago(now, directory::LIFETIME), MOST_LOGINS)
             .await?;
+    let authenticators = mfa::store::purge(db.pool(), ago(now, NEVER_CONFIRMED_AFTER)).await?;
     let ceremonies = passkey::store::purge(db.pool(), now).await?;
-    Ok(failures + places + addresses + sessions + links + logins + ceremonies)
+    Ok(failures + places + addresses + sessions + links + logins + authenticators + ceremonies)
 }
 
 fn ago(now: Timestamp, by: SignedDuration) -> Timestamp {

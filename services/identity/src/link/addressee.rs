@@ -118,7 +118,7 @@ async fn request_once(
     else {
         return Ok(());
     };
-    if purpose == Purpose::LogIn && !consume::may_be_used_by(&account) {
+    if purpose == Purpose::LogIn && !consume::may_be_used_by(tx.conn(), &account).await? {
         return Ok(());
     }
     let since = now.saturating_sub(PAUSE).unwrap_or(Timestamp::MIN);

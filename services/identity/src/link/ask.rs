@@ -10,7 +10,8 @@ use super::addressee::{self, Addressee};
 use super::model::Purpose;
 use crate::Identity;
 
-/// Mails a link that logs in, if there is such an account and it is a patient's.
+/// Mails a link that logs in, if there is such an account and it may use one: patients
+/// may, and everybody else who has an authenticator.
 #[utoipa::path(
     post,
     path = "/auth/magic-link",

@@ -1,12 +1,14 @@
 //! `POST /auth/magic-link/consume`: logs in with the secret of a mailed link.
 //!
 //! What a mailbox opens must not be more than its owner's own things: a patient's
-//! account is logged in by the link, and no other. That is asked when the link is
+//! account is logged in by the link alone, every other account only together with its
+//! second factor, and not at all while it has none. That is asked when the link is
 //! wanted, so that none is mailed in vain, and again when it is used.
 //!
 //! A link works once, for minutes, and no longer than the password that it stands in
-//! for: a new one closes it, and so does everything else that ends all sessions. The
-//! answer holds tokens, so it is not kept for an `Idempotency-Key`.
+//! for: a new one closes it, and so does everything else that ends all sessions. A
+//! wrong code does not use it up. The answer holds tokens, so it is not kept for an
+//! `Idempotency-Key`.
 
 use std::sync::Arc;
 
@@ -14,18 +16,21 @@ use axum::extract::State;
 use galen_access::{Method, Role};
 use galen_kernel::{Problem, Timestamp};
 use galen_service::{Body, Cx, Halt, Needs, Outcome, Requires};
+use galen_storage::Error;
 use http::StatusCode;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
+use sqlx::PgConnection;
 use utoipa::ToSchema;
 
 use super::model::Purpose;
 use super::store;
-use crate::Identity;
 use crate::account::{self, Account};
+use crate::attempt::Attempt;
 use crate::secret::SecretHash;
 use crate::session::device::Device;
 use crate::session::open::{self, TokenAnswer};
+use crate::{Identity, mfa};
 
 const LOGS_IN: &[Purpose] = &[Purpose::LogIn];
 
@@ -36,6 +41,9 @@ pub(crate) struct ConsumeLink {
     /// From the link.
     #[schema(value_type = String)]
     secret: SecretString,
+    /// Of the account's second factor, when it has one.
+    #[schema(value_type = Option<String>, max_length = 64)]
+    mfa_code: Option<SecretString>,
 }
 
 impl Requires for ConsumeLink {
@@ -79,7 +87,8 @@ pub(crate) async fn consume(
     let account = account
         .filter(|account| account.lock.is_none())
         .ok_or(DeadLink)?;
-    let tokens = enter(&s, &account, secret, &device, cx.now()).await?;
+    let code = request.mfa_code.as_ref().map(|code| code.expose_secret());
+    let tokens = enter(&s, &account, secret, code, &device, cx.now()).await?;
     Ok(tokens.answer(StatusCode::OK))
 }
 
@@ -88,10 +97,13 @@ async fn enter(
     s: &Identity,
     account: &Account,
     secret: SecretHash,
+    code: Option<&str>,
     device: &Device,
     now: Timestamp,
 ) -> Result<TokenAnswer, Halt> {
-    if !may_be_used_by(account) {
+    let attempt = Attempt::at(account.username.as_str(), Some(account), device);
+    let shown = mfa::second_factor(s, &attempt, account, code, now).await?;
+    if shown.is_empty() && !is_a_patients(account) {
         return Err(DeadLink.into());
     }
     let mut tx = s.db.begin().await?;
@@ -99,7 +111,7 @@ async fn enter(
         return Err(DeadLink.into());
     }
     store::close(tx.conn(), account.id, LOGS_IN, now).await?;
-    let methods = [Method::MailedLink];
+    let methods = [&[Method::MailedLink], shown.as_slice()].concat();
     let tokens = open::open(&mut tx, &s.keyring, account, device, &methods, now)
         .await?
         .ok_or(DeadLink)?;
@@ -108,8 +120,19 @@ async fn enter(
     Ok(tokens)
 }
 
-/// Whether an account may be logged in to by a link: whether it reaches its owner's own
-/// things only.
-pub(super) fn may_be_used_by(account: &Account) -> bool {
+/// Whether an account may be logged in to by a link at all.
+pub(super) async fn may_be_used_by(
+    tx: &mut PgConnection,
+    account: &Account,
+) -> Result<bool, Error> {
+    if is_a_patients(account) {
+        return Ok(true);
+    }
+    let authenticator = mfa::store::find(tx, account.id).await?;
+    Ok(authenticator.is_some_and(|stored| stored.confirmed_at.is_some()))
+}
+
+/// Whether an account reaches its owner's own things only.
+fn is_a_patients(account: &Account) -> bool {
     account.roles.is_only(Role::Patient)
 }

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use crate::hospital::{ADMIN_PASSWORD, Hospital, PASSWORD, Tokens, nowhere, tokens};
-use crate::provider::{Asked, CLIENT_ID, CLIENT_SECRET, Directory, Key, Manner, unsigned};
+use crate::stand_in::{Asked, CLIENT_ID, CLIENT_SECRET, Directory, Key, Manner, unsigned};
 
 /// A hospital with a directory.
 struct World {

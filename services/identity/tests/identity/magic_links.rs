@@ -9,6 +9,7 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use crate::hospital::{Hospital, PASSWORD, Tokens, new_id, tokens};
+use crate::mfa::{Phone, confirm};
 
 const INVALID: (u16, &str) = (400, "INVALID_LINK");
 
@@ -213,7 +214,7 @@ async fn a_secret_is_good_for_what_it_was_mailed_for_only() {
 
 /// A mailbox opens what is its owner's own. A colleague reaches other people's records.
 #[tokio::test(flavor = "multi_thread")]
-async fn colleagues_are_mailed_no_link() {
+async fn colleagues_without_an_authenticator_are_mailed_no_link() {
     let hospital = Hospital::open().await;
     let admin = hospital.admin().await;
     for (name, roles) in [
@@ -230,6 +231,72 @@ async fn colleagues_are_mailed_no_link() {
         ask(&hospital, json!({ "username": nobody })).await;
     }
     assert_eq!(asked(&hospital).await, Vec::<String>::new());
+}
+
+/// With an authenticator the link is one of two things to show, for anybody.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_authenticator_is_asked_for_as_well_and_lets_colleagues_in() {
+    let hospital = Hospital::open().await;
+    let admin = hospital.admin().await;
+    let body = json!({ "username": "nurse", "password": PASSWORD, "roles": ["NURSE"], "email": "nurse@example.org" });
+    assert_eq!(admin.post("/users", body).await.status, StatusCode::CREATED);
+    for name in ["nadia", "nurse"] {
+        let session = match name {
+            "nadia" => nadia(&hospital).await,
+            nurse => hospital.log_in(nurse, PASSWORD).await,
+        };
+        let caller = hospital.holder_of(&session);
+        let phone = Phone::enrolled(&hospital, &caller).await;
+        let confirmed = confirm(&caller, &phone.code()).await;
+        assert_eq!(confirmed.status, StatusCode::OK, "{confirmed:?}");
+
+        ask(&hospital, json!({ "username": name })).await;
+        let links = asked(&hospital).await;
+        let secret = hospital.minted_secret(links.last().expect("a link")).await;
+        let with_code = async |code: String| {
+            let body = json!({ "secret": secret, "mfaCode": code });
+            let anonymous = hospital.api.anonymous();
+            anonymous.post("/auth/magic-link/consume", body).await
+        };
+        let without = consume(&hospital, &secret).await;
+        assert_eq!(
+            (without.status.as_u16(), without.code()),
+            (401, Some("MFA_REQUIRED"))
+        );
+        let wrong = with_code(phone.wrong_code()).await;
+        assert_eq!(
+            (wrong.status.as_u16(), wrong.code()),
+            (401, Some("INVALID_MFA_CODE"))
+        );
+        // The code of the confirmation was used; neither mistake used the link up.
+        let session = tokens(&with_code(phone.next_code()).await, StatusCode::OK);
+        let authentication = hospital.holder_of(&session).get("/auth/me").await;
+        assert_eq!(authentication.status, StatusCode::OK);
+        let again = with_code(phone.next_code()).await;
+        assert_eq!(refused(&again), INVALID);
+    }
+}
+
+/// Who has the link cannot guess at codes: wrong ones count as at any login.
+#[tokio::test(flavor = "multi_thread")]
+async fn codes_beside_a_link_are_not_guessed() {
+    let hospital = Hospital::open().await;
+    let session = nadia(&hospital).await;
+    let caller = hospital.holder_of(&session);
+    let phone = Phone::enrolled(&hospital, &caller).await;
+    confirm(&caller, &phone.code()).await;
+    let secret = secret(&hospital).await;
+    let guess = json!({ "secret": secret, "mfaCode": phone.wrong_code() });
+    let anonymous = hospital.api.anonymous();
+    let mut codes = Vec::new();
+    for _ in 0..8 {
+        let reply = anonymous
+            .post("/auth/magic-link/consume", guess.clone())
+            .await;
+        codes.push(reply.code().unwrap_or_default().to_owned());
+    }
+    assert_eq!(codes[0], "INVALID_MFA_CODE");
+    assert_eq!(codes[7], "TOO_MANY_ATTEMPTS", "{codes:?}");
 }
 
 /// Who becomes a colleague between asking and using is not let in by the link.

@@ -101,7 +101,7 @@ async fn a_link_that_logs_in_is_mailed_in_the_readers_language_and_stored_nowher
     for (language, words) in [
         ("en", "Your link to log in"),
         ("de", "Ihr Link zum Anmelden"),
-        ("tr", "Giri"),
+        ("tr", "Merhaba"),
         ("es", "Su enlace para entrar"),
     ] {
         let world = World::new().await;

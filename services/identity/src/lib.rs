@@ -95,6 +95,7 @@ impl Service for Identity {
             "0012_login_link",
             "0013_directory",
             "0014_familiar_place",
+            "0015_signing_key_sealed",
         ],
         subscribes: &["patients"],
     };
@@ -117,9 +118,14 @@ impl Service for Identity {
         let hasher = Hasher::new(seats, queue)
             .await
             .map_err(|e| start_error("trying the password hash", e))?;
-        let keyring = Keyring::open(platform.db.clone(), platform.keys.clone(), rotation)
-            .await
-            .map_err(|e| start_error("opening the signing keys", e))?;
+        let keyring = Keyring::open(
+            platform.db.clone(),
+            platform.vault.clone(),
+            platform.keys.clone(),
+            rotation,
+        )
+        .await
+        .map_err(|e| start_error("opening the signing keys", e))?;
         remember_ended(&platform).await?;
         first_administrator::ensure(&platform, &hasher).await?;
         let keyring = Arc::new(keyring);
@@ -190,7 +196,7 @@ impl Service for Identity {
     }
 
     fn sealed() -> &'static [SealedColumn] {
-        &[mfa::store::SEALED]
+        &[mfa::store::SEALED, signing::store::SEALED]
     }
 
     fn checks() -> &'static [Check] {

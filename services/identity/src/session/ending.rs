@@ -9,6 +9,7 @@ use galen_kernel::Timestamp;
 use galen_storage::{Error, Tx};
 
 use super::store;
+use crate::client::ClientId;
 
 /// An event names at most so many sessions.
 const MOST_PER_EVENT: usize = 500;
@@ -56,5 +57,36 @@ impl Ending {
     /// sessions of a transaction that was undone go on.
     pub(crate) fn take_effect(self, ended: &EndedSessions) {
         ended.end(self.sessions, self.at, self.at);
+    }
+}
+
+/// Sessions of several accounts that end with a transaction.
+#[derive(Default)]
+#[must_use = "their tokens are refused only when it takes effect"]
+pub(crate) struct Endings(Vec<Ending>);
+
+impl Endings {
+    /// Ends all sessions of a client, which is locked by this transaction.
+    pub(crate) async fn all_of_client(
+        tx: &mut Tx,
+        client: ClientId,
+        now: Timestamp,
+    ) -> Result<Self, Error> {
+        let mut sessions = store::revoke_all_of_client(tx.conn(), client, now).await?;
+        sessions.sort_unstable();
+        let of_accounts = sessions.chunk_by(|(one, _), (other, _)| one == other);
+        let endings = of_accounts.filter_map(|of_account| {
+            let (account, _) = of_account.first()?;
+            let sessions = of_account.iter().map(|(_, session)| *session).collect();
+            Some(Ending::tell(tx, *account, sessions, now))
+        });
+        Ok(Self(endings.collect()))
+    }
+
+    /// As [`Ending::take_effect`].
+    pub(crate) fn take_effect(self, ended: &EndedSessions) {
+        for ending in self.0 {
+            ending.take_effect(ended);
+        }
     }
 }

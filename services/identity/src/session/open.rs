@@ -11,9 +11,10 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::device::Device;
-use super::model::{self, Session};
+use super::model::{self, Delegation, Session};
 use super::store;
 use crate::account::Account;
+use crate::provider::Scope;
 use crate::role;
 use crate::secret::Secret;
 use crate::signing::Keyring;
@@ -92,11 +93,75 @@ pub(crate) async fn open(
         revoked_at: None,
         user_agent: device.user_agent.clone(),
         address: device.address.clone(),
+        delegation: None,
     };
     if !store::insert(tx.conn(), &session, account).await? {
         return Ok(None);
     }
     issue(tx, keyring, account, &session, now).await.map(Some)
+}
+
+/// What a client gets for its user.
+pub(crate) struct ClientTokens {
+    /// To show who they are, or to act for them.
+    pub(crate) access: String,
+    /// For the next tokens, when it may go on without them.
+    pub(crate) refresh: Option<Secret>,
+}
+
+/// Opens a session for a client, of an account whose owner showed then and so who they
+/// are. `None` as with [`open`].
+pub(crate) async fn open_for_client(
+    tx: &mut Tx,
+    keyring: &Keyring,
+    account: &Account,
+    device: &Device,
+    authentication: Authentication,
+    delegation: Delegation,
+    now: Timestamp,
+) -> Result<Option<(Session, ClientTokens)>, OpenError> {
+    let expires_at = if delegation.scopes.contains(Scope::OfflineAccess) {
+        model::expiry(now, now)
+    } else {
+        model::expiry_without_refresh(now)
+    };
+    let session = Session {
+        id: tx.clock().id(),
+        account: account.id,
+        created_at: now,
+        authentication,
+        last_used_at: now,
+        expires_at,
+        revoked_at: None,
+        user_agent: device.user_agent.clone(),
+        address: device.address.clone(),
+        delegation: Some(delegation),
+    };
+    if !store::insert(tx.conn(), &session, account).await? {
+        return Ok(None);
+    }
+    let tokens = issue_for_client(tx, keyring, account, &session, now).await?;
+    Ok(Some((session, tokens)))
+}
+
+/// Issues the next tokens of a client's session.
+pub(crate) async fn issue_for_client(
+    tx: &mut Tx,
+    keyring: &Keyring,
+    account: &Account,
+    session: &Session,
+    now: Timestamp,
+) -> Result<ClientTokens, OpenError> {
+    let lasts = session
+        .delegation
+        .as_ref()
+        .is_some_and(|given| given.scopes.contains(Scope::OfflineAccess));
+    let refresh = lasts.then(Secret::generate);
+    if let Some(refresh) = &refresh {
+        store::insert_token(tx.conn(), session.id, refresh.hash(), now).await?;
+    }
+    let access = access_token(tx, keyring, account, session, now).await?;
+    Ok(ClientTokens { access, refresh })
 }
 
 /// Issues the next pair of tokens of a session.
@@ -118,7 +183,9 @@ pub(crate) async fn issue(
     })
 }
 
-/// Signs an access token of a session, with what its account may now.
+/// Signs an access token of a session, with what its account may now. A client's is for
+/// the API only if it asked for that; and what takes a recent login is not for clients,
+/// however recent theirs is.
 pub(crate) async fn access_token(
     tx: &mut Tx,
     keyring: &Keyring,
@@ -126,7 +193,18 @@ pub(crate) async fn access_token(
     session: &Session,
     now: Timestamp,
 ) -> Result<String, OpenError> {
+    let authentication = match &session.delegation {
+        None => session.authentication.clone(),
+        Some(given) => {
+            let withheld = Authentication::new(&[], Timestamp::UNIX_EPOCH);
+            if !given.scopes.contains(Scope::Galen) {
+                let token = keyring.sign_for_userinfo(account.id, session.id, &withheld, now)?;
+                return Ok(token);
+            }
+            withheld
+        }
+    };
     let grants = role::store::grants_of(tx.conn(), &account.roles.custom()).await?;
     let principal = account.principal(session.id, grants);
-    Ok(keyring.sign(&principal, &session.authentication, now)?)
+    Ok(keyring.sign(&principal, &authentication, now)?)
 }

@@ -1,11 +1,14 @@
 //! Identity through its REST and gRPC interfaces, with a real database and real events.
 
 mod administrator;
+mod clients;
 mod contract;
 mod hospital;
 mod keys;
 mod links;
 mod login;
+mod portal;
+mod provider;
 mod provisioning;
 mod refresh;
 mod register;

@@ -26,6 +26,7 @@ mod client;
 mod jobs;
 mod link;
 mod merge;
+mod passkey;
 mod password;
 mod problems;
 mod provider;
@@ -52,6 +53,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::account::first_administrator;
+use crate::passkey::{RelyingParty, relying_party};
 use crate::password::Hasher;
 use crate::signing::{Keyring, keyring};
 
@@ -65,6 +67,8 @@ pub struct Identity {
     hasher: Hasher,
     keyring: Arc<Keyring>,
     public_url: String,
+    /// `None` where passkeys are not possible.
+    relying_party: Option<RelyingParty>,
 }
 
 impl Service for Identity {
@@ -80,6 +84,7 @@ impl Service for Identity {
             "0006_merge_effect",
             "0007_custom_role",
             "0008_authentication",
+            "0010_passkey",
             "0011_oauth_client",
         ],
         subscribes: &["patients"],
@@ -95,6 +100,7 @@ impl Service for Identity {
 
     async fn start(platform: Platform) -> Result<Self, StartError> {
         let public_url = public_url(&platform.config)?;
+        let relying_party = RelyingParty::of(&platform.config, &public_url)?;
         let rotation = rotation(&platform.config)?;
         let queue = platform.config.get_or(PASSWORD_QUEUE, 256)?;
         let seats = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
@@ -113,6 +119,7 @@ impl Service for Identity {
             hasher,
             keyring,
             public_url,
+            relying_party,
         })
     }
 
@@ -128,6 +135,12 @@ impl Service for Identity {
             .routes(routes!(account::me::me))
             .routes(routes!(session::list::list))
             .routes(routes!(session::end::end))
+            .routes(routes!(passkey::register::options))
+            .routes(routes!(passkey::register::verify))
+            .routes(routes!(passkey::log_in::options))
+            .routes(routes!(passkey::log_in::verify))
+            .routes(routes!(passkey::list::list))
+            .routes(routes!(passkey::remove::remove))
             .routes(routes!(signing::jwks::jwks))
             .routes(routes!(account::list::list, account::create::create))
             .routes(routes!(account::get::get, account::change::change))
@@ -177,6 +190,11 @@ const SETTINGS: &[Setting] = &[
     Setting {
         key: PUBLIC_URL,
         doc: "where people and applications reach Galen: in links in messages, and the issuer of logins for other applications; http://127.0.0.1:8080",
+        secret: false,
+    },
+    Setting {
+        key: relying_party::DOMAIN,
+        doc: "the domain that passkeys are bound to, for good; the host of the public URL",
         secret: false,
     },
     Setting {

@@ -59,4 +59,34 @@ pub(crate) const PAGES: &[ProblemPage] = &[
         title: "Built-in roles stay as they are.",
         advice: "Make a role of your own with the permissions that you want, and give that.",
     },
+    ProblemPage {
+        code: "PASSKEY_NOT_ACCEPTED",
+        title: "The passkey is not accepted.",
+        advice: "Begin again with new options: each is answered once, within five minutes. A key that is not registered and a locked account answer the same; log in with the password and look at `GET /auth/passkeys`.",
+    },
+    ProblemPage {
+        code: "PASSKEY_POSSIBLY_COPIED",
+        title: "The passkey may have been copied.",
+        advice: "Its counter has not risen since it was last used, so two devices seem to hold it. Log in another way, remove the passkey and register a new one.",
+    },
+    ProblemPage {
+        code: "CEREMONY_OVER",
+        title: "This registration was completed, has expired, or is not yours; begin again.",
+        advice: "Ask for new options: each is answered once, within five minutes, in the session that asked; newer options replace older ones.",
+    },
+    ProblemPage {
+        code: "TOO_MANY_PASSKEYS",
+        title: "The account has as many passkeys as it may have.",
+        advice: "Remove one that is not used any more; `GET /auth/passkeys` says when each was last used.",
+    },
+    ProblemPage {
+        code: "PASSKEY_REGISTERED",
+        title: "The passkey is registered already.",
+        advice: "It can be used as it is. If it is registered for another account, make a new one on another authenticator.",
+    },
+    ProblemPage {
+        code: "PASSKEYS_NEED_A_DOMAIN",
+        title: "This hospital is reached by an IP address, which passkeys cannot be bound to.",
+        advice: "Set `identity.public_url` to an address with a domain, over HTTPS.",
+    },
 ];

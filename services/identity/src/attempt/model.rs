@@ -26,6 +26,11 @@ impl Subject {
         Self(Sha256::digest(normal.as_bytes()).into())
     }
 
+    /// Reads its column.
+    pub(crate) const fn stored(hash: [u8; 32]) -> Self {
+        Self(hash)
+    }
+
     /// For its column.
     pub(crate) const fn bytes(&self) -> &[u8] {
         &self.0

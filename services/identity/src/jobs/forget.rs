@@ -1,5 +1,5 @@
-//! Forgets what is of no more use: old failures, ended sessions, old
-//! links, codes that nobody exchanged.
+//! Forgets what is of no more use: old failures, ended sessions, old links, codes that
+//! nobody exchanged, passkey ceremonies that nobody completed.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use jiff::SignedDuration;
 
 use crate::Identity;
 use crate::attempt::model::{FORGOTTEN_AFTER, MOST_REMEMBERED};
-use crate::{attempt, link, provider, session};
+use crate::{attempt, link, passkey, provider, session};
 
 /// Often enough that the failures of a flood of names stay few.
 const EVERY: Duration = Duration::from_secs(600);
@@ -33,7 +33,8 @@ async fn forget(db: &Db) -> Result<u64, Problem> {
         session::store::purge(db.pool(), ago(now, session::model::KEPT_AFTER_END)).await?;
     let links = link::store::purge(db.pool(), ago(now, link::model::KEPT)).await?;
     let codes = provider::store::purge(db.pool(), now).await?;
-    Ok(failures + sessions + links + codes)
+    let ceremonies = passkey::store::purge(db.pool(), now).await?;
+    Ok(failures + sessions + links + codes + ceremonies)
 }
 
 fn ago(now: Timestamp, by: SignedDuration) -> Timestamp {

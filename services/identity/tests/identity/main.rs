@@ -1,12 +1,14 @@
 //! Identity through its REST and gRPC interfaces, with a real database and real events.
 
 mod administrator;
+mod authenticator;
 mod clients;
 mod contract;
 mod hospital;
 mod keys;
 mod links;
 mod login;
+mod passkeys;
 mod portal;
 mod provider;
 mod provisioning;

@@ -105,12 +105,8 @@ async fn apply(
     let secret = rotate.then(Secret::generate);
     let mut endings = Endings::default();
     if client != before || secret.is_some() {
-        client.version = store::update(
-            tx.conn(),
-            &client,
-            secret.as_ref().map(Secret::hash),
-        )
-        .await?;
+        client.version =
+            store::update(tx.conn(), &client, secret.as_ref().map(Secret::hash)).await?;
         if client.ends_sessions_of(&before) {
             endings = Endings::all_of_client(tx, id, cx.now()).await?;
             provider::store::forget_of(tx.conn(), id).await?;

@@ -151,7 +151,11 @@ mod tests {
     fn only_a_public_clients_loopback_port_may_vary() {
         let uris = ["http://127.0.0.1/back", "http://[::1]:7000/back"];
         let (native, server) = (client(false, &uris), client(true, &uris));
-        for port in ["http://127.0.0.1:1/back", "http://127.0.0.1:65535/back", "http://[::1]/back"] {
+        for port in [
+            "http://127.0.0.1:1/back",
+            "http://127.0.0.1:65535/back",
+            "http://[::1]/back",
+        ] {
             assert!(native.allows(port), "{port}");
             assert!(!server.allows(port), "{port}");
         }
@@ -198,7 +202,14 @@ mod tests {
         };
         assert_eq!(read(&[], true), ["/redirectUris"]);
         assert_eq!(
-            read(&["https://a.example/", "ftp://b.example/", "https://a.example/"], true),
+            read(
+                &[
+                    "https://a.example/",
+                    "ftp://b.example/",
+                    "https://a.example/"
+                ],
+                true
+            ),
             ["/redirectUris/1", "/redirectUris/2"]
         );
         assert_eq!(read(&["com.example.app:/back"], true), ["/redirectUris/0"]);

@@ -72,7 +72,11 @@ impl RedirectUri {
     /// the port. `localhost` is a name, which may lead elsewhere.
     pub(crate) fn differs_in_port_only(&self, other: &str) -> bool {
         ["http://127.0.0.1", "http://[::1]"].iter().any(|address| {
-            let rest = |uri: &str| uri.strip_prefix(address).and_then(without_port).map(str::to_owned);
+            let rest = |uri: &str| {
+                uri.strip_prefix(address)
+                    .and_then(without_port)
+                    .map(str::to_owned)
+            };
             matches!((rest(&self.0), rest(other)), (Some(own), Some(other)) if own == other)
         })
     }
@@ -104,9 +108,16 @@ fn is_loopback(host: &Host<&str>) -> bool {
 /// the address without its path. IPv6 addresses have no form there.
 pub(crate) fn source(redirect_uri: &str) -> String {
     match Url::parse(redirect_uri) {
-        Ok(url) if matches!(url.host(), Some(Host::Domain(_) | Host::Ipv4(_))) && !redirect_uri.contains([';', ',']) => {
+        Ok(url)
+            if matches!(url.host(), Some(Host::Domain(_) | Host::Ipv4(_)))
+                && !redirect_uri.contains([';', ',']) =>
+        {
             let origin = url.origin();
-            if origin.is_tuple() { origin.ascii_serialization() } else { format!("{}:", url.scheme()) }
+            if origin.is_tuple() {
+                origin.ascii_serialization()
+            } else {
+                format!("{}:", url.scheme())
+            }
         }
         Ok(url) => format!("{}:", url.scheme()),
         Err(_) => "'none'".to_owned(),
@@ -132,10 +143,7 @@ mod tests {
             "com.example.app:/back",
             "org.hospital.ward-app://back",
         ] {
-            assert_eq!(
-                RedirectUri::parse(uri).map(|uri| uri.0),
-                Ok(uri.to_owned())
-            );
+            assert_eq!(RedirectUri::parse(uri).map(|uri| uri.0), Ok(uri.to_owned()));
         }
     }
 
@@ -174,7 +182,10 @@ mod tests {
     fn a_form_may_be_sent_on_to_the_origin_only() {
         for (uri, expected) in [
             ("https://portal.example/back?x=1", "https://portal.example"),
-            ("https://portal.example:8443/", "https://portal.example:8443"),
+            (
+                "https://portal.example:8443/",
+                "https://portal.example:8443",
+            ),
             ("http://127.0.0.1:7777/back", "http://127.0.0.1:7777"),
             ("http://[::1]:7777/back", "http:"),
             ("com.example.app:/back", "com.example.app:"),

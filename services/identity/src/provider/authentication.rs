@@ -127,7 +127,11 @@ mod tests {
             (Some(basic("no colon").as_str()), "", InvalidClient),
             (None, "client_id=1&client_id=2", InvalidRequest),
         ] {
-            assert_eq!(read(authorization, body), Err(code), "{authorization:?} {body}");
+            assert_eq!(
+                read(authorization, body),
+                Err(code),
+                "{authorization:?} {body}"
+            );
         }
     }
 }

@@ -12,12 +12,12 @@ use galen_service::{Answer, Cx, Needs, Outcome, Requires};
 use http::header::{CACHE_CONTROL, SET_COOKIE};
 use http::{HeaderMap, HeaderValue, StatusCode};
 
+use super::access;
 use super::error::{Code, Refusal};
 use super::page::{self, LogInPage};
 use super::parameters::Parameters;
 use super::request::{AuthorizationRequest, Destination, Misdirected, NAMES};
 use super::ticket::Browser;
-use super::access;
 use crate::Identity;
 use crate::client::{self, Client, ClientId, redirect};
 
@@ -97,9 +97,9 @@ pub(super) async fn understand(
             expected,
             encoded: parameters.encoded(NAMES),
         })),
-        Err(refusal) => Understood::Refused(redirect_to(
-            &destination.refusing(&s.public_url, refusal),
-        )),
+        Err(refusal) => {
+            Understood::Refused(redirect_to(&destination.refusing(&s.public_url, refusal)))
+        }
     })
 }
 

@@ -13,11 +13,11 @@ use super::parameters::Parameters;
 use super::scope::Scope;
 use super::token::{Exchange, answer, missing};
 use super::{authentication, store};
+use crate::Identity;
 use crate::account::{self, Account};
 use crate::secret::SecretHash;
 use crate::session::model::Delegation;
 use crate::session::{open, refresh};
-use crate::Identity;
 
 /// The same for all reasons: a thief need not know.
 const REFUSED: Refusal = Refusal::new(

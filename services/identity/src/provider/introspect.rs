@@ -181,7 +181,9 @@ fn known(
     let methods = session.authentication.methods.iter();
     Known {
         token_type,
-        scope: given.map(|given| given.scopes.to_string()).unwrap_or_default(),
+        scope: given
+            .map(|given| given.scopes.to_string())
+            .unwrap_or_default(),
         client_id: given.map(|given| given.client.uuid()),
         username: username.to_owned(),
         sub: session.account.uuid(),

@@ -27,7 +27,8 @@ use crate::session::device::Device;
 use crate::session::log_in::{LogInError, authenticate};
 
 /// Why a form without its ticket is shown again.
-const STALE: &str = "This page was open for too long, or your browser keeps no cookies. Please log in again.";
+const STALE: &str =
+    "This page was open for too long, or your browser keeps no cookies. Please log in again.";
 
 /// The form of the login page.
 pub(crate) struct LogInForClient;
@@ -59,7 +60,10 @@ pub(crate) async fn log_in(
         Err(problem) => return refused(&cx, &s, &asked, &headers, username, problem),
     };
     cx.about("users", account.id);
-    if asked.expected.is_some_and(|expected| expected != account.id) {
+    if asked
+        .expected
+        .is_some_and(|expected| expected != account.id)
+    {
         cx.because(Code::LoginRequired.reason());
         let refusal = Refusal::new(Code::LoginRequired, "somebody else has logged in");
         return Ok(asked.refuse(&s.public_url, refusal));

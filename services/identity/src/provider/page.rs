@@ -65,7 +65,12 @@ impl LogInPage<'_> {
             ticket = escaped(self.ticket),
             username = escaped(self.username),
         );
-        page(status, "Log in", &body, &format!("'self' {}", self.leads_to))
+        page(
+            status,
+            "Log in",
+            &body,
+            &format!("'self' {}", self.leads_to),
+        )
     }
 }
 
@@ -158,17 +163,33 @@ mod tests {
     #[test]
     fn the_form_can_be_sent_to_us_and_on_to_the_client() {
         let answer = shown("Portal", "", None);
-        let policy = answer.headers[CONTENT_SECURITY_POLICY].to_str().expect("visible");
-        assert!(policy.contains("form-action 'self' https://portal.example;"), "{policy}");
-        assert!(policy.contains("default-src 'none'; style-src 'sha256-"), "{policy}");
+        let policy = answer.headers[CONTENT_SECURITY_POLICY]
+            .to_str()
+            .expect("visible");
+        assert!(
+            policy.contains("form-action 'self' https://portal.example;"),
+            "{policy}"
+        );
+        assert!(
+            policy.contains("default-src 'none'; style-src 'sha256-"),
+            "{policy}"
+        );
         assert_eq!(answer.headers[CACHE_CONTROL], "no-store");
         let page = text(&answer);
         assert!(page.contains("value=\"client_id=1&amp;scope=openid\""));
         for label in ["username", "password", "mfa-code"] {
-            assert!(page.contains(&format!("<label for=\"{label}\">")) && page.contains(&format!("id=\"{label}\"")));
+            assert!(
+                page.contains(&format!("<label for=\"{label}\">"))
+                    && page.contains(&format!("id=\"{label}\""))
+            );
         }
         let policy = &refusal(StatusCode::BAD_REQUEST, "no").headers[CONTENT_SECURITY_POLICY];
-        assert!(policy.to_str().expect("visible").contains("form-action 'none'"));
+        assert!(
+            policy
+                .to_str()
+                .expect("visible")
+                .contains("form-action 'none'")
+        );
     }
 
     #[test]

@@ -25,7 +25,11 @@ impl Parameters {
     /// Decodes them.
     pub(crate) fn parse(encoded: &[u8]) -> Self {
         let pairs = form_urlencoded::parse(encoded).take(MOST);
-        Self(pairs.map(|(name, value)| (name.into_owned(), value.into_owned())).collect())
+        Self(
+            pairs
+                .map(|(name, value)| (name.into_owned(), value.into_owned()))
+                .collect(),
+        )
     }
 
     /// The value of a name, if it is there.
@@ -49,7 +53,10 @@ impl Parameters {
 
     /// Those of these names, encoded anew.
     pub(crate) fn encoded(&self, names: &[&str]) -> String {
-        let known = self.0.iter().filter(|(name, _)| names.contains(&name.as_str()));
+        let known = self
+            .0
+            .iter()
+            .filter(|(name, _)| names.contains(&name.as_str()));
         form_urlencoded::Serializer::new(String::new())
             .extend_pairs(known)
             .finish()
@@ -108,7 +115,10 @@ mod tests {
     #[test]
     fn no_more_are_read_than_any_request_has() {
         let many = "x=1&".repeat(MOST) + "client_id=1";
-        assert_eq!(Parameters::parse(many.as_bytes()).one("client_id"), Ok(None));
+        assert_eq!(
+            Parameters::parse(many.as_bytes()).one("client_id"),
+            Ok(None)
+        );
     }
 
     proptest! {

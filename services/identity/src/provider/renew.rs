@@ -37,7 +37,8 @@ pub(super) async fn renew(
     cx.about("oauth-clients", client.id);
     let token = SecretHash::of(&shown);
     match refresh::exchange(cx, &mut tx, token, Some(client.id)).await? {
-        Exchange::Renewed(session, account) => {
+        Exchange::Renewed(renewed) => {
+            let (session, account) = *renewed;
             // All that was given is given again; a wish for more is refused, and undone
             // with the transaction.
             let given = session.delegation.as_ref().map(|given| &given.scopes);

@@ -75,7 +75,11 @@ impl Destination {
             query.append_pair("state", state);
         }
         query.append_pair("iss", issuer);
-        let joint = if self.redirect_uri.contains('?') { '&' } else { '?' };
+        let joint = if self.redirect_uri.contains('?') {
+            '&'
+        } else {
+            '?'
+        };
         format!("{}{joint}{}", self.redirect_uri, query.finish())
     }
 
@@ -117,7 +121,9 @@ impl AuthorizationRequest {
         if let Some(state) = parameters.one("state")?
             && !is_text(state, LONGEST_STATE)
         {
-            return Err(invalid("state must be visible ASCII of at most 2048 characters"));
+            return Err(invalid(
+                "state must be visible ASCII of at most 2048 characters",
+            ));
         }
         match parameters.one("response_type")? {
             Some("code") => {}
@@ -129,12 +135,17 @@ impl AuthorizationRequest {
             }
             None => return Err(invalid("response_type is missing")),
         }
-        if parameters.one("response_mode")?.is_some_and(|mode| mode != "query") {
+        if parameters
+            .one("response_mode")?
+            .is_some_and(|mode| mode != "query")
+        {
             return Err(invalid("response_mode must be query"));
         }
         let nonce = parameters.one("nonce")?;
         if nonce.is_some_and(|nonce| !is_text(nonce, LONGEST_NONCE)) {
-            return Err(invalid("nonce must be visible ASCII of at most 512 characters"));
+            return Err(invalid(
+                "nonce must be visible ASCII of at most 512 characters",
+            ));
         }
         let max_age = parameters.one("max_age")?;
         if max_age.is_some_and(|age| age.parse::<u32>().is_err()) {
@@ -171,7 +182,10 @@ fn unsupported(parameters: &Parameters) -> Result<(), Refusal> {
         ("registration", Code::RegistrationNotSupported),
     ] {
         if parameters.one(name)?.is_some() {
-            return Err(Refusal::new(code, "parameters are read from the request only"));
+            return Err(Refusal::new(
+                code,
+                "parameters are read from the request only",
+            ));
         }
     }
     Ok(())
@@ -222,7 +236,9 @@ fn silent(parameters: &Parameters) -> Result<bool, Refusal> {
         {
             Ok(false)
         }
-        _ => Err(invalid("prompt must be none, or login, consent and select_account")),
+        _ => Err(invalid(
+            "prompt must be none, or login, consent and select_account",
+        )),
     }
 }
 
@@ -352,8 +368,14 @@ mod tests {
             let read = Destination::of(&with(&[("redirect_uri", uri)]), &client());
             assert_eq!(read, Err(Misdirected::RedirectUri));
         }
-        let twice = with(&[("redirect_uri", BACK), ("redirect_uri", "https://evil.example/")]);
-        assert_eq!(Destination::of(&twice, &client()), Err(Misdirected::RedirectUri));
+        let twice = with(&[
+            ("redirect_uri", BACK),
+            ("redirect_uri", "https://evil.example/"),
+        ]);
+        assert_eq!(
+            Destination::of(&twice, &client()),
+            Err(Misdirected::RedirectUri)
+        );
     }
 
     proptest! {

@@ -96,7 +96,9 @@ mod tests {
         assert_eq!(Scopes::parse(&read.to_string()), read);
         assert!(read.contains(Scope::Email) && !read.contains(Scope::Galen));
         assert!(Scopes::parse("OPENID").is_empty());
-        assert!(Scopes::parse("openid").is_within(&read) && !read.is_within(&Scopes::parse("openid")));
+        assert!(
+            Scopes::parse("openid").is_within(&read) && !read.is_within(&Scopes::parse("openid"))
+        );
         for scope in Scope::ALL {
             assert!(Scopes::parse(scope.name()).contains(scope));
         }

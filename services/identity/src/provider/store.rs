@@ -15,10 +15,7 @@ use crate::secret::SecretHash;
 use crate::session::device::Device;
 
 /// Stores a new code. A client that was deleted in this moment has none.
-pub(crate) async fn insert(
-    db: impl PgExecutor<'_>,
-    code: &AuthorizationCode,
-) -> Result<(), Error> {
+pub(crate) async fn insert(db: impl PgExecutor<'_>, code: &AuthorizationCode) -> Result<(), Error> {
     let methods: Vec<&str> = code.methods.iter().map(|method| method.name()).collect();
     sqlx::query(
         "insert into authorization_code (hash, client_id, account_id, account_version, redirect_uri, scopes, nonce,

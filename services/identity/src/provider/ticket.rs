@@ -85,7 +85,10 @@ mod tests {
 
     fn cookies(text: &str) -> HeaderMap {
         let mut headers = HeaderMap::new();
-        headers.insert(header::COOKIE, HeaderValue::from_str(text).expect("visible"));
+        headers.insert(
+            header::COOKIE,
+            HeaderValue::from_str(text).expect("visible"),
+        );
         headers
     }
 

@@ -44,11 +44,7 @@ pub(crate) async fn userinfo(
     told(&cx, done.map(|person| private(StatusCode::OK, &person)))
 }
 
-async fn person(
-    cx: &Cx<UserInfo>,
-    s: &Identity,
-    headers: &HeaderMap,
-) -> Result<Person, Failure> {
+async fn person(cx: &Cx<UserInfo>, s: &Identity, headers: &HeaderMap) -> Result<Person, Failure> {
     let refused = Refusal::new(Code::InvalidToken, "the access token does not work");
     let token = access::shown(headers).ok_or(refused)?;
     let session = access::session(s.db.pool(), &s.keyring, token, cx.now())

@@ -83,11 +83,7 @@ pub(crate) async fn list(
     }))))
 }
 
-fn view(
-    session: Session,
-    names: &HashMap<ClientId, String>,
-    current: SessionId,
-) -> SessionView {
+fn view(session: Session, names: &HashMap<ClientId, String>, current: SessionId) -> SessionView {
     SessionView {
         id: session.id.uuid(),
         created_at: session.created_at,

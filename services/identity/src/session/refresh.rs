@@ -46,7 +46,7 @@ impl Requires for Refresh {
 /// What became of a refresh token.
 pub(crate) enum Exchange {
     /// It is used up, and its session, of this account, goes on.
-    Renewed(Session, Box<Account>),
+    Renewed(Box<(Session, Account)>),
     /// It was used before; its session ends now, unless it had ended already.
     Reused(Option<Ending>),
     /// It is unknown, or its session has ended.
@@ -70,7 +70,8 @@ pub(crate) async fn refresh(
     let token = SecretHash::of(&request.refresh_token);
     let exchanged = exchange(&cx, &mut tx, token, None).await?;
     match exchanged {
-        Exchange::Renewed(session, account) => {
+        Exchange::Renewed(renewed) => {
+            let (session, account) = *renewed;
             let tokens = open::issue(&mut tx, &s.keyring, &account, &session, cx.now()).await?;
             tx.commit().await?;
             Ok(tokens.answer(StatusCode::OK))
@@ -149,5 +150,5 @@ pub(crate) async fn exchange<R: Requires>(
         model::expiry(session.created_at, now),
     )
     .await?;
-    Ok(Exchange::Renewed(session, Box::new(account)))
+    Ok(Exchange::Renewed(Box::new((session, account))))
 }

@@ -106,7 +106,10 @@ pub(crate) async fn by_usable_token(
 }
 
 /// The session of an id.
-pub(crate) async fn by_id(db: impl PgExecutor<'_>, id: SessionId) -> Result<Option<Session>, Error> {
+pub(crate) async fn by_id(
+    db: impl PgExecutor<'_>,
+    id: SessionId,
+) -> Result<Option<Session>, Error> {
     let row = sqlx::query(
         "select id, account_id, created_at, last_used_at, expires_at, revoked_at, user_agent, host(address) as address,
                 authenticated_at, methods, client_id, scopes

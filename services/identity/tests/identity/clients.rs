@@ -16,25 +16,36 @@ fn wish(confidential: bool) -> Value {
 async fn a_secret_is_shown_once_and_replaced_at_once() {
     let hospital = Hospital::open().await;
     let admin = hospital.admin().await;
-    let made = admin.key("register").post("/oauth-clients", wish(true)).await;
+    let made = admin
+        .key("register")
+        .post("/oauth-clients", wish(true))
+        .await;
     assert_eq!(made.status, StatusCode::CREATED, "{made:?}");
     assert_eq!(made.header("cache-control"), Some("no-store"));
     assert_eq!(made.body["name"], "Portal");
     assert_eq!(made.body["apiAccess"], false);
     let secret = made.body["clientSecret"].as_str().expect("a secret");
     assert_eq!(secret.len(), 43);
-    let path = format!("/oauth-clients/{}", made.body["id"].as_str().expect("an id"));
+    let path = format!(
+        "/oauth-clients/{}",
+        made.body["id"].as_str().expect("an id")
+    );
     assert_eq!(made.header("location"), Some(&*format!("/api/v1{path}")));
     // The answer was not kept: the same key makes another client.
-    let again = admin.key("register").post("/oauth-clients", wish(true)).await;
+    let again = admin
+        .key("register")
+        .post("/oauth-clients", wish(true))
+        .await;
     assert_ne!(again.body["id"], made.body["id"]);
 
     let seen = admin.get(&path).await;
     assert_eq!(seen.header("etag"), Some("\"1\""));
     assert_eq!(seen.body.get("clientSecret"), None);
-    let listed = admin.get("/oauth-clients?limit=1").await;
-    assert_eq!(listed.body["items"], json!([seen.body]));
-    assert!(listed.body["nextCursor"].is_string());
+    let listed = admin.get("/oauth-clients").await;
+    let items = listed.body["items"].as_array().expect("clients");
+    assert!(items.len() == 2 && items.contains(&seen.body), "{items:?}");
+    let first = admin.get("/oauth-clients?limit=1").await;
+    assert!(first.body["nextCursor"].is_string());
 
     let rotated = admin.patch(&path, json!({ "rotateSecret": true })).await;
     assert_eq!(rotated.status, StatusCode::OK, "{rotated:?}");
@@ -50,7 +61,9 @@ async fn a_public_client_has_no_secret() {
     let admin = hospital.admin().await;
     let portal = Portal::register_as(&hospital, &admin, wish(false)).await;
     assert_eq!(portal.secret, None);
-    let rotated = admin.patch(&portal.path(), json!({ "rotateSecret": true })).await;
+    let rotated = admin
+        .patch(&portal.path(), json!({ "rotateSecret": true }))
+        .await;
     assert_eq!(rotated.code(), Some("CLIENT_IS_PUBLIC"));
 }
 
@@ -68,7 +81,10 @@ async fn what_is_wrong_with_a_registration_is_pointed_at() {
     let portal = Portal::register(&hospital, &admin).await;
     for (change, pointer) in [
         (json!({ "redirectUris": [] }), "/redirectUris"),
-        (json!({ "redirectUris": ["com.example.app:/back"] }), "/redirectUris/0"),
+        (
+            json!({ "redirectUris": ["com.example.app:/back"] }),
+            "/redirectUris/0",
+        ),
         (json!({ "name": "bell\u{7}" }), "/name"),
         (json!({ "name": null }), "/name"),
         (json!({ "confidential": false }), "/confidential"),
@@ -136,7 +152,9 @@ async fn a_client_that_is_disabled_or_deleted_loses_its_sessions() {
 
         let told = hospital.published_of::<SessionsEnded>().await.len();
         if disabling {
-            let disabled = admin.patch(&portal.path(), json!({ "enabled": false })).await;
+            let disabled = admin
+                .patch(&portal.path(), json!({ "enabled": false }))
+                .await;
             assert_eq!(disabled.status, StatusCode::OK, "{disabled:?}");
         } else {
             let deleted = admin.delete(&portal.path()).await;
@@ -159,7 +177,9 @@ async fn a_client_that_is_disabled_or_deleted_loses_its_sessions() {
             told + 2
         );
         if disabling {
-            let enabled = admin.patch(&portal.path(), json!({ "enabled": true })).await;
+            let enabled = admin
+                .patch(&portal.path(), json!({ "enabled": true }))
+                .await;
             assert_eq!(enabled.status, StatusCode::OK);
             let refresh = lost[0]["refresh_token"].as_str().expect("a token");
             assert_eq!(portal.renew(refresh).await.body["error"], "invalid_grant");
@@ -188,8 +208,13 @@ async fn a_client_that_may_do_less_starts_anew() {
         .api
         .with_token(tokens["access_token"].as_str().expect("a token"));
     assert_eq!(acting.get("/auth/me").await.status, StatusCode::OK);
-    let narrowed = admin.patch(&portal.path(), json!({ "apiAccess": false })).await;
+    let narrowed = admin
+        .patch(&portal.path(), json!({ "apiAccess": false }))
+        .await;
     assert_eq!(narrowed.status, StatusCode::OK);
-    assert_eq!(acting.get("/auth/me").await.status, StatusCode::UNAUTHORIZED);
+    assert_eq!(
+        acting.get("/auth/me").await.status,
+        StatusCode::UNAUTHORIZED
+    );
     assert_eq!(hospital.complaints().await, Vec::<String>::new());
 }

@@ -85,7 +85,10 @@ impl Portal {
     /// Asks for the login page.
     pub(crate) async fn ask(&self, changes: &[(&str, &str)]) -> Reply {
         let path = format!("/oauth2/authorize?{}", self.request(changes));
-        self.root.anonymous().send(Method::GET, &path, "".into()).await
+        self.root
+            .anonymous()
+            .send(Method::GET, &path, "".into())
+            .await
     }
 
     /// The login page.
@@ -133,7 +136,9 @@ impl Portal {
 
     /// Logs somebody in, and gets their tokens.
     pub(crate) async fn tokens(&self, username: &str, changes: &[(&str, &str)]) -> Value {
-        let reply = self.exchange(&self.code(username, changes).await, &[]).await;
+        let reply = self
+            .exchange(&self.code(username, changes).await, &[])
+            .await;
         assert_eq!(reply.status, StatusCode::OK, "{reply:?}");
         assert_eq!(reply.header("cache-control"), Some("no-store"));
         reply.body
@@ -152,11 +157,9 @@ impl Portal {
     pub(crate) async fn call(&self, path: &str, pairs: &[(&str, &str)]) -> Reply {
         match &self.secret {
             Some(secret) => {
-                let basic = format!(
-                    "Basic {}",
-                    STANDARD.encode(format!("{}:{secret}", self.id))
-                );
-                self.send(path, pairs, &[(header::AUTHORIZATION, &basic)]).await
+                let basic = format!("Basic {}", STANDARD.encode(format!("{}:{secret}", self.id)));
+                self.send(path, pairs, &[(header::AUTHORIZATION, &basic)])
+                    .await
             }
             None => {
                 let pairs = [pairs, &[("client_id", self.id.as_str())]].concat();
@@ -186,7 +189,9 @@ impl Portal {
     pub(crate) async fn userinfo(&self, tokens: &Value) -> Reply {
         let token = tokens["access_token"].as_str().expect("a token");
         let caller = self.root.with_token(token);
-        caller.send(Method::GET, "/oauth2/userinfo", "".into()).await
+        caller
+            .send(Method::GET, "/oauth2/userinfo", "".into())
+            .await
     }
 
     /// What a token is worth.

@@ -91,19 +91,27 @@ async fn a_public_client_needs_no_secret_but_the_verifier() {
     let wish = json!({ "name": "App", "confidential": false, "redirectUris": ["http://127.0.0.1/back", BACK] });
     let app = Portal::register_as(&hospital, &hospital.admin().await, wish).await;
     let code = app.code("nadia", &[]).await;
-    let wrong = app.exchange(&code, &[("code_verifier", &"x".repeat(43))]).await;
+    let wrong = app
+        .exchange(&code, &[("code_verifier", &"x".repeat(43))])
+        .await;
     assert_eq!(wrong.body["error"], "invalid_grant");
     let tokens = app.exchange(&code, &[]).await;
     assert_eq!(tokens.status, StatusCode::OK);
     // A program on somebody's machine takes the port that it gets.
-    let sent = app.ask(&[("redirect_uri", "http://127.0.0.1:49152/back")]).await;
-    let policy = sent.header("content-security-policy").expect("a policy");
-    assert!(policy.contains("form-action 'self' http://127.0.0.1:49152;"), "{policy}");
-    let reply = app
-        .submit(&page(&sent), "nadia", PASSWORD)
+    let sent = app
+        .ask(&[("redirect_uri", "http://127.0.0.1:49152/back")])
         .await;
+    let policy = sent.header("content-security-policy").expect("a policy");
+    assert!(
+        policy.contains("form-action 'self' http://127.0.0.1:49152;"),
+        "{policy}"
+    );
+    let reply = app.submit(&page(&sent), "nadia", PASSWORD).await;
     let address = reply.header("location").expect("an address");
-    assert!(address.starts_with("http://127.0.0.1:49152/back?code="), "{address}");
+    assert!(
+        address.starts_with("http://127.0.0.1:49152/back?code="),
+        "{address}"
+    );
     // It has no secret to ask others about their tokens with.
     let token = tokens.body["access_token"].as_str().expect("a token");
     let asked = app.call("/oauth2/introspect", &[("token", token)]).await;
@@ -133,7 +141,11 @@ async fn nobody_is_sent_to_an_address_that_is_not_the_clients() {
     }
     let twice = format!("{}&redirect_uri=https://evil.example/", portal.request(&[]));
     let path = format!("/oauth2/authorize?{twice}");
-    let refused = portal.root.anonymous().send(Method::GET, &path, "".into()).await;
+    let refused = portal
+        .root
+        .anonymous()
+        .send(Method::GET, &path, "".into())
+        .await;
     assert_eq!(refused.status, StatusCode::BAD_REQUEST);
 }
 
@@ -156,7 +168,11 @@ async fn what_is_wrong_with_a_request_is_told_to_its_client() {
     ] {
         let refused = portal.ask(&[(name, value)]).await;
         assert_eq!(refused.status, StatusCode::SEE_OTHER, "{name}={value}");
-        assert_eq!(parameter(&refused, "error").as_deref(), Some(error), "{name}={value}");
+        assert_eq!(
+            parameter(&refused, "error").as_deref(),
+            Some(error),
+            "{name}={value}"
+        );
         assert_eq!(
             parameter(&refused, "state").as_deref(),
             Some("what the portal was doing")
@@ -256,7 +272,10 @@ async fn a_form_that_was_not_shown_in_this_browser_logs_nobody_in() {
 async fn two_pages_of_one_browser_both_work() {
     let (_hospital, portal) = with_portal().await;
     let first = portal.page(&[]).await;
-    let path = format!("/oauth2/authorize?{}", portal.request(&[("state", "second")]));
+    let path = format!(
+        "/oauth2/authorize?{}",
+        portal.request(&[("state", "second")])
+    );
     let caller = portal.root.anonymous();
     let browser = caller.with_header(header::COOKIE, &first.cookie);
     let second = page(&browser.send(Method::GET, &path, "".into()).await);
@@ -270,7 +289,10 @@ async fn two_pages_of_one_browser_both_work() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_code_works_only_for_whom_it_was_given_to() {
     let (hospital, portal) = with_portal().await;
-    let (server, app) = (another(&hospital, true).await, another(&hospital, false).await);
+    let (server, app) = (
+        another(&hospital, true).await,
+        another(&hospital, false).await,
+    );
     let code = portal.code("nadia", &[]).await;
     for changes in [
         ("code_verifier", "x".repeat(43)),
@@ -368,7 +390,9 @@ async fn a_code_used_twice_ends_the_session_that_it_gave() {
     let code = portal.code("nadia", &[]).await;
     let tokens = portal.exchange(&code, &[]).await.body;
     // Whoever has the code, but not the verifier, does no harm.
-    let guess = portal.exchange(&code, &[("code_verifier", &"x".repeat(43))]).await;
+    let guess = portal
+        .exchange(&code, &[("code_verifier", &"x".repeat(43))])
+        .await;
     assert_eq!(guess.body["error"], "invalid_grant");
     assert_eq!(portal.userinfo(&tokens).await.status, StatusCode::OK);
     // A day later still, as long as the session is there.
@@ -456,7 +480,10 @@ async fn a_refresh_token_works_once_and_for_its_client() {
     hospital.clock.advance(SignedDuration::from_hours(1));
     let renewed = portal.renew(refresh).await;
     assert_eq!(renewed.status, StatusCode::OK, "{renewed:?}");
-    let (before, after) = (claims(&tokens["id_token"]), claims(&renewed.body["id_token"]));
+    let (before, after) = (
+        claims(&tokens["id_token"]),
+        claims(&renewed.body["id_token"]),
+    );
     for same in ["sub", "sid", "iss", "aud", "auth_time", "amr"] {
         assert_eq!(before[same], after[same], "{same}");
     }
@@ -496,7 +523,9 @@ async fn scopes_bound_what_is_given_and_told() {
     let refused = portal.userinfo(&own).await;
     assert_eq!(refused.status, StatusCode::FORBIDDEN);
     let nobody = portal.root.anonymous();
-    let refused = nobody.send(Method::GET, "/oauth2/userinfo", "".into()).await;
+    let refused = nobody
+        .send(Method::GET, "/oauth2/userinfo", "".into())
+        .await;
     assert_eq!(refused.status, StatusCode::UNAUTHORIZED);
 }
 
@@ -518,7 +547,8 @@ async fn knowing_who_somebody_is_opens_nothing_of_theirs() {
     assert_eq!(claims(&tokens["access_token"])["roles"], json!([]));
 
     // A client that may act for its users does so, but not what takes a recent login.
-    let wish = json!({ "name": "Ward", "confidential": true, "redirectUris": [BACK], "apiAccess": true });
+    let wish =
+        json!({ "name": "Ward", "confidential": true, "redirectUris": [BACK], "apiAccess": true });
     let ward = Portal::register_as(&hospital, &hospital.admin().await, wish).await;
     let page = ward.page(&[("scope", "openid galen")]).await;
     let sent = ward.submit(&page, "admin", ADMIN_PASSWORD).await;
@@ -581,7 +611,10 @@ async fn a_token_is_worth_something_until_its_session_ends() {
     let info = portal.userinfo(&tokens).await;
     assert_eq!(info.status, StatusCode::UNAUTHORIZED);
     let asked = info.header("www-authenticate").expect("a challenge");
-    assert!(asked.starts_with("Bearer error=\"invalid_token\""), "{asked}");
+    assert!(
+        asked.starts_with("Bearer error=\"invalid_token\""),
+        "{asked}"
+    );
     for token in ["x", refresh.as_str().expect("a token")] {
         let again = portal.call("/oauth2/revoke", &[("token", token)]).await;
         assert_eq!(again.status, StatusCode::OK, "as good as revoked");
@@ -608,7 +641,10 @@ async fn who_is_expected_is_who_must_log_in() {
     assert!(text.contains("name=\"username\" value=\"nadia\""));
     let shown = page(&reply);
     let other = portal.submit(&shown, "omar", PASSWORD).await;
-    assert_eq!(parameter(&other, "error").as_deref(), Some("login_required"));
+    assert_eq!(
+        parameter(&other, "error").as_deref(),
+        Some("login_required")
+    );
     let same = portal.submit(&shown, "nadia", PASSWORD).await;
     assert!(parameter(&same, "code").is_some());
 
@@ -638,9 +674,15 @@ async fn the_provider_describes_itself() {
     assert_eq!(described.status, StatusCode::OK);
     let document = &described.body;
     assert_eq!(document["issuer"], ISSUER);
-    assert_eq!(document["code_challenge_methods_supported"], json!(["S256"]));
+    assert_eq!(
+        document["code_challenge_methods_supported"],
+        json!(["S256"])
+    );
     assert_eq!(document["response_types_supported"], json!(["code"]));
-    assert_eq!(get("/.well-known/oauth-authorization-server").await.body, *document);
+    assert_eq!(
+        get("/.well-known/oauth-authorization-server").await.body,
+        *document
+    );
     for (name, value) in document.as_object().expect("a document") {
         if name.ends_with("_endpoint") || name == "jwks_uri" {
             let url = value.as_str().expect("an address");

@@ -86,6 +86,7 @@ impl Service for Identity {
             "0008_authentication",
             "0010_passkey",
             "0011_oauth_client",
+            "0014_familiar_place",
         ],
         subscribes: &["patients"],
     };

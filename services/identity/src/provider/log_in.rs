@@ -55,7 +55,7 @@ pub(crate) async fn log_in(
         cx.because("LOGIN_TICKET");
         return Ok(asked.form(&s, &headers, StatusCode::FORBIDDEN, username, Some(STALE)));
     }
-    let (account, methods) = match identify(&cx, &s, &form).await {
+    let (account, methods) = match identify(&cx, &s, &device, &form).await {
         Ok(identified) => identified,
         Err(problem) => return refused(&cx, &s, &asked, &headers, username, problem),
     };
@@ -84,6 +84,7 @@ fn request(form: &Parameters) -> Parameters {
 async fn identify(
     cx: &Cx<LogInForClient>,
     s: &Identity,
+    device: &Device,
     form: &Parameters,
 ) -> Result<(Account, Vec<Method>), Problem> {
     let repeated = |_: Repeated| Problem::new(400, "VALIDATION_FAILED", "A field is there twice.");
@@ -98,7 +99,7 @@ async fn identify(
     {
         return Err(LogInError::InvalidCredentials.into());
     }
-    Ok(authenticate(cx, s, name, &password).await?)
+    Ok(authenticate(cx, s, device, name, &password).await?)
 }
 
 /// Shows the form again, and says what a person may know.

@@ -4,6 +4,7 @@ mod administrator;
 mod authenticator;
 mod clients;
 mod contract;
+mod guessing;
 mod hospital;
 mod keys;
 mod links;

@@ -20,7 +20,7 @@ use super::{Client, ClientId, model, store};
 use crate::Identity;
 use crate::provider;
 use crate::secret::Secret;
-use crate::session::ending::Endings;
+use crate::session::ending::Ending;
 
 /// What is to be otherwise; fields that are not there stay as they are.
 #[derive(Debug, Default, Deserialize, ToSchema)]
@@ -70,18 +70,24 @@ pub(crate) async fn change(
 ) -> Outcome {
     if request.rotate_secret {
         let mut tx = s.db.begin().await?;
-        let (client, endings, secret) = apply(&cx, &mut tx, id, request).await?;
+        let (client, ending, secret) = apply(&cx, &mut tx, id, request).await?;
         tx.commit().await?;
-        endings.take_effect(s.keyring.ended());
+        take_effect(&s, ending);
         let view = ClientView::with_secret(&client, secret.as_ref());
         return Ok(view.answer(StatusCode::OK));
     }
     let mut tx = cx.begin(&s.db).await?;
-    let (client, endings, _) = apply(&cx, &mut tx, id, request).await?;
+    let (client, ending, _) = apply(&cx, &mut tx, id, request).await?;
     let answer = ClientView::from(&client).answer(StatusCode::OK);
     let answer = tx.commit(answer).await?;
-    endings.take_effect(s.keyring.ended());
+    take_effect(&s, ending);
     Ok(answer)
+}
+
+fn take_effect(s: &Identity, ending: Option<Ending>) {
+    if let Some(ending) = ending {
+        ending.take_effect(s.keyring.ended());
+    }
 }
 
 async fn apply(
@@ -89,7 +95,7 @@ async fn apply(
     tx: &mut Tx,
     id: ClientId,
     request: ChangeClient,
-) -> Result<(Client, Endings, Option<Secret>), Problem> {
+) -> Result<(Client, Option<Ending>, Option<Secret>), Problem> {
     let before = store::lock(tx.conn(), id)
         .await?
         .ok_or_else(Problem::not_found)?;
@@ -103,16 +109,16 @@ async fn apply(
         ));
     }
     let secret = rotate.then(Secret::generate);
-    let mut endings = Endings::default();
+    let mut ending = None;
     if client != before || secret.is_some() {
         client.version =
             store::update(tx.conn(), &client, secret.as_ref().map(Secret::hash)).await?;
         if client.ends_sessions_of(&before) {
-            endings = Endings::all_of_client(tx, id, cx.now()).await?;
+            ending = Some(Ending::of_client(tx, id, cx.now()).await?);
             provider::store::forget_of(tx.conn(), id).await?;
         }
     }
-    Ok((client, endings, secret))
+    Ok((client, ending, secret))
 }
 
 fn parse(before: &Client, request: ChangeClient) -> Result<Client, Problem> {

@@ -10,7 +10,7 @@ use galen_service::{Answer, Cx, Needs, Outcome, PathIds, Requires};
 
 use super::{ClientId, store};
 use crate::Identity;
-use crate::session::ending::Endings;
+use crate::session::ending::Ending;
 
 /// A client that is to go.
 pub(crate) struct DeleteClient;
@@ -38,9 +38,9 @@ pub(crate) async fn delete(
         .await?
         .ok_or_else(Problem::not_found)?;
     cx.expect_version(client.version)?;
-    let endings = Endings::all_of_client(&mut tx, id, cx.now()).await?;
+    let ending = Ending::of_client(&mut tx, id, cx.now()).await?;
     store::delete(tx.conn(), id).await?;
     let answer = tx.commit(Answer::no_content()).await?;
-    endings.take_effect(s.keyring.ended());
+    ending.take_effect(s.keyring.ended());
     Ok(answer)
 }

@@ -99,7 +99,8 @@ async fn identify(
     {
         return Err(LogInError::InvalidCredentials.into());
     }
-    Ok(authenticate(cx, s, device, name, &password).await?)
+    let code = form.one("mfa_code").map_err(repeated)?.map(str::trim);
+    Ok(authenticate(cx, s, device, name, &password, code).await?)
 }
 
 /// Shows the form again, and says what a person may know.

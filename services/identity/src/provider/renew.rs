@@ -13,7 +13,7 @@ use super::token::{self, answer, missing};
 use crate::Identity;
 use crate::secret::SecretHash;
 use crate::session::open;
-use crate::session::refresh::{self, Exchange};
+use crate::session::refresh::{self, Exchange, Renewed};
 
 /// The same for all reasons: a thief need not know.
 const REFUSED: Refusal = Refusal::new(
@@ -38,7 +38,11 @@ pub(super) async fn renew(
     let token = SecretHash::of(&shown);
     match refresh::exchange(cx, &mut tx, token, Some(client.id)).await? {
         Exchange::Renewed(renewed) => {
-            let (session, account) = *renewed;
+            let Renewed {
+                session,
+                account,
+                grants,
+            } = *renewed;
             // All that was given is given again; a wish for more is refused, and undone
             // with the transaction.
             let given = session.delegation.as_ref().map(|given| &given.scopes);
@@ -50,7 +54,8 @@ pub(super) async fn renew(
                 .into());
             }
             let tokens =
-                open::issue_for_client(&mut tx, &s.keyring, &account, &session, cx.now()).await?;
+                open::issue_for_client(&mut tx, &s.keyring, &account, grants, &session, cx.now())
+                    .await?;
             let answer = answer(s, &session, &tokens, None, cx.now())?;
             tx.commit().await?;
             Ok(answer)

@@ -10,6 +10,7 @@ use galen_storage::{Error, Tx};
 
 use super::store;
 use crate::client::ClientId;
+use crate::role::model::CustomName;
 
 /// An event names at most so many sessions.
 const MOST_PER_EVENT: usize = 500;
@@ -53,40 +54,54 @@ impl Ending {
         Ok(Self::tell(tx, account, sessions, now))
     }
 
-    /// Refuses their tokens from now on: to be called after the commit, because the
-    /// sessions of a transaction that was undone go on.
-    pub(crate) fn take_effect(self, ended: &EndedSessions) {
-        ended.end(self.sessions, self.at, self.at);
+    /// Ends all sessions of everybody who has a role, which is locked by this
+    /// transaction.
+    pub(crate) async fn of_role(
+        tx: &mut Tx,
+        role: &CustomName,
+        now: Timestamp,
+    ) -> Result<Self, Error> {
+        let ended = store::revoke_of_role(tx.conn(), role, now).await?;
+        Ok(Self::tell_many(tx, ended, now))
     }
-}
 
-/// Sessions of several accounts that end with a transaction.
-#[derive(Default)]
-#[must_use = "their tokens are refused only when it takes effect"]
-pub(crate) struct Endings(Vec<Ending>);
-
-impl Endings {
     /// Ends all sessions of a client, which is locked by this transaction.
-    pub(crate) async fn all_of_client(
+    pub(crate) async fn of_client(
         tx: &mut Tx,
         client: ClientId,
         now: Timestamp,
     ) -> Result<Self, Error> {
-        let mut sessions = store::revoke_all_of_client(tx.conn(), client, now).await?;
-        sessions.sort_unstable();
-        let of_accounts = sessions.chunk_by(|(one, _), (other, _)| one == other);
-        let endings = of_accounts.filter_map(|of_account| {
-            let (account, _) = of_account.first()?;
-            let sessions = of_account.iter().map(|(_, session)| *session).collect();
-            Some(Ending::tell(tx, *account, sessions, now))
-        });
-        Ok(Self(endings.collect()))
+        let mut ended = store::revoke_all_of_client(tx.conn(), client, now).await?;
+        ended.sort_unstable();
+        Ok(Self::tell_many(tx, ended, now))
     }
 
-    /// As [`Ending::take_effect`].
-    pub(crate) fn take_effect(self, ended: &EndedSessions) {
-        for ending in self.0 {
-            ending.take_effect(ended);
+    /// As [`Ending::tell`], of several accounts, one after another.
+    fn tell_many(tx: &mut Tx, ended: Vec<(UserId, SessionId)>, now: Timestamp) -> Self {
+        for of_one in ended.chunk_by(|(a, _), (b, _)| a == b) {
+            let sessions: Vec<SessionId> = of_one.iter().map(|(_, session)| *session).collect();
+            if let Some((account, _)) = of_one.first() {
+                tell(tx, *account, &sessions);
+            }
         }
+        let sessions = ended.into_iter().map(|(_, session)| session).collect();
+        Self { sessions, at: now }
+    }
+
+    /// Ends all sessions of an account but one.
+    pub(crate) async fn all_but(
+        tx: &mut Tx,
+        account: UserId,
+        kept: SessionId,
+        now: Timestamp,
+    ) -> Result<Self, Error> {
+        let sessions = store::revoke_others(tx.conn(), account, kept, now).await?;
+        Ok(Self::tell(tx, account, sessions, now))
+    }
+
+    /// Refuses their tokens from now on: to be called after the commit, because the
+    /// sessions of a transaction that was undone go on.
+    pub(crate) fn take_effect(self, ended: &EndedSessions) {
+        ended.end(self.sessions, self.at, self.at);
     }
 }

@@ -1,12 +1,11 @@
 //! Opening a session, and the tokens that its device gets.
 
 use galen_access::token::ACCESS_TOKEN_SECONDS;
-use galen_access::{Authentication, Method, TokenError};
+use galen_access::{Authentication, Grants, Method, TokenError};
 use galen_kernel::{Problem, Timestamp};
 use galen_service::Answer;
-use galen_storage::Tx;
-use http::header::CACHE_CONTROL;
-use http::{HeaderValue, StatusCode};
+use galen_storage::{Error, Tx};
+use http::StatusCode;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -16,7 +15,7 @@ use super::store;
 use crate::account::Account;
 use crate::provider::Scope;
 use crate::role;
-use crate::secret::Secret;
+use crate::secret::{self, Secret};
 use crate::signing::Keyring;
 
 /// What a device needs to act for its user.
@@ -37,12 +36,9 @@ pub(crate) struct TokenAnswer {
 }
 
 impl TokenAnswer {
-    /// The answer, which nobody on the way may keep (RFC 6749 section 5.1).
+    /// The answer.
     pub(crate) fn answer(&self, status: StatusCode) -> Answer {
-        let mut answer = Answer::json(status, self);
-        let no_store = HeaderValue::from_static("no-store");
-        answer.headers.insert(CACHE_CONTROL, no_store);
-        answer
+        secret::disclose(status, self)
     }
 }
 
@@ -95,10 +91,22 @@ pub(crate) async fn open(
         address: device.address.clone(),
         delegation: None,
     };
+    let grants = lock_grants(tx, account).await?;
     if !store::insert(tx.conn(), &session, account).await? {
         return Ok(None);
     }
-    issue(tx, keyring, account, &session, now).await.map(Some)
+    issue(tx, keyring, account, grants, &session, now)
+        .await
+        .map(Some)
+}
+
+/// What the custom roles of an account grant, which does not change until the
+/// transaction ends.
+///
+/// To be called before a session is locked: whoever changes a role locks it first, and
+/// then the sessions that end.
+pub(crate) async fn lock_grants(tx: &mut Tx, account: &Account) -> Result<Grants, Error> {
+    role::store::lock_grants_of(tx.conn(), &account.roles.custom()).await
 }
 
 /// What a client gets for its user.
@@ -137,10 +145,11 @@ pub(crate) async fn open_for_client(
         address: device.address.clone(),
         delegation: Some(delegation),
     };
+    let grants = lock_grants(tx, account).await?;
     if !store::insert(tx.conn(), &session, account).await? {
         return Ok(None);
     }
-    let tokens = issue_for_client(tx, keyring, account, &session, now).await?;
+    let tokens = issue_for_client(tx, keyring, account, grants, &session, now).await?;
     Ok(Some((session, tokens)))
 }
 
@@ -149,6 +158,7 @@ pub(crate) async fn issue_for_client(
     tx: &mut Tx,
     keyring: &Keyring,
     account: &Account,
+    grants: Grants,
     session: &Session,
     now: Timestamp,
 ) -> Result<ClientTokens, OpenError> {
@@ -160,7 +170,7 @@ pub(crate) async fn issue_for_client(
     if let Some(refresh) = &refresh {
         store::insert_token(tx.conn(), session.id, refresh.hash(), now).await?;
     }
-    let access = access_token(tx, keyring, account, session, now).await?;
+    let access = access_token(keyring, account, grants, session, now)?;
     Ok(ClientTokens { access, refresh })
 }
 
@@ -169,42 +179,39 @@ pub(crate) async fn issue(
     tx: &mut Tx,
     keyring: &Keyring,
     account: &Account,
+    grants: Grants,
     session: &Session,
     now: Timestamp,
 ) -> Result<TokenAnswer, OpenError> {
     let refresh = Secret::generate();
     store::insert_token(tx.conn(), session.id, refresh.hash(), now).await?;
-    let access_token = access_token(tx, keyring, account, session, now).await?;
     Ok(TokenAnswer {
-        access_token,
+        access_token: access_token(keyring, account, grants, session, now)?,
         refresh_token: refresh.expose().to_owned(),
         expires_in: ACCESS_TOKEN_SECONDS,
         token_type: TokenType::Bearer,
     })
 }
 
-/// Signs an access token of a session, with what its account may now. A client's is for
-/// the API only if it asked for that; and what takes a recent login is not for clients,
-/// however recent theirs is.
-pub(crate) async fn access_token(
-    tx: &mut Tx,
+/// Signs an access token of a session. A client's is for the API only if it asked for
+/// that; and what takes a recent login is not for clients, however recent theirs is.
+pub(crate) fn access_token(
     keyring: &Keyring,
     account: &Account,
+    grants: Grants,
     session: &Session,
     now: Timestamp,
-) -> Result<String, OpenError> {
+) -> Result<String, TokenError> {
     let authentication = match &session.delegation {
         None => session.authentication.clone(),
         Some(given) => {
             let withheld = Authentication::new(&[], Timestamp::UNIX_EPOCH);
             if !given.scopes.contains(Scope::Galen) {
-                let token = keyring.sign_for_userinfo(account.id, session.id, &withheld, now)?;
-                return Ok(token);
+                return keyring.sign_for_userinfo(account.id, session.id, &withheld, now);
             }
             withheld
         }
     };
-    let grants = role::store::grants_of(tx.conn(), &account.roles.custom()).await?;
     let principal = account.principal(session.id, grants);
-    Ok(keyring.sign(&principal, &authentication, now)?)
+    keyring.sign(&principal, &authentication, now)
 }

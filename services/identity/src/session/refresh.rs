@@ -10,6 +10,7 @@
 use std::sync::Arc;
 
 use axum::extract::State;
+use galen_access::Grants;
 use galen_contracts::identity::v1::TokenReuseDetected;
 use galen_contracts::ids::SessionId;
 use galen_eventing::Publish as _;
@@ -46,11 +47,21 @@ impl Requires for Refresh {
 /// What became of a refresh token.
 pub(crate) enum Exchange {
     /// It is used up, and its session, of this account, goes on.
-    Renewed(Box<(Session, Account)>),
+    Renewed(Box<Renewed>),
     /// It was used before; its session ends now, unless it had ended already.
     Reused(Option<Ending>),
     /// It is unknown, or its session has ended.
     Refused,
+}
+
+/// A session that goes on.
+pub(crate) struct Renewed {
+    /// The session.
+    pub(crate) session: Session,
+    /// Whose it is.
+    pub(crate) account: Account,
+    /// What the account's custom roles grant.
+    pub(crate) grants: Grants,
 }
 
 /// Exchanges a refresh token, once.
@@ -71,8 +82,13 @@ pub(crate) async fn refresh(
     let exchanged = exchange(&cx, &mut tx, token, None).await?;
     match exchanged {
         Exchange::Renewed(renewed) => {
-            let (session, account) = *renewed;
-            let tokens = open::issue(&mut tx, &s.keyring, &account, &session, cx.now()).await?;
+            let Renewed {
+                session,
+                account,
+                grants,
+            } = *renewed;
+            let now = cx.now();
+            let tokens = open::issue(&mut tx, &s.keyring, &account, grants, &session, now).await?;
             tx.commit().await?;
             Ok(tokens.answer(StatusCode::OK))
         }
@@ -129,20 +145,26 @@ pub(crate) async fn exchange<R: Requires>(
     client: Option<ClientId>,
 ) -> Result<Exchange, Error> {
     let now = cx.now();
+    let Some(account) = store::account_of_token(tx.conn(), token).await? else {
+        return Ok(Exchange::Refused);
+    };
+    cx.about("users", account);
+    let account = account::store::by_id(tx.conn(), account).await?;
+    let Some(account) = account.filter(|account| account.lock.is_none()) else {
+        return Ok(Exchange::Refused);
+    };
+    let grants = open::lock_grants(tx, &account).await?;
+    // What changes an account's rights ends its sessions: this one lives, so what was
+    // read of the account before is still so.
     let Some(session) = store::lock_by_token(tx.conn(), token).await? else {
         return Ok(Exchange::Refused);
     };
-    cx.about("users", session.account);
     if !session.is_live(now) || !session.belongs_to(client) {
         return Ok(Exchange::Refused);
     }
     if !store::use_token(tx.conn(), token, now).await? {
         return Ok(Exchange::Reused(end_reused(tx, session.id, now).await?));
     }
-    let account = account::store::by_id(tx.conn(), session.account).await?;
-    let Some(account) = account.filter(|account| account.lock.is_none()) else {
-        return Ok(Exchange::Refused);
-    };
     store::prolong(
         tx.conn(),
         session.id,
@@ -150,5 +172,9 @@ pub(crate) async fn exchange<R: Requires>(
         model::expiry(session.created_at, now),
     )
     .await?;
-    Ok(Exchange::Renewed(Box::new((session, account))))
+    Ok(Exchange::Renewed(Box::new(Renewed {
+        session,
+        account,
+        grants,
+    })))
 }

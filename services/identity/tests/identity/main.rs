@@ -9,6 +9,7 @@ mod hospital;
 mod keys;
 mod links;
 mod login;
+mod mfa;
 mod passkeys;
 mod portal;
 mod provider;

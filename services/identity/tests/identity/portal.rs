@@ -100,6 +100,17 @@ impl Portal {
 
     /// Sends the form.
     pub(crate) async fn submit(&self, page: &Page, username: &str, password: &str) -> Reply {
+        self.submit_with_code(page, username, password, "").await
+    }
+
+    /// Sends the form, with the code of a second factor.
+    pub(crate) async fn submit_with_code(
+        &self,
+        page: &Page,
+        username: &str,
+        password: &str,
+        code: &str,
+    ) -> Reply {
         self.send(
             "/oauth2/login",
             &[
@@ -107,6 +118,7 @@ impl Portal {
                 ("ticket", &page.ticket),
                 ("username", username),
                 ("password", password),
+                ("mfa_code", code),
             ],
             &[(header::COOKIE, &page.cookie)],
         )

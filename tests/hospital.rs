@@ -3,10 +3,13 @@
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use galen_client::Client;
+use galen_kernel::Clock;
+use galen_storage::{Access, Databases, Db};
+use galen_vault::{FileKeys, Vault};
 
 /// The administrator's password in tests.
 pub(crate) const ADMIN_PASSWORD: &str = "correct horse battery staple";
@@ -18,6 +21,8 @@ pub(crate) struct Hospital {
     base: String,
     settings: Vec<(String, String)>,
     log: Option<PathBuf>,
+    limits: &'static str,
+    listen: String,
     _owner: Option<tempfile::TempDir>,
 }
 
@@ -29,15 +34,40 @@ impl Hospital {
 
     /// Starts a fresh hospital with settings from the environment.
     pub(crate) fn with(settings: &[(&str, &str)]) -> Self {
-        Self::set_up(settings, false)
+        Self::set_up(settings, false, "off")
+    }
+
+    /// Starts a fresh hospital that knows the address that others reach it at: an
+    /// application checks that the provider it asks is the one that it found.
+    pub(crate) fn at_a_known_address() -> Self {
+        let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = free.local_addr().expect("an address").to_string();
+        drop(free);
+        let url = format!("http://{address}");
+        let settings = [("GALEN_IDENTITY_PUBLIC_URL", url.as_str())];
+        Self::set_up_at(address, &settings, false, "off")
+    }
+
+    /// As [`Hospital::fresh`], with rate limits as an operator has them.
+    pub(crate) fn with_limits() -> Self {
+        Self::set_up(&[], false, "on")
     }
 
     /// As [`Hospital::with`], and keeps what it logs in [`Hospital::log`].
     pub(crate) fn logging(settings: &[(&str, &str)]) -> Self {
-        Self::set_up(settings, true)
+        Self::set_up(settings, true, "off")
     }
 
-    fn set_up(settings: &[(&str, &str)], logging: bool) -> Self {
+    fn set_up(settings: &[(&str, &str)], logging: bool, limits: &'static str) -> Self {
+        Self::set_up_at("127.0.0.1:0".to_owned(), settings, logging, limits)
+    }
+
+    fn set_up_at(
+        listen: String,
+        settings: &[(&str, &str)],
+        logging: bool,
+        limits: &'static str,
+    ) -> Self {
         let owner = tempfile::Builder::new()
             .prefix("galen-outside-")
             .tempdir()
@@ -53,6 +83,8 @@ impl Hospital {
                 .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
                 .collect(),
             log: logging.then(|| owner.path().join("log")),
+            limits,
+            listen,
             _owner: Some(owner),
         };
         hospital.start();
@@ -67,11 +99,11 @@ impl Hospital {
             .args([
                 "up",
                 "--listen",
-                "127.0.0.1:0",
+                &self.listen,
                 "--ops-listen",
                 "127.0.0.1:0",
                 "--limits",
-                "off",
+                self.limits,
                 "--data-dir",
             ])
             .arg(&self.dir)
@@ -170,6 +202,21 @@ impl Hospital {
             .connect_with(options)
             .await
             .expect("the superuser can log in")
+    }
+
+    /// A service's schema and its vault, as the service itself has them.
+    pub(crate) async fn vault(&self, service: &'static str) -> (Db, Vault) {
+        let admin = galen_storage::Cluster::running(&self.dir)
+            .expect("readable")
+            .expect("the cluster runs");
+        let access = Access::from_file(admin, &self.dir.join("database-secret"));
+        let databases = Databases::provisioned(access.expect("readable"), Clock::system());
+        let db = databases.open(service, 2).await.expect("the role logs in");
+        let masters = FileKeys::open(&self.dir.join("vault-keys"))
+            .expect("readable")
+            .expect("there is a key file");
+        let vault = Vault::open(&db, Arc::new(masters)).await.expect("it opens");
+        (db, vault)
     }
 
     fn database_pid(&self) -> Option<String> {

@@ -5,13 +5,22 @@
 
 mod audit;
 mod bad_input;
+mod brute_force;
 mod canaries;
 mod faults;
+mod forge;
+mod headers;
 mod hospital;
+mod ids;
 mod journeys;
+mod keys;
 mod matrix;
+mod mfa;
+mod plain;
 mod poison;
+mod provider;
 mod races;
+mod requests;
 mod start;
 mod tokens;
 mod world;
@@ -60,6 +69,7 @@ fn main() -> ExitCode {
     let mut trials: Vec<Trial> = Vec::new();
     trials.extend(shared![
         journeys::a_patient_is_registered_books_and_is_seen,
+        journeys::a_mailed_link_logs_in_once,
         journeys::a_booking_is_moved_and_cancelled,
         journeys::a_stale_version_is_refused,
         journeys::patients_see_only_their_own,
@@ -74,9 +84,11 @@ fn main() -> ExitCode {
         tokens::a_forged_token_opens_nothing,
         tokens::a_replayed_refresh_ends_the_session,
         tokens::an_ended_session_is_over,
-        tokens::headers_change_nothing,
-        tokens::addresses_are_not_believed,
-        tokens::ids_of_others_reach_nothing,
+        headers::headers_change_nothing,
+        headers::addresses_are_not_believed,
+        ids::ids_of_others_reach_nothing,
+        mfa::a_stolen_password_opens_nothing_without_the_phone,
+        mfa::what_is_dangerous_needs_a_recent_login,
         poison::a_poisoned_key_waits_and_others_flow,
         matrix::every_operation_answers_as_the_table_says,
     ]);
@@ -90,6 +102,7 @@ fn main() -> ExitCode {
     trials.extend(alone![
         matrix::every_rpc_is_asked_by_whom_the_table_says,
         matrix::an_answer_is_explained_by_its_policies,
+        provider::a_foreign_client_library_logs_somebody_in,
         start::a_restart_keeps_everything,
         start::a_second_start_on_a_directory_is_refused,
         start::a_stopped_hospital_can_be_verified,
@@ -99,7 +112,10 @@ fn main() -> ExitCode {
         canaries::every_spelling_of_a_word_is_found,
         start::a_read_model_is_rebuilt_while_it_answers,
         audit::a_changed_entry_is_named,
+        brute_force::guesses_are_slowed_while_others_log_in,
         faults::kills_lose_nothing_and_repeat_nothing,
+        keys::a_replaced_master_key_loses_nothing,
+        keys::without_its_key_file_a_hospital_does_not_start,
     ]);
     let conclusion = libtest_mimic::run(&arguments, trials);
     let mut green = !conclusion.has_failed();

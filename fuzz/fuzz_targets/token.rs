@@ -4,7 +4,7 @@
 
 use std::sync::LazyLock;
 
-use galen_access::{Grants, KeySet, Principal, Role, SigningKey};
+use galen_access::{Authentication, Grants, KeySet, Method, Principal, Role, SigningKey};
 use galen_kernel::{Clock, Timestamp};
 use libfuzzer_sys::fuzz_target;
 
@@ -32,7 +32,10 @@ static DESK: LazyLock<Desk> = LazyLock::new(|| {
         practitioner_id: None,
     };
     let now = clock.now();
-    let token = key.sign(&principal, ISSUER, now).expect("a good key signs");
+    let shown = Authentication::new(&[Method::Password], now);
+    let token = key
+        .sign(&principal, &shown, ISSUER, now)
+        .expect("a good key signs");
     Desk {
         keys,
         principal,

@@ -18,6 +18,8 @@ pub enum Permission {
     PatientWrite,
     /// Merge and unmerge records, work the duplicate queue.
     PatientMerge,
+    /// Ask for the erasure of a patient, approve and reject it.
+    PatientErase,
     /// Read the clinical record: allergies, conditions, vitals, notes.
     RecordRead,
     /// Write the clinical record.
@@ -72,6 +74,7 @@ impl Permission {
         Self::PatientRead,
         Self::PatientWrite,
         Self::PatientMerge,
+        Self::PatientErase,
         Self::RecordRead,
         Self::RecordWrite,
         Self::BreakGlass,
@@ -105,6 +108,7 @@ impl Permission {
             Self::PatientRead => "PATIENT_READ",
             Self::PatientWrite => "PATIENT_WRITE",
             Self::PatientMerge => "PATIENT_MERGE",
+            Self::PatientErase => "PATIENT_ERASE",
             Self::RecordRead => "RECORD_READ",
             Self::RecordWrite => "RECORD_WRITE",
             Self::BreakGlass => "BREAK_GLASS",

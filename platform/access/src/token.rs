@@ -14,16 +14,20 @@ use galen_kernel::Timestamp;
 use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use moka::sync::Cache;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::{EndedSessions, Grants, Principal, Role};
+use crate::{Authentication, EndedSessions, Grants, Method, Principal, Role};
 
 /// How long an access token lives.
 pub const ACCESS_TOKEN_SECONDS: i64 = 15 * 60;
 /// Clock skew that is forgiven.
 pub const LEEWAY_SECONDS: u64 = 30;
-/// Whom the tokens are for.
+/// Whom the tokens are for: the API.
 pub const AUDIENCE: &str = "galen";
+/// Whom tokens are for that only say who somebody is, to a client that they log in for.
+/// The API takes none of them.
+pub const USERINFO_AUDIENCE: &str = "galen-userinfo";
 
 /// Ours are about 700 bytes, with custom roles up to 2,000; what is far longer is not looked at.
 const LONGEST_TOKEN: usize = 4096;
@@ -51,7 +55,19 @@ pub enum TokenError {
     Ended,
 }
 
-/// What a token says. Every claim but the grants and the two records must be there.
+/// What a valid token says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verified {
+    /// Who.
+    pub principal: Principal,
+    /// From then on the token is refused.
+    pub until: Timestamp,
+    /// When and how they showed who they are.
+    pub authentication: Authentication,
+}
+
+/// What a token says. Every claim but the grants, the two records and those of the
+/// authentication must be there.
 #[derive(Serialize, Deserialize)]
 struct Claims {
     iss: String,
@@ -69,6 +85,13 @@ struct Claims {
     iat: i64,
     nbf: i64,
     exp: i64,
+    /// When and how its holder showed who they are (OpenID Connect Core, 2; RFC 8176).
+    /// A token without them, as earlier versions signed, is of somebody who did so
+    /// long ago.
+    #[serde(default)]
+    auth_time: i64,
+    #[serde(default)]
+    amr: Vec<String>,
     jti: String,
 }
 
@@ -140,22 +163,58 @@ impl SigningKey {
         self.jwk.clone()
     }
 
-    /// Signs an access token for a principal.
+    /// Signs an access token for a principal, who showed who they are then and so.
     ///
     /// # Errors
     /// When signing fails.
     pub fn sign(
         &self,
         principal: &Principal,
+        authentication: &Authentication,
+        issuer: &str,
+        now: Timestamp,
+    ) -> Result<String, TokenError> {
+        self.sign_for(AUDIENCE, principal, authentication, issuer, now)
+    }
+
+    /// Signs an access token that only says who somebody is: without roles, and not for
+    /// the API.
+    ///
+    /// # Errors
+    /// When signing fails.
+    pub fn sign_for_userinfo(
+        &self,
+        user_id: UserId,
+        session_id: SessionId,
+        authentication: &Authentication,
+        issuer: &str,
+        now: Timestamp,
+    ) -> Result<String, TokenError> {
+        let principal = Principal {
+            user_id,
+            session_id,
+            roles: Vec::new(),
+            grants: Grants::default(),
+            patient_id: None,
+            practitioner_id: None,
+        };
+        self.sign_for(USERINFO_AUDIENCE, &principal, authentication, issuer, now)
+    }
+
+    fn sign_for(
+        &self,
+        audience: &str,
+        principal: &Principal,
+        authentication: &Authentication,
         issuer: &str,
         now: Timestamp,
     ) -> Result<String, TokenError> {
         let iat = now.as_second();
         let mut jti = [0; 16];
         aws_lc_rs::rand::fill(&mut jti).map_err(|_| TokenError::Invalid)?;
-        self.encode(&Claims {
+        self.sign_claims(&Claims {
             iss: issuer.to_owned(),
-            aud: AUDIENCE.to_owned(),
+            aud: audience.to_owned(),
             sub: principal.user_id,
             sid: principal.session_id,
             roles: principal.roles.iter().map(ToString::to_string).collect(),
@@ -165,11 +224,21 @@ impl SigningKey {
             iat,
             nbf: iat,
             exp: iat + ACCESS_TOKEN_SECONDS,
+            auth_time: authentication.at.as_second(),
+            amr: authentication
+                .methods
+                .iter()
+                .map(|method| method.name().to_owned())
+                .collect(),
             jti: URL_SAFE_NO_PAD.encode(jti),
         })
     }
 
-    fn encode<C: Serialize>(&self, claims: &C) -> Result<String, TokenError> {
+    /// Signs any claims. Their audience must be none of an access token's.
+    ///
+    /// # Errors
+    /// When signing fails.
+    pub fn sign_claims<C: Serialize>(&self, claims: &C) -> Result<String, TokenError> {
         let header = Header {
             kid: Some(self.kid.as_ref().to_owned()),
             ..Header::new(Algorithm::ES256)
@@ -216,6 +285,19 @@ impl Keys {
         }
     }
 
+    /// The key that a token says it was signed with, if it may have been.
+    fn key_of(&self, token: &str) -> Result<&DecodingKey, TokenError> {
+        let header = jsonwebtoken::decode_header(token).map_err(|e| refusal(&e))?;
+        if header.alg != Algorithm::ES256 {
+            return Err(TokenError::NotForHere);
+        }
+        header
+            .kid
+            .as_deref()
+            .and_then(|kid| self.by_id.get(kid))
+            .ok_or(TokenError::Invalid)
+    }
+
     /// What a token says, if one of the keys signed it.
     fn claims(&self, token: &str) -> Result<Arc<Claims>, TokenError> {
         let mut digest = [0; 32];
@@ -223,15 +305,7 @@ impl Keys {
         if let Some(known) = self.signed.get(&digest) {
             return Ok(known);
         }
-        let header = jsonwebtoken::decode_header(token).map_err(|e| refusal(&e))?;
-        if header.alg != Algorithm::ES256 {
-            return Err(TokenError::NotForHere);
-        }
-        let key = header
-            .kid
-            .as_deref()
-            .and_then(|kid| self.by_id.get(kid))
-            .ok_or(TokenError::Invalid)?;
+        let key = self.key_of(token)?;
         let claims = jsonwebtoken::decode::<Claims>(token, key, &SIGNATURE_ONLY)
             .map_err(|e| refusal(&e))?
             .claims;
@@ -327,24 +401,32 @@ impl KeySet {
     /// # Errors
     /// [`TokenError`].
     pub fn verify(&self, token: &str, now: Timestamp) -> Result<Principal, TokenError> {
-        Ok(self.verify_until(token, now)?.0)
+        Ok(self.verify_whole(token, now)?.principal)
     }
 
-    /// As [`KeySet::verify`], and says from when on the token will be refused, for
-    /// answers that outlive it.
+    /// As [`KeySet::verify`], and says everything else that the token does.
     ///
     /// # Errors
     /// [`TokenError`].
-    pub fn verify_until(
+    pub fn verify_whole(&self, token: &str, now: Timestamp) -> Result<Verified, TokenError> {
+        self.verify_for(&[AUDIENCE], token, now)
+    }
+
+    /// As [`KeySet::verify_whole`], for one of these audiences.
+    ///
+    /// # Errors
+    /// [`TokenError`].
+    pub fn verify_for(
         &self,
+        audiences: &[&str],
         token: &str,
         now: Timestamp,
-    ) -> Result<(Principal, Timestamp), TokenError> {
+    ) -> Result<Verified, TokenError> {
         if token.len() > LONGEST_TOKEN {
             return Err(TokenError::Invalid);
         }
         let claims = self.keys().claims(token)?;
-        if claims.iss != *self.issuer || claims.aud != AUDIENCE {
+        if claims.iss != *self.issuer || !audiences.contains(&claims.aud.as_str()) {
             return Err(TokenError::NotForHere);
         }
         let (now, leeway) = (now.as_second(), LEEWAY_SECONDS.cast_signed());
@@ -352,7 +434,7 @@ impl KeySet {
         if end <= now {
             return Err(TokenError::Expired);
         }
-        let end = Timestamp::from_second(end).map_err(|_| TokenError::Invalid)?;
+        let until = Timestamp::from_second(end).map_err(|_| TokenError::Invalid)?;
         if claims.nbf.max(claims.iat).saturating_sub(leeway) > now {
             return Err(TokenError::NotYetValid);
         }
@@ -371,7 +453,32 @@ impl KeySet {
             patient_id: claims.pid,
             practitioner_id: claims.prid,
         };
-        Ok((principal, end))
+        let methods: Vec<Method> = claims
+            .amr
+            .iter()
+            .filter_map(|name| Method::from_name(name))
+            .collect();
+        let at = Timestamp::from_second(claims.auth_time).map_err(|_| TokenError::Invalid)?;
+        Ok(Verified {
+            principal,
+            until,
+            authentication: Authentication::new(&methods, at),
+        })
+    }
+
+    /// What one of the keys signed, an id token for example. Whom it is for, and whether
+    /// it is too old, is for the caller to look at.
+    ///
+    /// # Errors
+    /// When none of them did, or the claims are others.
+    pub fn signed_claims<C: DeserializeOwned>(&self, token: &str) -> Result<C, TokenError> {
+        if token.len() > LONGEST_TOKEN {
+            return Err(TokenError::Invalid);
+        }
+        let keys = self.keys();
+        let key = keys.key_of(token)?;
+        let decoded = jsonwebtoken::decode::<C>(token, key, &SIGNATURE_ONLY);
+        Ok(decoded.map_err(|e| refusal(&e))?.claims)
     }
 
     fn keys(&self) -> Arc<Keys> {

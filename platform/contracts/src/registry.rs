@@ -57,6 +57,7 @@ events! {
         PatientRegistered, "patient-registered", |e| &e.patient_id;
         PatientDemographicsChanged, "patient-demographics-changed", |e| &e.patient_id;
         PatientDeactivated, "patient-deactivated", |e| &e.patient_id;
+        PatientErased, "patient-erased", |e| &e.patient_id;
         PatientsMerged, "patients-merged", |e| &e.retired_id;
         PatientsUnmerged, "patients-unmerged", |e| &e.restored_id;
         CoverageChanged, "coverage-changed", |e| &e.patient_id;

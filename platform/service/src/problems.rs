@@ -89,6 +89,11 @@ pub const PAGES: &[ProblemPage] = &[
         "Ask an administrator for a role that grants it.",
     ),
     page(
+        "STEP_UP_REQUIRED",
+        "Show again who you are: this needs a recent login.",
+        "Ask the person for their password or a code, `POST /auth/step-up`, and repeat the request with the new access token.",
+    ),
+    page(
         "NOT_FOUND",
         "There is no such thing.",
         "Check the address. What you may not know of is answered in the same way.",

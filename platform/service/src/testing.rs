@@ -17,15 +17,17 @@
 //! ```
 
 use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::{Arc, LazyLock};
 
 use axum::Router;
 use axum::body::Body;
+use axum::extract::ConnectInfo;
 use bytes::Bytes;
-use galen_access::{KeySet, Principal, Role, SigningKey};
+use galen_access::{Authentication, KeySet, Principal, Role, SigningKey};
 use galen_contracts::ids::{PatientId, PractitionerId};
-use galen_kernel::Clock;
+use galen_kernel::{Clock, Timestamp};
 use galen_storage::Db;
 use galen_vault::{MasterKeys, MemoryKeys, Vault};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, header};
@@ -112,6 +114,7 @@ impl TestApi {
     pub fn recorded(routes: Router, platform: &Platform, audit: Recorder) -> Self {
         let gate = Gate::new(platform.keys.clone(), platform.clock.clone());
         let watched = audit::watched(routes, audit.clone(), platform.clock.clone());
+        let watched = rest::with_vault(watched, platform.vault.clone());
         let router = rest::observed(rest::guarded(watched, gate));
         Self {
             router,
@@ -139,6 +142,7 @@ impl TestApi {
             router: self.router.clone(),
             principal: None,
             headers: HeaderMap::new(),
+            address: None,
         }
     }
 
@@ -176,11 +180,19 @@ impl TestApi {
         }
     }
 
-    /// Exactly this principal. The token is signed now, by the manual clock.
+    /// Exactly this principal, who has just shown a password. The token is signed now,
+    /// by the manual clock.
     #[must_use]
     pub fn as_principal(&self, principal: Principal) -> TestCaller {
+        self.as_principal_since(principal, self.clock.now())
+    }
+
+    /// Exactly this principal, who has shown a password then.
+    #[must_use]
+    pub fn as_principal_since(&self, principal: Principal, then: Timestamp) -> TestCaller {
+        let shown = Authentication::new(&[galen_access::Method::Password], then);
         let token = KEY
-            .sign(&principal, self.keys.issuer(), self.clock.now())
+            .sign(&principal, &shown, self.keys.issuer(), self.clock.now())
             .expect("a good key signs");
         TestCaller {
             principal: Some(principal),
@@ -203,6 +215,7 @@ pub struct TestCaller {
     router: Router,
     principal: Option<Principal>,
     headers: HeaderMap,
+    address: Option<IpAddr>,
 }
 
 /// An answer, read to its end.
@@ -263,6 +276,15 @@ impl TestCaller {
         caller
     }
 
+    /// Calls from this address; a caller has none otherwise.
+    #[must_use]
+    pub fn from(&self, address: IpAddr) -> Self {
+        Self {
+            address: Some(address),
+            ..self.clone()
+        }
+    }
+
     /// Sends `Idempotency-Key`.
     #[must_use]
     pub fn key(&self, key: &str) -> Self {
@@ -321,6 +343,10 @@ impl TestCaller {
             .body(Body::from(body))
             .expect("tests send valid requests");
         request.headers_mut().extend(self.headers.clone());
+        if let Some(address) = self.address {
+            let connected = ConnectInfo(SocketAddr::new(address, 40_000));
+            request.extensions_mut().insert(connected);
+        }
         let Ok(response) = self.router.clone().oneshot(request).await;
         let (parts, body) = response.into_parts();
         let bytes = body

@@ -23,6 +23,12 @@ pub(crate) const ALL: &[Check] = &[
         sql: "select retired_id || ' has ' || count(*) || ' events and ends with ' || max(seq) from merge_event group by retired_id having count(*) <> max(seq)",
     },
     Check {
+        name: "nobody is stored in the clear",
+        sql: "select 'an earlier version stored people in the clear; they are sealed when the service starts' where to_regclass('patient_in_clear') is not null
+              union all
+              select mrn || ' is not sealed' from patient where demographics is null",
+    },
+    Check {
         name: "every record number has matching check digits",
         sql: "select mrn || ' is not a record number' from patient where not mrn_is_valid(mrn)",
     },
@@ -44,6 +50,17 @@ pub(crate) const ALL: &[Check] = &[
                 and not exists (select from condition c where c.entry_id = e.id)
                 and not exists (select from note c where c.entry_id = e.id)
                 and not exists (select from vital c where c.entry_id = e.id)",
+    },
+    Check {
+        name: "nothing of a record, a coverage or a broken glass is in clear",
+        sql: "select 'allergy ' || entry_id || ' is in clear' from allergy where content is null
+              union all select 'condition ' || entry_id || ' is in clear' from condition where content is null
+              union all select 'note ' || entry_id || ' is in clear' from note where content is null
+              union all select 'vital sign ' || entry_id || ' is in clear' from vital where content is null
+              union all select 'entry ' || id || ' is in clear' from entry where num_nonnulls(source_value, error_reason) > 0
+              union all select 'coverage ' || id || ' is in clear' from coverage where card is null
+              union all select 'broken glass ' || id || ' is in clear' from break_glass where reason is not null
+              union all select 'judgement of ' || break_glass_id || ' is in clear' from break_glass_review where comment is not null",
     },
     Check {
         name: "every ground of care is for somebody",

@@ -22,6 +22,7 @@ pub mod care;
 mod checks;
 pub mod coverage;
 pub mod duplicate;
+mod in_clear;
 mod input;
 pub mod merge;
 pub mod mrn;
@@ -31,6 +32,8 @@ mod problems;
 pub mod reactions;
 pub mod record;
 pub mod rpc;
+mod sealed;
+pub mod text;
 
 use std::sync::Arc;
 
@@ -43,6 +46,7 @@ use galen_contracts::patients::v1::{
 use galen_eventing::{Projection, Subscription, subscription};
 use galen_service::{Check, Platform, ProblemPage, Service, Setting, StartError};
 use galen_storage::{Db, SchemaSpec, migrations};
+use galen_vault::{SealedColumn, Vault};
 use jiff::tz::TimeZone;
 use tonic::service::Routes;
 use utoipa_axum::router::OpenApiRouter;
@@ -70,6 +74,7 @@ const SETTINGS: &[Setting] = &[
 /// The service.
 pub struct Patients {
     db: Db,
+    vault: Vault,
     zone: TimeZone,
     mrns: Series,
     home: Option<CallingCode>,
@@ -86,16 +91,21 @@ impl Service for Patients {
             "0004_coverage",
             "0005_record",
             "0006_care",
-            "0007_break_glass"
+            "0007_break_glass",
+            "0008_sealed_patient",
+            "0010_sealed_record"
         ],
         subscribes: &["identity", "scheduling"],
     };
 
     async fn start(platform: Platform) -> Result<Self, StartError> {
+        patient::sealing::seal_everybody(&platform.db, &platform.vault).await?;
+        in_clear::seal(&platform.db, &platform.vault).await?;
         let prefix: Option<Prefix> = platform.config.get(MRN_PREFIX)?;
         let mrns = Series::open(&platform.db, prefix.unwrap_or_default()).await?;
         Ok(Self {
             db: platform.db,
+            vault: platform.vault,
             zone: platform.zone,
             mrns,
             home: platform.config.get(CALLING_CODE)?,
@@ -153,7 +163,9 @@ impl Service for Patients {
         vec![
             Subscription::new(
                 "patients.duplicates",
-                Arc::new(reactions::on_patient_changed::FindDuplicates),
+                Arc::new(reactions::on_patient_changed::FindDuplicates {
+                    vault: self.vault.clone(),
+                }),
             )
             .on::<PatientRegistered>()
             .on::<PatientDemographicsChanged>()
@@ -175,6 +187,10 @@ impl Service for Patients {
 
     fn checks() -> &'static [Check] {
         checks::ALL
+    }
+
+    fn sealed() -> &'static [SealedColumn] {
+        sealed::ALL
     }
 
     fn settings() -> &'static [Setting] {

@@ -24,5 +24,9 @@ mod records;
 mod registering;
 #[path = "patients/revising.rs"]
 mod revising;
+#[path = "patients/sealed_record.rs"]
+mod sealed_record;
+#[path = "patients/sealing.rs"]
+mod sealing;
 #[path = "patients/searching.rs"]
 mod searching;

@@ -41,6 +41,7 @@ const TABLE: &[(&str, &str)] = &[
     ("PATIENT_READ", "AAcAAAA-Ao"),
     ("PATIENT_WRITE", "AA-------o"),
     ("PATIENT_MERGE", "AA--------"),
+    ("PATIENT_ERASE", "A---------"),
     ("RECORD_READ", "--cA-----o"),
     ("RECORD_WRITE", "--cA------"),
     ("BREAK_GLASS", "--c-------"),

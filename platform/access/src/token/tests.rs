@@ -39,9 +39,13 @@ fn desk() -> Desk {
 }
 
 impl Desk {
+    fn shown(&self) -> Authentication {
+        Authentication::new(&[Method::Password], self.clock.now())
+    }
+
     fn token(&self) -> String {
         self.key
-            .sign(&self.principal, ISSUER, self.clock.now())
+            .sign(&self.principal, &self.shown(), ISSUER, self.clock.now())
             .unwrap()
     }
 
@@ -53,7 +57,7 @@ impl Desk {
     fn token_with(&self, change: impl FnOnce(&mut Value)) -> String {
         let mut claims = claims_of(&self.token());
         change(&mut claims);
-        self.key.encode(&claims).unwrap()
+        self.key.sign_claims(&claims).unwrap()
     }
 }
 
@@ -79,9 +83,9 @@ fn a_token_is_not_accepted_after_its_end_and_leeway() {
     let token = desk.token();
     desk.clock
         .advance(SignedDuration::from_secs(ACCESS_TOKEN_SECONDS + 29));
-    let (_, end) = desk.keys.verify_until(&token, desk.clock.now()).unwrap();
+    let verified = desk.keys.verify_whole(&token, desk.clock.now()).unwrap();
     desk.clock.advance(SignedDuration::from_secs(1));
-    assert_eq!(end, desk.clock.now());
+    assert_eq!(verified.until, desk.clock.now());
     assert_eq!(desk.verify(&token), Err(TokenError::Expired));
 }
 
@@ -143,7 +147,12 @@ fn another_issuer_or_audience_is_refused() {
     let desk = desk();
     let elsewhere = desk
         .key
-        .sign(&desk.principal, "https://elsewhere.test", desk.clock.now())
+        .sign(
+            &desk.principal,
+            &desk.shown(),
+            "https://elsewhere.test",
+            desk.clock.now(),
+        )
         .unwrap();
     assert_eq!(desk.verify(&elsewhere), Err(TokenError::NotForHere));
     let other_audience = desk.token_with(|claims| claims["aud"] = json!("someone"));
@@ -168,11 +177,64 @@ fn a_token_without_one_of_its_claims_is_refused() {
 }
 
 #[test]
+fn a_token_says_when_and_how_its_holder_showed_who_they_are() {
+    let desk = desk();
+    let at = desk.clock.now() - SignedDuration::from_hours(5);
+    let shown = Authentication::new(&[Method::Password, Method::OneTimeCode], at);
+    let token = desk
+        .key
+        .sign(&desk.principal, &shown, ISSUER, desk.clock.now())
+        .unwrap();
+    let verified = desk.keys.verify_whole(&token, desk.clock.now()).unwrap();
+    assert_eq!(verified.authentication, shown);
+    assert_eq!(claims_of(&token)["amr"], json!(["pwd", "otp"]));
+
+    let silent = desk.token_with(|claims| {
+        let claims = claims.as_object_mut().unwrap();
+        claims.remove("auth_time");
+        claims.remove("amr");
+    });
+    let verified = desk.keys.verify_whole(&silent, desk.clock.now()).unwrap();
+    assert!(!verified.authentication.is_recent(desk.clock.now()));
+}
+
+#[test]
+fn a_token_for_a_client_is_not_for_the_api() {
+    let desk = desk();
+    let (user, session) = (desk.principal.user_id, desk.principal.session_id);
+    let token = desk
+        .key
+        .sign_for_userinfo(user, session, &desk.shown(), ISSUER, desk.clock.now())
+        .unwrap();
+    assert_eq!(desk.verify(&token), Err(TokenError::NotForHere));
+    let both = [AUDIENCE, USERINFO_AUDIENCE];
+    let verified = desk.keys.verify_for(&both, &token, desk.clock.now());
+    let principal = verified.unwrap().principal;
+    assert_eq!((principal.user_id, principal.session_id), (user, session));
+    assert!(principal.roles.is_empty() && principal.patient_id.is_none());
+}
+
+#[test]
+fn other_claims_are_read_when_one_of_the_keys_signed_them() {
+    let desk = desk();
+    let claims = json!({ "iss": "https://galen.test", "aud": "a client", "exp": 1 });
+    let token = desk.key.sign_claims(&claims).unwrap();
+    assert_eq!(desk.keys.signed_claims::<Value>(&token), Ok(claims.clone()));
+    assert!(desk.verify(&token).is_err());
+    let stranger = SigningKey::generate().unwrap();
+    let foreign = stranger.sign_claims(&claims).unwrap();
+    let unsigned = with_header(&token, &json!({ "alg": "none", "kid": desk.key.kid() }));
+    for token in [foreign, unsigned] {
+        assert!(desk.keys.signed_claims::<Value>(&token).is_err());
+    }
+}
+
+#[test]
 fn a_key_that_is_not_in_the_set_signs_nothing() {
     let desk = desk();
     let stranger = SigningKey::generate().unwrap();
     let token = stranger
-        .sign(&desk.principal, ISSUER, desk.clock.now())
+        .sign(&desk.principal, &desk.shown(), ISSUER, desk.clock.now())
         .unwrap();
     assert_eq!(
         desk.verify(&token),
@@ -181,7 +243,7 @@ fn a_key_that_is_not_in_the_set_signs_nothing() {
     );
     let impostor = SigningKey::from_pkcs8(desk.key.kid(), stranger.pkcs8()).unwrap();
     let token = impostor
-        .sign(&desk.principal, ISSUER, desk.clock.now())
+        .sign(&desk.principal, &desk.shown(), ISSUER, desk.clock.now())
         .unwrap();
     assert_eq!(
         desk.verify(&token),

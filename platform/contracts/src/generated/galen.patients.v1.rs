@@ -817,6 +817,13 @@ pub struct PatientDeactivated {
     #[prost(string, tag = "2")]
     pub reason_code: ::prost::alloc::string::String,
 }
+/// A person was erased from this record: who they were, and all that was written about
+/// them, cannot be read any more. Whoever keeps something about them erases it.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PatientErased {
+    #[prost(string, tag = "1")]
+    pub patient_id: ::prost::alloc::string::String,
+}
 /// Two records were found to be one person. `retired_id` now points to `survivor_id`.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct PatientsMerged {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use galen_access::{KeySet, Principal, Scope};
+use galen_access::{Authentication, KeySet, Principal, Scope, Verified};
 use galen_kernel::{Clock, Problem, Timestamp};
 use http::{Extensions, HeaderMap, header};
 
@@ -22,6 +22,18 @@ pub struct Caller {
     pub principal: Principal,
     /// From then on the token is refused.
     pub until: Timestamp,
+    /// When and how they showed who they are.
+    pub authentication: Authentication,
+}
+
+impl From<Verified> for Caller {
+    fn from(verified: Verified) -> Self {
+        Self {
+            principal: verified.principal,
+            until: verified.until,
+            authentication: verified.authentication,
+        }
+    }
 }
 
 /// What [`Gate::identify`] found for a request.
@@ -45,9 +57,9 @@ impl Gate {
         if let Some(Identified(known)) = extensions.get() {
             return known.clone();
         }
-        let verified = bearer(headers).map(|token| self.keys.verify_until(token, self.clock.now()));
+        let verified = bearer(headers).map(|token| self.keys.verify_whole(token, self.clock.now()));
         let caller = match verified {
-            Some(Ok((principal, until))) => Some(Arc::new(Caller { principal, until })),
+            Some(Ok(verified)) => Some(Arc::new(Caller::from(verified))),
             Some(Err(_)) | None => None,
         };
         extensions.insert(Identified(caller.clone()));
@@ -71,6 +83,19 @@ pub(super) fn scope(caller: Option<&Caller>, needs: Needs) -> Result<Scope, Prob
         (Needs::Permission(permission), Some(Caller { principal, .. })) => {
             principal.scope(permission).ok_or_else(Problem::forbidden)
         }
+    }
+}
+
+/// Refuses whoever showed long ago who they are.
+pub(super) fn recent(caller: Option<&Caller>, now: Timestamp) -> Result<(), Problem> {
+    match caller {
+        None => Err(Problem::unauthenticated()),
+        Some(caller) if caller.authentication.is_recent(now) => Ok(()),
+        Some(_) => Err(Problem::new(
+            403,
+            "STEP_UP_REQUIRED",
+            "Show again who you are: this needs a recent login.",
+        )),
     }
 }
 

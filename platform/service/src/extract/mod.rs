@@ -9,10 +9,11 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
-use galen_access::{Permission, Principal, Scope};
+use galen_access::{Authentication, Permission, Principal, Scope};
 use galen_contracts::ids::{PatientId, PractitionerId};
 use galen_kernel::{Clock, Problem, Timestamp};
 use galen_storage::Db;
+use galen_vault::Vault;
 use http::request::Parts;
 
 pub use body::{Body, Params, PathIds};
@@ -22,7 +23,7 @@ pub use conditions::IDEMPOTENCY_KEY;
 pub use gate::{Caller, Gate};
 
 use crate::audit::Note;
-use crate::command::{self, Command, IdempotencyKey};
+use crate::command::{self, Claim, Command, IdempotencyKey};
 use crate::outcome::Halt;
 
 /// What a request needs before its handler runs.
@@ -41,6 +42,11 @@ pub enum Needs {
 pub trait Requires: Send + Sync + 'static {
     /// What it needs.
     const NEEDS: Needs;
+    /// Whether the caller must have shown who they are within
+    /// [`RECENTLY`](galen_access::RECENTLY): for what a browser left alone, or a stolen
+    /// token, must not do. Where that depends on what is asked, the handler calls
+    /// [`Cx::expect_recent_authentication`].
+    const STEP_UP: bool = false;
 }
 
 /// One authorised request of type `R`. Extracting it answers 401 or 403 when the
@@ -50,6 +56,7 @@ pub struct Cx<R> {
     scope: Scope,
     if_match: Option<Vec<i64>>,
     idempotency: Option<IdempotencyKey>,
+    vault: Option<Vault>,
     clock: Clock,
     note: Arc<Note>,
     _request: PhantomData<fn(R)>,
@@ -104,6 +111,20 @@ impl<R: Requires> Cx<R> {
         }
     }
 
+    /// 403 `STEP_UP_REQUIRED` unless the caller showed lately who they are.
+    ///
+    /// # Errors
+    /// 403, or 401 when nobody is logged in.
+    pub fn expect_recent_authentication(&self) -> Result<(), Problem> {
+        gate::recent(self.caller.as_deref(), self.now())
+    }
+
+    /// When and how the caller showed who they are.
+    #[must_use]
+    pub fn authentication(&self) -> Option<&Authentication> {
+        self.caller.as_ref().map(|caller| &caller.authentication)
+    }
+
     /// Now.
     #[must_use]
     pub fn now(&self) -> Timestamp {
@@ -133,8 +154,8 @@ impl<R: Requires> Cx<R> {
     /// # Errors
     /// [`Halt::Replay`], 422 on another body, 409 while the first still runs.
     pub async fn replayed(&self, db: &Db) -> Result<(), Halt> {
-        match &self.idempotency {
-            Some(claim) => command::look_up(db, claim).await,
+        match self.claim()? {
+            Some(claim) => command::look_up(db, &claim).await,
             None => Ok(()),
         }
     }
@@ -144,7 +165,18 @@ impl<R: Requires> Cx<R> {
     /// # Errors
     /// As [`Cx::replayed`], and when the database cannot be reached.
     pub async fn begin(&self, db: &Db) -> Result<Command, Halt> {
-        Command::begin(db, self.idempotency.clone(), Arc::clone(&self.note)).await
+        Command::begin(db, self.claim()?, Arc::clone(&self.note)).await
+    }
+
+    fn claim(&self) -> Result<Option<Claim>, Problem> {
+        match (&self.idempotency, &self.vault) {
+            (None, _) => Ok(None),
+            (Some(key), Some(vault)) => Ok(Some(Claim {
+                key: key.clone(),
+                vault: vault.clone(),
+            })),
+            (Some(_), None) => Err(Problem::internal("a route is served without its vault")),
+        }
     }
 
     /// Tells the audit log what is concerned, where the path does not say it. Ids
@@ -181,10 +213,14 @@ impl<S: Send + Sync, R: Requires> FromRequestParts<S> for Cx<R> {
         let caller = gate.identify(&parts.headers, &mut parts.extensions);
         note.asked(R::NEEDS, caller.clone());
         let scope = gate::scope(caller.as_deref(), R::NEEDS)?;
+        if R::STEP_UP {
+            gate::recent(caller.as_deref(), gate.clock.now())?;
+        }
         note.reaches(scope);
         Ok(Self {
             if_match: conditions::if_match(&parts.headers)?,
             idempotency: conditions::idempotency_key(parts, caller.as_deref())?,
+            vault: parts.extensions.get().cloned(),
             caller,
             scope,
             clock: gate.clock,

@@ -5,7 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use galen_access::{Principal, Role};
+use galen_access::{Authentication, Method, Principal, Role};
 use galen_kernel::Clock;
 use galen_service::audit::Recorder;
 use galen_service::{
@@ -95,7 +95,8 @@ impl Hospital {
             patient_id: None,
             practitioner_id: None,
         };
-        KEY.sign(&principal, "galen", self.clock.now())
+        let shown = Authentication::new(&[Method::Password], self.clock.now());
+        KEY.sign(&principal, &shown, "galen", self.clock.now())
             .expect("the test can go on")
     }
 

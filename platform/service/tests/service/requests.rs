@@ -1,7 +1,7 @@
 //! What is accepted, what is refused, and in which words.
 
 use bytes::Bytes;
-use galen_access::Role;
+use galen_access::{Grants, Principal, Role};
 use galen_kernel::TraceContext;
 use http::{HeaderName, Method, StatusCode, header};
 use jiff::SignedDuration;
@@ -67,6 +67,47 @@ async fn who_may_not_is_told_so() {
         StatusCode::UNAUTHORIZED
     );
     assert_eq!(alone.notes().await, 0);
+}
+
+#[tokio::test]
+async fn what_is_dangerous_needs_a_recent_login() {
+    let alone = alone().await;
+    let doctor = Principal {
+        user_id: alone.clock.id(),
+        session_id: alone.clock.id(),
+        roles: vec![Role::Doctor],
+        grants: Grants::default(),
+        patient_id: None,
+        practitioner_id: None,
+    };
+    let now = alone.clock.now();
+    let since = |seconds| {
+        let then = now - SignedDuration::from_secs(seconds);
+        alone.api.as_principal_since(doctor.clone(), then)
+    };
+    let made = since(901).post("/notes", json!({ "text": "hello" })).await;
+    assert_eq!(made.status, StatusCode::CREATED, "what is harmless");
+    let path = format!("/notes/{}", made.body["id"].as_str().unwrap());
+    let body = json!({ "text": "bye" });
+
+    let late = since(901).patch(&path, body.clone()).await;
+    assert_eq!(
+        (late.status, late.code()),
+        (StatusCode::FORBIDDEN, Some("STEP_UP_REQUIRED"))
+    );
+    assert_eq!(
+        since(900).patch(&path, body.clone()).await.status,
+        StatusCode::OK
+    );
+
+    // Who may not at all is not asked for a password.
+    let nurse = Principal {
+        roles: vec![Role::Nurse],
+        ..doctor.clone()
+    };
+    let then = now - SignedDuration::from_secs(901);
+    let nurse = alone.api.as_principal_since(nurse, then);
+    assert_eq!(nurse.patch(&path, body).await.code(), Some("FORBIDDEN"));
 }
 
 #[tokio::test]

@@ -93,6 +93,7 @@ static TABLE: &[Audience] = &[
     Audience::of::<PatientRegistered>(Permission::PatientRead).patient("/patientId"),
     Audience::of::<PatientDemographicsChanged>(Permission::PatientRead).patient("/patientId"),
     Audience::of::<PatientDeactivated>(Permission::PatientRead).patient("/patientId"),
+    Audience::of::<PatientErased>(Permission::PatientRead).patient("/patientId"),
     Audience::of::<PatientsMerged>(Permission::PatientRead).patient("/survivorId"),
     Audience::of::<PatientsUnmerged>(Permission::PatientRead).patient("/restoredId"),
     Audience::of::<CoverageChanged>(Permission::PatientRead).patient("/patientId"),

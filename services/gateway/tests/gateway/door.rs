@@ -9,7 +9,7 @@ use axum::extract::ConnectInfo;
 use axum::response::{Html, IntoResponse};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use galen_access::{KeySet, Principal, Role, SigningKey};
+use galen_access::{Authentication, KeySet, Principal, Role, SigningKey};
 use galen_contracts::ids::UserId;
 use galen_kernel::Clock;
 use galen_service::extract::Gate;
@@ -127,7 +127,9 @@ impl Door {
             patient_id: None,
             practitioner_id: None,
         };
-        key.sign(&principal, ISSUER, self.clock.now()).unwrap()
+        let shown = Authentication::new(&[galen_access::Method::Password], self.clock.now());
+        key.sign(&principal, &shown, ISSUER, self.clock.now())
+            .unwrap()
     }
 
     pub(crate) const fn clock(&self) -> &Clock {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::response::Response;
-use galen_access::{KeySet, Principal, Role, SigningKey};
+use galen_access::{Authentication, KeySet, Method, Principal, Role, SigningKey};
 use galen_contracts::Event;
 use galen_contracts::ids::{PatientId, PractitionerId};
 use galen_contracts::patients::v1::care_directory_server::{CareDirectory, CareDirectoryServer};
@@ -206,9 +206,10 @@ impl Hospital {
     ) -> Response {
         let mut request = Request::builder().uri("/api/v1/stream");
         if let Some(who) = who {
+            let shown = Authentication::new(&[Method::Password], self.clock.now());
             let token = self
                 .key
-                .sign(who, self.keys.issuer(), self.clock.now())
+                .sign(who, &shown, self.keys.issuer(), self.clock.now())
                 .unwrap();
             request = request.header("authorization", format!("Bearer {token}"));
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use galen_access::{Principal, Role, SigningKey};
+use galen_access::{Authentication, Method, Principal, Role, SigningKey};
 use galen_gateway::Gateway;
 use galen_kernel::Clock;
 use galen_service::audit::Recorder;
@@ -107,7 +107,9 @@ impl Hosted {
             patient_id: None,
             practitioner_id: None,
         };
-        KEY.sign(&principal, "galen", self.clock.now()).unwrap()
+        let shown = Authentication::new(&[Method::Password], self.clock.now());
+        KEY.sign(&principal, &shown, "galen", self.clock.now())
+            .unwrap()
     }
 
     async fn send(&self, head: &str) -> TcpStream {

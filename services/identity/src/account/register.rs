@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use galen_access::Role;
+use galen_access::{Method, Role};
 use galen_kernel::{Problem, Violations};
 use galen_service::{Body, Cx, Needs, Outcome, Requires};
 use http::StatusCode;
@@ -17,10 +17,10 @@ use utoipa::ToSchema;
 
 use super::store::{self, StoreError};
 use super::{Account, Email, RoleSet, Username};
-use crate::Identity;
 use crate::password::NewPassword;
 use crate::session::device::Device;
 use crate::session::open::{self, TokenAnswer};
+use crate::{Identity, attempt};
 
 /// A new account for oneself.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -69,9 +69,17 @@ pub(crate) async fn register(
     };
     let mut tx = s.db.begin().await?;
     store::insert(tx.conn(), &account).await?;
-    let tokens = open::open(&mut tx, &s.keyring, &account, &device, now)
-        .await?
-        .ok_or_else(Problem::unauthenticated)?;
+    let tokens = open::open(
+        &mut tx,
+        &s.keyring,
+        &account,
+        &device,
+        &[Method::Password],
+        now,
+    )
+    .await?
+    .ok_or_else(Problem::unauthenticated)?;
+    attempt::store::welcome(tx.conn(), &account, device.household(), now).await?;
     tx.commit().await?;
     Ok(tokens.answer(StatusCode::CREATED))
 }

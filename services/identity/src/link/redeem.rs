@@ -16,13 +16,17 @@ use secrecy::SecretString;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
+use super::model::Purpose;
 use super::store;
 use crate::account::{self, Account};
-use crate::attempt::model::Subject;
 use crate::password::{NewPassword, PasswordHash};
 use crate::secret::SecretHash;
+use crate::session::device::Device;
 use crate::session::ending::Ending;
 use crate::{Identity, attempt};
+
+/// Links of both purposes choose a password.
+const CHOOSES: &[Purpose] = &[Purpose::SetPassword, Purpose::ResetPassword];
 
 /// A secret and a new password.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -66,9 +70,10 @@ impl From<DeadLink> for Problem {
 pub(crate) async fn set(
     cx: Cx<ChoosePassword>,
     State(s): State<Arc<Identity>>,
+    device: Device,
     Body(request): Body<ChoosePassword>,
 ) -> Outcome {
-    redeem(&s, &request, cx.now()).await
+    redeem(&s, &device, &request, cx.now()).await
 }
 
 /// Chooses a new password instead of a forgotten one.
@@ -82,12 +87,18 @@ pub(crate) async fn set(
 pub(crate) async fn reset(
     cx: Cx<ChoosePassword>,
     State(s): State<Arc<Identity>>,
+    device: Device,
     Body(request): Body<ChoosePassword>,
 ) -> Outcome {
-    redeem(&s, &request, cx.now()).await
+    redeem(&s, &device, &request, cx.now()).await
 }
 
-async fn redeem(s: &Identity, request: &ChoosePassword, now: Timestamp) -> Outcome {
+async fn redeem(
+    s: &Identity,
+    device: &Device,
+    request: &ChoosePassword,
+    now: Timestamp,
+) -> Outcome {
     let secret = SecretHash::of(&request.token);
     let account = holder(s, secret, now).await?;
     let password = NewPassword::parse(
@@ -97,7 +108,7 @@ async fn redeem(s: &Identity, request: &ChoosePassword, now: Timestamp) -> Outco
     .map_err(|error| Problem::invalid_field("/newPassword", error.code(), error.to_string()))?;
     let account = account.ok_or(DeadLink)?;
     let hash = s.hasher.turn().await?.hash(&password).await?;
-    replace(s, account.id, secret, &hash, now).await?;
+    replace(s, account.id, device, secret, &hash, now).await?;
     Ok(Answer::no_content())
 }
 
@@ -106,7 +117,7 @@ async fn holder(
     secret: SecretHash,
     now: Timestamp,
 ) -> Result<Option<Account>, galen_storage::Error> {
-    match store::account_of(s.db.pool(), secret, now).await? {
+    match store::account_of(s.db.pool(), secret, CHOOSES, now).await? {
         Some(id) => account::store::by_id(s.db.pool(), id).await,
         None => Ok(None),
     }
@@ -116,6 +127,7 @@ async fn holder(
 async fn replace(
     s: &Identity,
     id: UserId,
+    device: &Device,
     secret: SecretHash,
     hash: &PasswordHash,
     now: Timestamp,
@@ -125,13 +137,13 @@ async fn replace(
     let account = account
         .filter(|account| account.lock.is_none())
         .ok_or(DeadLink)?;
-    if !store::use_secret(tx.conn(), secret, now).await? {
+    if !store::use_secret(tx.conn(), secret, CHOOSES, now).await? {
         return Err(DeadLink.into());
     }
     account::store::set_password(tx.conn(), id, hash).await?;
-    store::close_all(tx.conn(), id, now).await?;
+    store::close(tx.conn(), id, CHOOSES, now).await?;
     let ending = Ending::all_of(&mut tx, id, now).await?;
-    attempt::store::clear(tx.conn(), &Subject::of(account.username.as_str())).await?;
+    attempt::store::begin_anew(tx.conn(), &account, device.household(), now).await?;
     tx.commit().await?;
     ending.take_effect(s.keyring.ended());
     Ok(())

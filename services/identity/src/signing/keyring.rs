@@ -2,10 +2,13 @@
 
 use std::sync::{Arc, PoisonError, RwLock};
 
-use galen_access::{EndedSessions, KeySet, Principal, SigningKey, TokenError};
+use galen_access::{Authentication, EndedSessions, KeySet, Principal, SigningKey, TokenError};
+use galen_contracts::ids::{SessionId, UserId};
 use galen_kernel::{Problem, Timestamp};
 use galen_storage::{Db, Error, Tx};
+use galen_vault::Vault;
 use jiff::SignedDuration;
+use serde::Serialize;
 use serde_json::json;
 
 use super::model::{self, State};
@@ -23,12 +26,16 @@ pub(crate) enum KeyringError {
     /// The database failed.
     #[error(transparent)]
     Storage(#[from] Error),
+    /// A stored key does not open.
+    #[error(transparent)]
+    Vault(#[from] galen_vault::Error),
 }
 
 impl From<KeyringError> for Problem {
     fn from(error: KeyringError) -> Self {
         match error {
             KeyringError::Storage(error) => error.into(),
+            KeyringError::Vault(error) => error.into(),
             error => Self::internal(error),
         }
     }
@@ -37,6 +44,7 @@ impl From<KeyringError> for Problem {
 /// The signing keys, and where the platform learns of them.
 pub(crate) struct Keyring {
     db: Db,
+    vault: Vault,
     published: KeySet,
     period: SignedDuration,
     current: RwLock<SigningKey>,
@@ -46,27 +54,33 @@ impl Keyring {
     /// Makes keys at the first start, and reads them at every other.
     pub(crate) async fn open(
         db: Db,
+        vault: Vault,
         published: KeySet,
         period: SignedDuration,
     ) -> Result<Self, KeyringError> {
         let now = db.clock().now();
         let mut tx = db.begin().await?;
         store::lock(tx.conn()).await?;
-        if !store::all(tx.conn())
+        let sealed = store::seal(tx.conn(), &vault).await?;
+        if sealed > 0 {
+            tracing::info!(keys = sealed, "signing keys are sealed now");
+        }
+        if !store::all(tx.conn(), &vault)
             .await?
             .iter()
             .any(|stored| stored.state == State::Current)
         {
-            store::insert_next(tx.conn(), &SigningKey::generate()?, now).await?;
+            announce(&mut tx, &vault, now).await?;
             store::activate(tx.conn(), now).await?;
-            store::insert_next(tx.conn(), &SigningKey::generate()?, now).await?;
+            announce(&mut tx, &vault, now).await?;
         }
-        let keys = store::all(tx.conn()).await?;
+        let keys = store::all(tx.conn(), &vault).await?;
         tx.commit().await?;
         publish(&published, &keys)?;
         let current = RwLock::new(current(keys)?);
         Ok(Self {
             db,
+            vault,
             published,
             period,
             current,
@@ -74,13 +88,42 @@ impl Keyring {
     }
 
     /// Signs an access token.
-    pub(crate) fn sign(&self, principal: &Principal, now: Timestamp) -> Result<String, TokenError> {
-        let key = self
-            .current
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
-        key.sign(principal, self.published.issuer(), now)
+    pub(crate) fn sign(
+        &self,
+        principal: &Principal,
+        authentication: &Authentication,
+        now: Timestamp,
+    ) -> Result<String, TokenError> {
+        self.signer()
+            .sign(principal, authentication, self.published.issuer(), now)
+    }
+
+    /// Signs an access token that only says who somebody is.
+    pub(crate) fn sign_for_userinfo(
+        &self,
+        user: UserId,
+        session: SessionId,
+        authentication: &Authentication,
+        now: Timestamp,
+    ) -> Result<String, TokenError> {
+        let issuer = self.published.issuer();
+        self.signer()
+            .sign_for_userinfo(user, session, authentication, issuer, now)
+    }
+
+    /// Signs an id token.
+    pub(crate) fn sign_id_token<C: Serialize>(&self, claims: &C) -> Result<String, TokenError> {
+        self.signer().sign_claims(claims)
+    }
+
+    fn signer(&self) -> SigningKey {
+        let current = self.current.read();
+        current.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// All keys that are checked with.
+    pub(crate) const fn keys(&self) -> &KeySet {
+        &self.published
     }
 
     /// The sessions whose tokens are refused although these keys signed them.
@@ -95,7 +138,8 @@ impl Keyring {
 
     /// Takes over what another process has changed.
     pub(crate) async fn reload(&self) -> Result<(), KeyringError> {
-        self.take_over(store::all(self.db.pool()).await?)
+        let mut connection = self.db.pool().acquire().await.map_err(Error::from)?;
+        self.take_over(store::all(&mut connection, &self.vault).await?)
     }
 
     /// Rotates when the current key has signed long enough, and forgets keys that
@@ -106,7 +150,7 @@ impl Keyring {
         store::lock(tx.conn()).await?;
         let forgotten = store::forget(tx.conn(), model::forgettable_before(now)).await?;
         let rotated = self.rotate(&mut tx, now).await?;
-        let keys = store::all(tx.conn()).await?;
+        let keys = store::all(tx.conn(), &self.vault).await?;
         tx.commit().await?;
         self.take_over(keys)?;
         if rotated {
@@ -116,7 +160,7 @@ impl Keyring {
     }
 
     async fn rotate(&self, tx: &mut Tx, now: Timestamp) -> Result<bool, KeyringError> {
-        let keys = store::all(tx.conn()).await?;
+        let keys = store::all(tx.conn(), &self.vault).await?;
         let current = keys
             .iter()
             .find(|stored| stored.state == State::Current)
@@ -129,7 +173,7 @@ impl Keyring {
         }
         store::retire(tx.conn(), now).await?;
         store::activate(tx.conn(), now).await?;
-        store::insert_next(tx.conn(), &SigningKey::generate()?, now).await?;
+        announce(tx, &self.vault, now).await?;
         Ok(true)
     }
 
@@ -139,6 +183,12 @@ impl Keyring {
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = current(keys)?;
         Ok(())
     }
+}
+
+/// Makes the next key.
+async fn announce(tx: &mut Tx, vault: &Vault, now: Timestamp) -> Result<(), KeyringError> {
+    let id = tx.clock().uuid();
+    Ok(store::insert_next(tx.conn(), vault, &SigningKey::generate()?, id, now).await?)
 }
 
 /// Looks for changes by other processes for as long as the keyring is used.

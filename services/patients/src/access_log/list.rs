@@ -61,7 +61,7 @@ impl From<BreakGlass> for AccessView {
             until: glass.until,
             user_id: glass.user_id.uuid(),
             practitioner_id: glass.practitioner_id.uuid(),
-            reason: glass.reason,
+            reason: glass.reason.into(),
             outcome: glass.review.map(|review| review.outcome),
         }
     }
@@ -111,7 +111,7 @@ pub async fn list(
     }
     let mut connection = s.db.pool().acquire().await.map_err(Error::from)?;
     reached(&cx, &mut connection, id).await?;
-    let found = store::page_of_person(&mut connection, id, after, limit).await?;
+    let found = store::page_of_person(&s.vault, &mut connection, id, after, limit).await?;
     let page = Page::from_rows(found, limit, |glass| (glass.opened_at, glass.id.uuid()));
     Ok(Answer::ok(&PageView::from(page.map(AccessView::from))))
 }

@@ -58,7 +58,7 @@ pub async fn list(
     }
     let mut connection = s.db.pool().acquire().await.map_err(Error::from)?;
     let status = wanted.status.unwrap_or(Status::Open);
-    let found = store::page(&mut connection, status, after, limit).await?;
+    let found = store::page(&s.vault, &mut connection, status, after, limit).await?;
     let page = Page::from_rows(found, limit, |glass| (glass.opened_at, glass.id.uuid()));
     Ok(Answer::ok(&PageView::from(page.map(BreakGlassView::from))))
 }

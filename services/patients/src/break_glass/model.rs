@@ -6,6 +6,7 @@ use galen_storage::Error;
 use jiff::SignedDuration;
 
 use crate::named::named;
+use crate::text::Text;
 
 /// Marker of the ids of broken glasses.
 pub enum Glass {}
@@ -49,7 +50,7 @@ pub struct BreakGlass {
     /// The practitioner whom the account belonged to.
     pub practitioner_id: PractitionerId,
     /// Why.
-    pub reason: String,
+    pub reason: Text<500>,
     /// From then on.
     pub opened_at: Timestamp,
     /// Until then, exclusively.
@@ -64,7 +65,7 @@ pub struct Review {
     /// What was thought.
     pub outcome: Outcome,
     /// Why.
-    pub comment: String,
+    pub comment: Text<500>,
     /// Who judged.
     pub by: UserId,
     /// When.
@@ -83,6 +84,18 @@ pub enum ReviewError {
     /// The database failed.
     #[error(transparent)]
     Storage(Error),
+    /// The comment was not sealed.
+    #[error(transparent)]
+    Sealing(galen_vault::Error),
+}
+
+impl From<galen_vault::Error> for ReviewError {
+    fn from(error: galen_vault::Error) -> Self {
+        match error {
+            galen_vault::Error::Storage(error) => error.into(),
+            error => Self::Sealing(error),
+        }
+    }
 }
 
 impl From<Error> for ReviewError {
@@ -105,6 +118,7 @@ impl From<ReviewError> for Problem {
                 Self::forbidden().with_detail("nobody judges their own access")
             }
             ReviewError::Storage(error) => error.into(),
+            ReviewError::Sealing(error) => error.into(),
         }
     }
 }
@@ -174,6 +188,10 @@ mod tests {
         Id::from_uuid(Uuid::from_u128(number))
     }
 
+    fn text(text: &str) -> Text<500> {
+        text.to_owned().try_into().expect("a text")
+    }
+
     fn glass(opened: i64, minutes: u16) -> BreakGlass {
         let opened_at = Timestamp::from_second(opened).expect("an instant");
         BreakGlass {
@@ -181,7 +199,7 @@ mod tests {
             patient_id: id(2),
             user_id: id(3),
             practitioner_id: id(4),
-            reason: "unconscious".to_owned(),
+            reason: text("unconscious"),
             opened_at,
             until: opened_at + duration(&mut Violations::new(), minutes),
             review: None,
@@ -191,7 +209,7 @@ mod tests {
     fn review(by: u128) -> Review {
         Review {
             outcome: Outcome::Justified,
-            comment: "was in the emergency room".to_owned(),
+            comment: text("was in the emergency room"),
             by: id(by),
             at: Timestamp::UNIX_EPOCH,
         }

@@ -10,6 +10,7 @@ use galen_contracts::patients::v1::BreakGlassOpened;
 use galen_eventing::Publish as _;
 use galen_kernel::{Problem, Timestamp, Violations};
 use galen_service::{Answer, Body, Command, Cx, Needs, Outcome, PathIds, Requires};
+use galen_vault::Vault;
 use jiff::SignedDuration;
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -18,7 +19,8 @@ use super::model::{self, BreakGlass};
 use super::store;
 use super::view::BreakGlassView;
 use crate::mrn::Mrn;
-use crate::{Patients, input, patient};
+use crate::text::Text;
+use crate::{Patients, patient};
 
 /// Opens the record of somebody whom the caller does not care for.
 #[derive(Deserialize, ToSchema)]
@@ -67,7 +69,7 @@ pub async fn open(
     patient::store::find(&mut tx, id)
         .await?
         .ok_or_else(Problem::not_found)?;
-    emergency.open(tx, &cx, id).await
+    emergency.open(&s.vault, tx, &cx, id).await
 }
 
 /// Opens the record of somebody of whom only the number is known: it is on their
@@ -126,13 +128,13 @@ pub async fn open_by_number(
     let id = store::survivor_by_mrn(&mut tx, &mrn)
         .await?
         .ok_or_else(Problem::not_found)?;
-    emergency.open(tx, &cx, id).await
+    emergency.open(&s.vault, tx, &cx, id).await
 }
 
 /// Somebody's wish to break the glass, of which all is known but to whom.
 struct Emergency {
     practitioner: PractitionerId,
-    reason: String,
+    reason: Text<500>,
     duration: SignedDuration,
 }
 
@@ -143,17 +145,24 @@ impl Emergency {
                 .with_detail("the glass is broken by those who see only whom they care for"));
         };
         let mut violations = Violations::new();
-        let reason = input::line(&mut violations, "/reason", reason, 500).unwrap_or_default();
+        let reason = Text::line(&mut violations, "/reason", reason);
         let duration = model::duration(&mut violations, minutes);
         violations.finish()?;
         Ok(Self {
             practitioner,
-            reason,
+            reason: reason
+                .ok_or_else(|| Problem::internal("a field was refused without a violation"))?,
             duration,
         })
     }
 
-    async fn open<R: Requires>(self, mut tx: Command, cx: &Cx<R>, patient: PatientId) -> Outcome {
+    async fn open<R: Requires>(
+        self,
+        vault: &Vault,
+        mut tx: Command,
+        cx: &Cx<R>,
+        patient: PatientId,
+    ) -> Outcome {
         cx.concerns(patient);
         cx.because("BREAK_GLASS");
         let glass = BreakGlass {
@@ -169,7 +178,7 @@ impl Emergency {
                 .unwrap_or(Timestamp::MAX),
             review: None,
         };
-        store::insert(&mut tx, &glass).await?;
+        store::insert(vault, &mut tx, &glass).await?;
         tx.publish(&BreakGlassOpened {
             patient_id: glass.patient_id.to_string(),
             break_glass_id: glass.id.to_string(),

@@ -14,8 +14,9 @@ use utoipa::ToSchema;
 use super::model::{BreakGlassId, Outcome, Review};
 use super::store;
 use super::view::BreakGlassView;
+use crate::Patients;
 use crate::patient::reach::reach_everybody;
-use crate::{Patients, input};
+use crate::text::Text;
 
 /// Judges one time that somebody broke the glass.
 #[derive(Deserialize, ToSchema)]
@@ -57,12 +58,13 @@ pub async fn review(
 ) -> galen_service::Outcome {
     reach_everybody(&cx)?;
     let mut violations = Violations::new();
-    let comment =
-        input::line(&mut violations, "/comment", &request.comment, 500).unwrap_or_default();
+    let comment = Text::line(&mut violations, "/comment", &request.comment);
     violations.finish()?;
+    let comment =
+        comment.ok_or_else(|| Problem::internal("a field was refused without a violation"))?;
 
     let mut tx = cx.begin(&s.db).await?;
-    let glass = store::find(&mut tx, id)
+    let glass = store::find(&s.vault, &mut tx, id)
         .await?
         .ok_or_else(Problem::not_found)?;
     cx.concerns(glass.patient_id);
@@ -74,7 +76,7 @@ pub async fn review(
         at: cx.now(),
     };
     let glass = glass.reviewed(review.clone())?;
-    store::review(&mut tx, &glass, &review).await?;
+    store::review(&s.vault, &mut tx, &glass, &review).await?;
     tx.publish(&BreakGlassReviewed {
         patient_id: glass.patient_id.to_string(),
         break_glass_id: glass.id.to_string(),

@@ -58,7 +58,7 @@ impl From<BreakGlass> for BreakGlassView {
             patient_id: glass.patient_id.uuid(),
             user_id: glass.user_id.uuid(),
             practitioner_id: glass.practitioner_id.uuid(),
-            reason: glass.reason,
+            reason: glass.reason.into(),
             opened_at: glass.opened_at,
             until: glass.until,
             review: glass.review.map(ReviewView::from),
@@ -70,7 +70,7 @@ impl From<Review> for ReviewView {
     fn from(review: Review) -> Self {
         Self {
             outcome: review.outcome,
-            comment: review.comment,
+            comment: review.comment.into(),
             reviewed_by: review.by.uuid(),
             reviewed_at: review.at,
         }

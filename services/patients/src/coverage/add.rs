@@ -12,10 +12,11 @@ use galen_service::{Answer, Body, Cx, Needs, Outcome, PathIds, Requires};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::model::{Coverage, CoverageTerms, LAST_PRIORITY};
+use super::model::{Card, Coverage, CoverageTerms, LAST_PRIORITY};
 use super::store;
 use super::view::CoverageView;
 use crate::patient::reach::reached;
+use crate::text::Text;
 use crate::{Patients, input};
 
 /// Adds a coverage.
@@ -78,11 +79,11 @@ impl AddCoverage {
             "INVALID_CODE",
             "must be made of letters, digits and . _ : -",
         );
-        let policy_number = input::line(violations, &at("policyNumber"), &self.policy_number, 64);
+        let policy_number = Text::line(violations, &at("policyNumber"), &self.policy_number);
         let payer_name = self
             .payer_name
             .as_ref()
-            .and_then(|text| input::line(violations, &at("payerName"), text, 200));
+            .and_then(|text| Text::line(violations, &at("payerName"), text));
         let valid_from = input::day(
             violations,
             &at("validFrom"),
@@ -103,8 +104,10 @@ impl AddCoverage {
         violations.require(ranked, &at("priority"), "OUT_OF_RANGE", "must be 1 to 99");
         let terms = CoverageTerms {
             plan_id: plan_id?,
-            policy_number: policy_number?,
-            payer_name,
+            card: Card {
+                policy_number: policy_number?,
+                payer_name,
+            },
             valid_from: valid_from?,
             valid_to,
             priority: self.priority,
@@ -147,7 +150,15 @@ pub async fn add(
         terms,
         version: 1,
     };
-    store::insert(&mut tx, coverage.id, id, &coverage.terms, cx.now()).await?;
+    store::insert(
+        &s.vault,
+        &mut tx,
+        coverage.id,
+        id,
+        &coverage.terms,
+        cx.now(),
+    )
+    .await?;
     tx.publish(&CoverageChanged {
         patient_id: id.to_string(),
         coverage_id: coverage.id.to_string(),

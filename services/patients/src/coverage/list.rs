@@ -74,7 +74,7 @@ pub async fn list(
     violations.finish()?;
     let mut connection = s.db.pool().acquire().await.map_err(Error::from)?;
     reached(&cx, &mut connection, id).await?;
-    let coverages = store::page(&mut connection, id, on, after, limit).await?;
+    let coverages = store::page(&s.vault, &mut connection, id, on, after, limit).await?;
     let page = Page::from_rows(coverages, limit, |c| {
         (c.terms.priority, c.terms.valid_from, c.id.uuid())
     });

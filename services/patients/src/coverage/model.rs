@@ -4,6 +4,9 @@ use galen_contracts::ids::PatientId;
 use galen_kernel::{Id, Problem, Violations};
 use galen_storage::Error;
 use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
+
+use crate::text::Text;
 
 /// Marker of the ids of coverages.
 pub enum CoverageKind {}
@@ -13,15 +16,24 @@ pub type CoverageId = Id<CoverageKind>;
 /// The last place in the order of payers.
 pub const LAST_PRIORITY: i16 = 99;
 
+/// What is on a patient's card of a coverage, and sealed: what a plan covers, when and
+/// in which order has to be compared by the database, and says nothing about a person by
+/// itself. Fields may be added as optional ones, and bounds be widened.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Card {
+    /// Number of the policy.
+    pub policy_number: Text<64>,
+    /// Who pays, as on the card.
+    pub payer_name: Option<Text<200>>,
+}
+
 /// What a coverage says.
 #[derive(Clone, PartialEq, Eq)]
 pub struct CoverageTerms {
     /// Code of the plan.
     pub plan_id: String,
-    /// Number of the policy.
-    pub policy_number: String,
-    /// Who pays, as on the card.
-    pub payer_name: Option<String>,
+    /// What is on the card.
+    pub card: Card,
     /// First day.
     pub valid_from: Date,
     /// First day that is no longer covered; open when unknown.
@@ -66,6 +78,18 @@ pub enum CoverageError {
     /// The database failed.
     #[error(transparent)]
     Storage(Error),
+    /// The card was not sealed.
+    #[error(transparent)]
+    Sealing(galen_vault::Error),
+}
+
+impl From<galen_vault::Error> for CoverageError {
+    fn from(error: galen_vault::Error) -> Self {
+        match error {
+            galen_vault::Error::Storage(error) => error.into(),
+            error => Self::Sealing(error),
+        }
+    }
 }
 
 impl From<Error> for CoverageError {
@@ -86,6 +110,7 @@ impl From<CoverageError> for Problem {
                 "Another coverage has this priority at this time.",
             ),
             CoverageError::Storage(error) => error.into(),
+            CoverageError::Sealing(error) => error.into(),
         }
     }
 }

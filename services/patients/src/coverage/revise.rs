@@ -18,6 +18,7 @@ use super::view::CoverageView;
 use crate::Patients;
 use crate::input::{self, Patch};
 use crate::patient::reach::reached;
+use crate::text::Text;
 
 /// Changes a coverage (RFC 7396). Plan and first day are what it is: another plan is
 /// another coverage.
@@ -51,9 +52,9 @@ impl ReviseCoverage {
     fn apply(self, terms: &mut CoverageTerms, violations: &mut Violations) {
         let policy_number = self.policy_number.required(violations, "/policyNumber");
         if let Some(number) =
-            policy_number.and_then(|text| input::line(violations, "/policyNumber", &text, 64))
+            policy_number.and_then(|text| Text::line(violations, "/policyNumber", &text))
         {
-            terms.policy_number = number;
+            terms.card.policy_number = number;
         }
         if let Some(priority) = self.priority.required(violations, "/priority") {
             violations.require(
@@ -65,8 +66,8 @@ impl ReviseCoverage {
             terms.priority = priority;
         }
         self.payer_name
-            .parse(|text| input::line(violations, "/payerName", &text, 200))
-            .apply(&mut terms.payer_name);
+            .parse(|text| Text::line(violations, "/payerName", &text))
+            .apply(&mut terms.card.payer_name);
         self.valid_to
             .parse(|text| {
                 input::day(
@@ -103,7 +104,7 @@ pub async fn revise(
 ) -> Outcome {
     let mut tx = cx.begin(&s.db).await?;
     reached(&cx, &mut tx, id).await?.writable()?;
-    let mut coverage = store::find_for_update(&mut tx, id, coverage_id)
+    let mut coverage = store::find_for_update(&s.vault, &mut tx, id, coverage_id)
         .await?
         .ok_or_else(Problem::not_found)?;
     cx.expect_version(coverage.version)?;
@@ -112,7 +113,7 @@ pub async fn revise(
     request.apply(&mut coverage.terms, &mut violations);
     violations.finish()?;
     if coverage.terms != before {
-        store::update(&mut tx, &coverage).await?;
+        store::update(&s.vault, &mut tx, &coverage).await?;
         coverage.version += 1;
         tx.publish(&CoverageChanged {
             patient_id: coverage.patient_id.to_string(),

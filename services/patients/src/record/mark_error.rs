@@ -13,8 +13,9 @@ use utoipa::ToSchema;
 use super::model::{EntryError, EntryId, ErrorMark, Kind};
 use super::store;
 use super::view::EntryView;
+use crate::Patients;
 use crate::patient::reach::reached;
-use crate::{Patients, input};
+use crate::text::Text;
 
 /// Marks an entry as made in error.
 #[derive(Deserialize, ToSchema)]
@@ -42,11 +43,13 @@ async fn mark(
     request: MarkError,
 ) -> Outcome {
     let mut violations = Violations::new();
-    let reason = input::line(&mut violations, "/reason", &request.reason, 500).unwrap_or_default();
+    let reason = Text::line(&mut violations, "/reason", &request.reason);
     violations.finish()?;
+    let reason =
+        reason.ok_or_else(|| Problem::internal("a field was refused without a violation"))?;
     let mut tx = cx.begin(&s.db).await?;
     reached(&cx, &mut tx, id).await?.writable()?;
-    let mut entry = store::find_for_update(&mut tx, id, kind, entry_id)
+    let mut entry = store::find_for_update(&s.vault, &mut tx, id, kind, entry_id)
         .await?
         .ok_or_else(Problem::not_found)?;
     cx.expect_version(entry.version)?;
@@ -58,7 +61,7 @@ async fn mark(
         at: cx.now(),
         reason,
     };
-    store::mark_error(&mut tx, entry_id, entry.version, &mark).await?;
+    store::mark_error(&s.vault, &mut tx, &entry, &mark).await?;
     entry.error = Some(mark);
     entry.version += 1;
     let version = entry.version;

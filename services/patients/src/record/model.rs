@@ -9,9 +9,9 @@ use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::input;
 use crate::named::named;
 use crate::patient::demographics::Identifier;
+use crate::text::Text;
 
 /// Marker of the ids of entries.
 pub enum EntryKind {}
@@ -37,14 +37,14 @@ named! {
 }
 
 /// A concept of a terminology, such as SNOMED CT.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Coding {
     /// The terminology: a URI.
-    pub system: String,
+    pub system: Text<255>,
     /// The code in it.
-    pub code: String,
+    pub code: Text<64>,
     /// What a person reads.
-    pub display: String,
+    pub display: Text<255>,
 }
 
 /// A concept of a terminology, as it is given and shown (FHIR `Coding`).
@@ -81,14 +81,9 @@ pub struct CodingBody {
 impl CodingBody {
     /// Reads a concept.
     pub fn read(&self, violations: &mut Violations, pointer: &str) -> Option<Coding> {
-        let system = input::line(violations, &format!("{pointer}/system"), &self.system, 255);
-        let code = input::line(violations, &format!("{pointer}/code"), &self.code, 64);
-        let display = input::line(
-            violations,
-            &format!("{pointer}/display"),
-            &self.display,
-            255,
-        );
+        let system = Text::line(violations, &format!("{pointer}/system"), &self.system);
+        let code = Text::line(violations, &format!("{pointer}/code"), &self.code);
+        let display = Text::line(violations, &format!("{pointer}/display"), &self.display);
         Some(Coding {
             system: system?,
             code: code?,
@@ -106,9 +101,9 @@ impl From<Coding> for CodingBody {
         }: Coding,
     ) -> Self {
         Self {
-            system,
-            code,
-            display,
+            system: system.into(),
+            code: code.into(),
+            display: display.into(),
         }
     }
 }
@@ -121,7 +116,7 @@ pub struct ErrorMark {
     /// When.
     pub at: Timestamp,
     /// Why.
-    pub reason: String,
+    pub reason: Text<500>,
 }
 
 /// An entry without what it says.
@@ -167,14 +162,26 @@ pub enum EntryError {
     /// The database failed.
     #[error(transparent)]
     Storage(Error),
+    /// What it says was not sealed.
+    #[error(transparent)]
+    Sealing(galen_vault::Error),
 }
 
 impl From<Error> for EntryError {
     fn from(error: Error) -> Self {
         match error.constraint() {
             Some("entry_amended_once") => Self::AlreadyAmended,
-            Some("entry_source_unique") => Self::IdentifierExists,
+            Some("entry_source_value_unique") => Self::IdentifierExists,
             _ => Self::Storage(error),
+        }
+    }
+}
+
+impl From<galen_vault::Error> for EntryError {
+    fn from(error: galen_vault::Error) -> Self {
+        match error {
+            galen_vault::Error::Storage(error) => error.into(),
+            error => Self::Sealing(error),
         }
     }
 }
@@ -196,6 +203,7 @@ impl From<EntryError> for Problem {
                 "An entry with this identifier is recorded.",
             ),
             EntryError::Storage(error) => error.into(),
+            EntryError::Sealing(error) => error.into(),
         }
     }
 }

@@ -8,12 +8,13 @@ use galen_eventing::Publish as _;
 use galen_kernel::{Cursor, Problem, Timestamp, Violations, page};
 use galen_service::{Cx, Needs, Requires};
 use galen_storage::Tx;
+use galen_vault::Vault;
 use jiff::tz::TimeZone;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::model::{Entry, EntryError, EntryId, Kind};
-use super::store::{self, Position, Wanted};
+use super::model::{Entry, EntryError, EntryId};
+use super::store::{self, Content, Position, Wanted};
 use crate::input;
 use crate::patient::body::IdentifierBody;
 use crate::patient::demographics::Identifier;
@@ -22,8 +23,6 @@ use crate::patient::reader::Reader;
 
 /// What any new entry comes with.
 pub struct NewEntry {
-    /// What it is.
-    pub kind: Kind,
     /// When it was true of the patient.
     pub happened_at: Timestamp,
     /// The entry it takes the place of.
@@ -47,20 +46,21 @@ pub fn source(
     .identifier("/identifier", given?)
 }
 
-/// Adds the head of an entry to the record of a patient within reach, and says so; the
-/// kind adds what it says.
+/// Adds an entry to the record of a patient within reach, and says so.
 ///
 /// # Errors
 /// When the record is merged or out of reach, or what is amended no longer stands.
-pub async fn open<R: Requires>(
+pub async fn open<R: Requires, C: Content>(
     cx: &Cx<R>,
+    vault: &Vault,
     tx: &mut Tx,
     patient_id: PatientId,
     new: NewEntry,
+    content: &C,
 ) -> Result<Entry, Problem> {
     reached(cx, tx, patient_id).await?.writable()?;
     if let Some(amended) = new.amends {
-        let amended = store::find_for_update(tx, patient_id, new.kind, amended).await?;
+        let amended = store::find_for_update(vault, tx, patient_id, C::KIND, amended).await?;
         amended.ok_or(EntryError::NothingToAmend)?.stands()?;
     }
     let entry = Entry {
@@ -75,11 +75,11 @@ pub async fn open<R: Requires>(
         error: None,
         version: 1,
     };
-    store::insert(tx, new.kind, &entry).await?;
+    store::insert(vault, tx, &entry, content).await?;
     tx.publish(&RecordEntryAdded {
         patient_id: patient_id.to_string(),
         entry_id: entry.id.to_string(),
-        kind: new.kind.name().to_owned(),
+        kind: C::KIND.name().to_owned(),
         recorded_at: Some(to_wire(entry.recorded_at)),
     });
     Ok(entry)

@@ -6,15 +6,20 @@ use axum::extract::State;
 use galen_contracts::ids::PatientId;
 use galen_kernel::{Page, Timestamp};
 use galen_service::{Answer, Cx, Needs, Outcome, PageView, Params, PathIds, Requires};
-use galen_storage::{Error, Ts};
+use galen_storage::{Columns as _, Error, Ts};
+use galen_vault::{Keyring, Sealed, Vault};
 use serde::{Deserialize, Serialize};
+use sqlx::PgConnection;
 use sqlx::postgres::PgRow;
-use sqlx::{PgConnection, Row as _};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use super::store::Position;
-use super::vital::model::Sign;
+use super::allergy::model::Allergy;
+use super::condition::model::Condition;
+use super::note::model::Note;
+use super::store::{Content, Position};
+use super::vital::model::Vital;
+use crate::coverage::store::CARD;
 use crate::named::named;
 use crate::patient::reach::reached;
 use crate::{Patients, input};
@@ -107,7 +112,7 @@ pub async fn timeline(
     let mut connection = s.db.pool().acquire().await.map_err(Error::from)?;
     reached(&cx, &mut connection, id).await?;
     let zone = s.zone.iana_name().unwrap_or("UTC");
-    let items = page(&mut connection, id, zone, after, limit).await?;
+    let items = page(&s.vault, &mut connection, id, zone, after, limit).await?;
     Ok(Answer::ok(&PageView::from(Page::from_rows(
         items,
         limit,
@@ -116,17 +121,18 @@ pub async fn timeline(
 }
 
 async fn page(
+    vault: &Vault,
     connection: &mut PgConnection,
     id: PatientId,
     zone: &str,
     after: Option<Position>,
     limit: u16,
-) -> Result<Vec<TimelineItem>, Error> {
+) -> Result<Vec<TimelineItem>, galen_vault::Error> {
     // Each source gives at most a page, so that a long record is not sorted as a whole.
     let rows = sqlx::query(
         "with person (id) as (select records_of($1))
          select * from (
-             (select p.registered_at as at, 'REGISTRATION' as kind, p.id, p.id as patient_id, p.mrn as title, null::text as loinc, null::uuid as recorded_by
+             (select p.registered_at as at, 'REGISTRATION' as kind, p.id, p.id as patient_id, p.mrn as title, null::bytea as content, null::uuid as recorded_by
               from patient p
               where p.id in (select id from person) and ($2::timestamptz is null or (p.registered_at, p.id) < ($2, $3))
               order by 1 desc, 3 desc limit $4)
@@ -137,13 +143,13 @@ async fn page(
                 and ($2 is null or (m.decided_at, m.id) < ($2, $3))
               order by 1 desc, 3 desc limit $4)
              union all
-             (select c.valid_from::timestamp at time zone $5, 'COVERAGE', c.id, c.patient_id, concat_ws(' ', c.payer_name, c.plan_id), null, null
+             (select c.valid_from::timestamp at time zone $5, 'COVERAGE', c.id, c.patient_id, c.plan_id, c.card, null
               from coverage c
               where c.patient_id in (select id from person) and ($2 is null or (c.valid_from::timestamp at time zone $5, c.id) < ($2, $3))
               order by 1 desc, 3 desc limit $4)
              union all
              (select e.happened_at, e.kind, e.id, e.patient_id,
-                     coalesce(a.code_display, d.code_display, n.title, left(n.body, 80), trim_scale(v.value) || ' ' || v.unit), v.loinc, e.recorded_by
+                     null, coalesce(a.content, d.content, n.content, v.content), e.recorded_by
               from entry e
               left join allergy a on a.entry_id = e.id
               left join condition d on d.entry_id = e.id
@@ -163,25 +169,63 @@ async fn page(
     .bind(after.map(|(_, id)| id))
     .bind(i64::from(limit) + 1)
     .bind(zone)
-    .fetch_all(connection)
+    .fetch_all(&mut *connection)
     .await?;
-    rows.iter().map(item).collect()
+    let mut keys = Vec::with_capacity(rows.len());
+    for row in &rows {
+        let content: Option<Sealed<()>> = row.col("content")?;
+        keys.extend(content.and_then(|sealed| sealed.key_id()));
+    }
+    let ring = vault.keyring_of(connection, keys).await?;
+    rows.iter().map(|row| item(&ring, row)).collect()
 }
 
-fn item(row: &PgRow) -> Result<TimelineItem, Error> {
-    let kind = TimelineKind::from_name(row.try_get("kind")?).ok_or(Error::Inconsistent {
+fn item(ring: &Keyring, row: &PgRow) -> Result<TimelineItem, galen_vault::Error> {
+    let kind = TimelineKind::from_name(&row.text("kind")?).ok_or(Error::Inconsistent {
         column: "patients.entry.kind",
     })?;
-    let title: String = row.try_get("title")?;
-    let sign = row
-        .try_get::<Option<&str>, _>("loinc")?
-        .and_then(Sign::from_loinc);
     Ok(TimelineItem {
-        at: row.try_get::<Ts, _>("at")?.to_jiff(),
+        at: row.instant("at")?,
         kind,
-        id: row.try_get("id")?,
-        patient_id: row.try_get("patient_id")?,
-        title: sign.map_or(title.clone(), |sign| format!("{} {title}", sign.display())),
-        recorded_by: row.try_get("recorded_by")?,
+        id: row.col("id")?,
+        patient_id: row.col("patient_id")?,
+        title: title(ring, kind, row)?,
+        recorded_by: row.col("recorded_by")?,
     })
+}
+
+/// What happened in a few words: much of it is sealed.
+fn title(ring: &Keyring, kind: TimelineKind, row: &PgRow) -> Result<String, galen_vault::Error> {
+    Ok(match kind {
+        TimelineKind::Registration | TimelineKind::Merge | TimelineKind::Unmerge => {
+            row.text("title")?
+        }
+        TimelineKind::Coverage => {
+            let plan = row.text("title")?;
+            let (patient, id): (Uuid, Uuid) = (row.col("patient_id")?, row.col("id")?);
+            let card = ring.open(&CARD, patient, id, &row.col("content")?)?;
+            match card.into_inner().payer_name {
+                Some(payer) => format!("{} {plan}", payer.as_str()),
+                None => plan,
+            }
+        }
+        TimelineKind::Allergy => opened::<Allergy>(ring, row)?.code.display.into(),
+        TimelineKind::Condition => opened::<Condition>(ring, row)?.code.display.into(),
+        TimelineKind::Note => opened::<Note>(ring, row)?.heading(),
+        TimelineKind::Vital => {
+            let vital = opened::<Vital>(ring, row)?;
+            format!(
+                "{} {} {}",
+                vital.sign().display(),
+                vital.value(),
+                vital.unit()
+            )
+        }
+    })
+}
+
+fn opened<C: Content>(ring: &Keyring, row: &PgRow) -> Result<C, galen_vault::Error> {
+    let (patient, id): (Uuid, Uuid) = (row.col("patient_id")?, row.col("id")?);
+    let content = ring.open(&C::COLUMN, patient, id, &row.col("content")?)?;
+    Ok(content.into_inner())
 }

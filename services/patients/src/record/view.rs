@@ -25,7 +25,7 @@ impl From<ErrorMark> for ErrorView {
         Self {
             by: mark.by.uuid(),
             at: mark.at,
-            reason: mark.reason,
+            reason: mark.reason.into(),
         }
     }
 }

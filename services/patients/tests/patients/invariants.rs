@@ -52,8 +52,8 @@ async fn checks_find_what_is_wrong() {
     for (check, damage, found) in [
         (
             "leads to exactly one",
-            "update patient set merged_into = (select merged_into from patient where merged_into is not null limit 1) where merged_into is null and given_name = 'Anna';
-             update patient set merged_into = (select id from patient where given_name = 'Karl') where given_name = 'Carl'",
+            "update patient set merged_into = (select merged_into from patient where merged_into is not null limit 1) where merged_into is null and mrn like 'G-0000001-%';
+             update patient set merged_into = (select id from patient where mrn like 'G-0000002-%') where mrn like 'G-0000003-%'",
             3,
         ),
         ("where its history", "update patient set merged_into = null", 1),
@@ -62,20 +62,26 @@ async fn checks_find_what_is_wrong() {
             "alter table merge_event disable trigger merge_event_append_only; alter table merge_event drop constraint merge_event_alternates; update merge_event set seq = 3",
             1,
         ),
-        ("check digits", "alter table patient drop constraint patient_mrn_valid; update patient set mrn = 'G-0000001-37' where given_name = 'Anna'", 1),
+        (
+            "in the clear",
+            "create table patient_in_clear (id uuid, person jsonb);
+             alter table patient drop constraint patient_is_sealed; update patient set demographics = null where mrn like 'G-0000001-%'",
+            2,
+        ),
+        ("check digits", "alter table patient drop constraint patient_mrn_valid; update patient set mrn = 'G-0000001-37' where mrn like 'G-0000001-%'", 1),
         ("handed out again", "update mrn_series set next = 3", 1),
         (
             "same priority",
             "alter table coverage drop constraint coverage_overlap;
-             insert into coverage (id, patient_id, plan_id, policy_number, valid_from, priority, recorded_at)
-             select gen_random_uuid(), patient_id, plan_id, policy_number, valid_from, priority, recorded_at from coverage",
+             insert into coverage (id, patient_id, plan_id, card, valid_from, priority, recorded_at)
+             select gen_random_uuid(), patient_id, plan_id, card, valid_from, priority, recorded_at from coverage",
             1,
         ),
         ("says what its kind", "delete from note", 1),
         (
             "ground of care is for somebody",
-            "update patient set merged_into = (select merged_into from patient where merged_into is not null limit 1) where given_name = 'Anna';
-             update patient set merged_into = (select id from patient where given_name = 'Karl') where given_name = 'Carl'",
+            "update patient set merged_into = (select merged_into from patient where merged_into is not null limit 1) where mrn like 'G-0000001-%';
+             update patient set merged_into = (select id from patient where mrn like 'G-0000002-%') where mrn like 'G-0000003-%'",
             1,
         ),
         (
@@ -84,13 +90,18 @@ async fn checks_find_what_is_wrong() {
             1,
         ),
         (
+            "a broken glass is in clear",
+            "update note set body = 'x', content = null; update coverage set policy_number = 'x', card = null",
+            2,
+        ),
+        (
             "within eight hours",
-            "alter table break_glass disable trigger break_glass_append_only; alter table break_glass drop constraint break_glass_ends; update break_glass set until = 'infinity'",
+            "alter table break_glass disable trigger break_glass_only_sealed; alter table break_glass drop constraint break_glass_ends; update break_glass set until = 'infinity'",
             1,
         ),
         (
             "their own access",
-            "alter table break_glass_review disable trigger break_glass_review_append_only;
+            "alter table break_glass_review disable trigger break_glass_review_only_sealed;
              alter table break_glass_review drop constraint break_glass_reviewed_by_another; update break_glass_review set reviewed_by = opened_by",
             1,
         ),
@@ -100,7 +111,7 @@ async fn checks_find_what_is_wrong() {
         hospital.db.pool().execute(AssertSqlSafe(damage)).await.expect("the owner may do anything");
         assert_eq!(hospital.wrong(check).await.len(), found, "{check}");
     }
-    assert_eq!(Patients::checks().len(), 11, "each is tried above");
+    assert_eq!(Patients::checks().len(), 13, "each is tried above");
 }
 
 #[tokio::test]
@@ -115,11 +126,11 @@ async fn the_database_refuses_what_no_command_does() {
             "merge_event_alternates",
         ),
         (
-            "update patient set mrn = 'G-0000001-37' where given_name = 'Anna'",
+            "update patient set mrn = 'G-0000001-37' where mrn like 'G-0000001-%'",
             "patient_mrn_valid",
         ),
         (
-            "update patient set mrn = 'g-0000001-36' where given_name = 'Anna'",
+            "update patient set mrn = 'g-0000001-36' where mrn like 'G-0000001-%'",
             "patient_mrn_valid",
         ),
         (
@@ -132,11 +143,28 @@ async fn the_database_refuses_what_no_command_does() {
         ),
         ("update note set kind = 'VITAL'", "note_kind_check"),
         ("update entry set amends = id", "entry_amends_another"),
-        ("update break_glass set reason = 'other'", "append-only"),
+        (
+            "update break_glass set reason = 'other', sealed_reason = null",
+            "append-only",
+        ),
+        (
+            "update break_glass set until = until - interval '1 second'",
+            "append-only",
+        ),
+        (
+            "update break_glass_review set outcome = 'UNJUSTIFIED'",
+            "append-only",
+        ),
+        ("update note set body = 'in clear'", "note_one_form"),
+        (
+            "update coverage set payer_name = 'in clear'",
+            "coverage_one_form",
+        ),
+        ("update note set content = 'a text'", "note_content_sealed"),
         ("delete from break_glass_review", "append-only"),
         ("truncate break_glass cascade", "append-only"),
         (
-            "insert into break_glass select gen_random_uuid(), patient_id, user_id, practitioner_id, reason, opened_at, opened_at + interval '481 minutes' from break_glass",
+            "insert into break_glass select gen_random_uuid(), patient_id, user_id, practitioner_id, null, opened_at, opened_at + interval '481 minutes' from break_glass",
             "break_glass_ends",
         ),
         (
@@ -148,8 +176,16 @@ async fn the_database_refuses_what_no_command_does() {
             "care_ground_took_place_holds",
         ),
         (
-            "update patient set birth_date = '1849-12-31'",
-            "patient_birth_date_check",
+            "update patient set demographics = null",
+            "patient_is_sealed",
+        ),
+        (
+            "update patient set demographics = 'Anna Schmidt'",
+            "patient_demographics_check",
+        ),
+        (
+            "update patient set phone_index = '030'",
+            "patient_phone_index_check",
         ),
     ] {
         let refused = hospital
@@ -179,7 +215,7 @@ async fn an_account_is_linked_while_others_refer_to_the_record() {
     let mut linking = hospital.db.pool().begin().await.expect("a transaction");
     for statement in [
         "set local lock_timeout = '1s'",
-        "update patient set user_id = gen_random_uuid(), national_id = '1', national_id_key = '1'",
+        "update patient set user_id = gen_random_uuid(), national_id_index = '0123456789abcdef'",
     ] {
         linking.execute(statement).await.expect("nobody waits");
     }
@@ -228,7 +264,7 @@ async fn the_document_is_whole() {
             assert!(operation["summary"].is_string(), "{name}");
         }
     }
-    assert_eq!(names.len(), 30);
+    assert_eq!(names.len(), 31);
     let mut references = Vec::new();
     collect_references(&document, &mut references);
     assert!(!references.is_empty());

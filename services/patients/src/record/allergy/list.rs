@@ -9,8 +9,8 @@ use galen_service::{Answer, Cx, Outcome, PageView, Params, PathIds};
 use galen_storage::Error;
 
 use super::super::open::ListEntries;
-use super::model::AllergyView;
-use super::store;
+use super::super::store;
+use super::model::{Allergy, AllergyView};
 use crate::Patients;
 use crate::patient::reach::reached;
 
@@ -39,7 +39,7 @@ pub async fn list(
     let mut connection = s.db.pool().acquire().await.map_err(Error::from)?;
     reached(&cx, &mut connection, id).await?;
     let page = Page::from_rows(
-        store::page(&mut connection, wanted).await?,
+        store::page::<Allergy>(&s.vault, &mut connection, wanted).await?,
         wanted.limit,
         |(entry, _)| (entry.happened_at, entry.id),
     );

@@ -1,12 +1,13 @@
 //! What an allergy says (FHIR R4 `AllergyIntolerance`).
 
 use jiff::civil::Date;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::super::model::{Coding, CodingBody, Entry};
 use super::super::view::EntryView;
 use crate::named::named;
+use crate::text::Text;
 
 named! {
     /// Whether the allergy still is one.
@@ -49,8 +50,9 @@ named! {
     }
 }
 
-/// An allergy.
-#[derive(Clone)]
+/// An allergy: what is sealed of it. Fields may be added as optional ones, and bounds
+/// be widened; whatever was ever recorded has to be read.
+#[derive(Clone, Serialize, Deserialize)]
 pub struct Allergy {
     /// To what.
     pub code: Coding,
@@ -61,7 +63,7 @@ pub struct Allergy {
     /// How bad it could become.
     pub criticality: Option<Criticality>,
     /// What happens.
-    pub reaction: Option<String>,
+    pub reaction: Option<Text<500>>,
     /// Since when.
     pub onset: Option<Date>,
 }
@@ -104,7 +106,7 @@ impl From<(Entry, Allergy)> for AllergyView {
             clinical_status,
             category,
             criticality,
-            reaction,
+            reaction: reaction.map(String::from),
             onset,
         }
     }

@@ -10,11 +10,11 @@ use galen_service::{Answer, Body, Cx, Needs, Outcome, PathIds, Requires};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::super::model::{CodingBody, EntryError, EntryId, Kind, beginning};
+use super::super::model::{CodingBody, EntryId, beginning};
 use super::super::open::{NewEntry, open, source};
 use super::model::{Allergy, AllergyView, Category, Criticality, Status};
-use super::store;
 use crate::patient::body::IdentifierBody;
+use crate::text::Text;
 use crate::{Patients, input};
 
 /// Records an allergy.
@@ -71,7 +71,7 @@ pub async fn record(
     let reaction = request
         .reaction
         .as_ref()
-        .and_then(|text| input::paragraphs(&mut violations, "/reaction", text, 500));
+        .and_then(|text| Text::paragraphs(&mut violations, "/reaction", text));
     let today = cx.now().to_zoned(s.zone.clone()).date();
     let onset = request
         .onset
@@ -98,21 +98,12 @@ pub async fn record(
 
     let mut tx = cx.begin(&s.db).await?;
     let happened_at = onset.map_or_else(|| cx.now(), |day| beginning(day, &s.zone, cx.now()));
-    let entry = open(
-        &cx,
-        &mut tx,
-        id,
-        NewEntry {
-            kind: Kind::Allergy,
-            happened_at,
-            amends,
-            source,
-        },
-    )
-    .await?;
-    store::insert(&mut tx, entry.id, &allergy)
-        .await
-        .map_err(EntryError::from)?;
+    let new = NewEntry {
+        happened_at,
+        amends,
+        source,
+    };
+    let entry = open(&cx, &s.vault, &mut tx, id, new, &allergy).await?;
     let version = entry.version;
     tx.commit(Answer::created(&AllergyView::from((entry, allergy))).version(version))
         .await

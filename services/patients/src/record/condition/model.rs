@@ -2,7 +2,7 @@
 
 use galen_kernel::Violations;
 use jiff::civil::Date;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::super::model::{Coding, CodingBody, Entry};
@@ -28,32 +28,79 @@ named! {
     }
 }
 
-/// A condition.
-#[derive(Clone)]
+/// A condition: what is sealed of it. Fields may be added as optional ones, and bounds
+/// be widened; whatever was ever recorded has to be read.
+#[derive(Clone, Serialize, Deserialize)]
 pub struct Condition {
     /// Which.
     pub code: Coding,
     /// Its course.
     pub clinical_status: Status,
-    /// Since when.
-    pub onset: Option<Date>,
-    /// Until when.
-    pub abatement: Option<Date>,
+    /// When it was there.
+    pub period: Period,
 }
 
-impl Condition {
-    /// Notes what contradicts itself.
-    pub fn check(&self, violations: &mut Violations) {
-        let ordered = self
-            .onset
-            .zip(self.abatement)
-            .is_none_or(|(onset, abatement)| onset <= abatement);
-        violations.require(
-            ordered,
-            "/abatement",
-            "BEFORE_ONSET",
-            "must not lie before onset",
-        );
+/// Since when and until when, where that is known; it does not end before it begins.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Days")]
+pub struct Period {
+    onset: Option<Date>,
+    abatement: Option<Date>,
+}
+
+/// It ends before it begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("must not lie before onset")]
+pub struct BeforeOnset;
+
+impl Period {
+    /// From a day to a day.
+    ///
+    /// # Errors
+    /// [`BeforeOnset`].
+    pub fn new(onset: Option<Date>, abatement: Option<Date>) -> Result<Self, BeforeOnset> {
+        match (onset, abatement) {
+            (Some(onset), Some(abatement)) if abatement < onset => Err(BeforeOnset),
+            _ => Ok(Self { onset, abatement }),
+        }
+    }
+
+    /// Reads it, noting what contradicts itself.
+    pub fn read(
+        violations: &mut Violations,
+        onset: Option<Date>,
+        abatement: Option<Date>,
+    ) -> Option<Self> {
+        Self::new(onset, abatement)
+            .map_err(|error| violations.push("/abatement", "BEFORE_ONSET", error.to_string()))
+            .ok()
+    }
+
+    /// Since when.
+    #[must_use]
+    pub const fn onset(self) -> Option<Date> {
+        self.onset
+    }
+
+    /// Until when.
+    #[must_use]
+    pub const fn abatement(self) -> Option<Date> {
+        self.abatement
+    }
+}
+
+/// Two days, as they are stored.
+#[derive(Deserialize)]
+struct Days {
+    onset: Option<Date>,
+    abatement: Option<Date>,
+}
+
+impl TryFrom<Days> for Period {
+    type Error = BeforeOnset;
+
+    fn try_from(days: Days) -> Result<Self, BeforeOnset> {
+        Self::new(days.onset, days.abatement)
     }
 }
 
@@ -80,15 +127,36 @@ impl From<(Entry, Condition)> for ConditionView {
         let Condition {
             code,
             clinical_status,
-            onset,
-            abatement,
+            period,
         } = condition;
         Self {
             entry: entry.into(),
             code: code.into(),
             clinical_status,
-            onset,
-            abatement,
+            onset: period.onset,
+            abatement: period.abatement,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::ToSpan as _;
+    use jiff::civil::date;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn nothing_ends_before_it_begins(days in -1_000_i64..1_000) {
+            let onset = date(2020, 6, 1);
+            let abatement = onset + days.days();
+            let period = Period::new(Some(onset), Some(abatement));
+            prop_assert_eq!(period.is_ok(), 0 <= days);
+            let stored = format!(r#"{{"onset":"{onset}","abatement":"{abatement}"}}"#);
+            let read = serde_json::from_str::<Period>(&stored).ok();
+            prop_assert!(read == period.ok());
         }
     }
 }

@@ -10,10 +10,9 @@ use galen_service::{Answer, Body, Cx, Needs, Outcome, PathIds, Requires};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::super::model::{CodingBody, EntryError, EntryId, Kind, beginning};
+use super::super::model::{CodingBody, EntryId, beginning};
 use super::super::open::{NewEntry, open, source};
-use super::model::{Condition, ConditionView, Status};
-use super::store;
+use super::model::{Condition, ConditionView, Period, Status};
 use crate::patient::body::IdentifierBody;
 use crate::{Patients, input};
 
@@ -71,31 +70,25 @@ pub async fn record(
         .as_ref()
         .and_then(|text| input::day(&mut violations, "/abatement", text, input::EARLIEST, today));
     let source = source(&mut violations, request.identifier.as_ref(), cx.now());
-    let condition = code.map(|code| Condition {
+    let period = Period::read(&mut violations, onset, abatement);
+    violations.finish()?;
+    let (code, period) = code
+        .zip(period)
+        .ok_or_else(|| Problem::internal("a field was refused without a violation"))?;
+    let condition = Condition {
         code,
         clinical_status: request.clinical_status,
-        onset,
-        abatement,
-    });
-    if let Some(condition) = &condition {
-        condition.check(&mut violations);
-    }
-    violations.finish()?;
-    let condition =
-        condition.ok_or_else(|| Problem::internal("a field was refused without a violation"))?;
+        period,
+    };
 
     let mut tx = cx.begin(&s.db).await?;
     let happened_at = onset.map_or_else(|| cx.now(), |day| beginning(day, &s.zone, cx.now()));
     let new = NewEntry {
-        kind: Kind::Condition,
         happened_at,
         amends: request.amends,
         source,
     };
-    let entry = open(&cx, &mut tx, id, new).await?;
-    store::insert(&mut tx, entry.id, &condition)
-        .await
-        .map_err(EntryError::from)?;
+    let entry = open(&cx, &s.vault, &mut tx, id, new, &condition).await?;
     let version = entry.version;
     tx.commit(Answer::created(&ConditionView::from((entry, condition))).version(version))
         .await

@@ -1,22 +1,32 @@
 //! What a note says.
 
 use galen_kernel::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::super::model::Entry;
 use super::super::view::EntryView;
+use crate::text::Text;
 
-/// Most characters of a note.
-pub const LONGEST: usize = 20_000;
-
-/// A note.
-#[derive(Clone)]
+/// A note: what is sealed of it. Fields may be added as optional ones, and bounds be
+/// widened; whatever was ever recorded has to be read.
+#[derive(Clone, Serialize, Deserialize)]
 pub struct Note {
     /// What it is about.
-    pub title: Option<String>,
+    pub title: Option<Text<200>>,
     /// What it says.
-    pub text: String,
+    pub text: Text<20_000>,
+}
+
+impl Note {
+    /// What it is about, or how it begins.
+    #[must_use]
+    pub fn heading(&self) -> String {
+        match &self.title {
+            Some(title) => title.as_str().to_owned(),
+            None => self.text.as_str().chars().take(80).collect(),
+        }
+    }
 }
 
 /// A note in the record.
@@ -40,8 +50,8 @@ impl From<(Entry, Note)> for NoteView {
         let effective_at = entry.happened_at;
         Self {
             entry: entry.into(),
-            title: note.title,
-            text: note.text,
+            title: note.title.map(String::from),
+            text: note.text.into(),
             effective_at,
         }
     }

@@ -10,11 +10,11 @@ use galen_service::{Answer, Body, Cx, Needs, Outcome, PathIds, Requires};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::super::model::{EntryError, EntryId, Kind, latest};
+use super::super::model::{EntryId, latest};
 use super::super::open::{NewEntry, open, source};
-use super::model::{LONGEST, Note, NoteView};
-use super::store;
+use super::model::{Note, NoteView};
 use crate::patient::body::IdentifierBody;
+use crate::text::Text;
 use crate::{Patients, input};
 
 /// Writes a note.
@@ -70,8 +70,8 @@ pub async fn record(
     let title = request
         .title
         .as_ref()
-        .and_then(|text| input::line(&mut violations, "/title", text, 200));
-    let text = input::paragraphs(&mut violations, "/text", &request.text, LONGEST);
+        .and_then(|text| Text::line(&mut violations, "/title", text));
+    let text = Text::paragraphs(&mut violations, "/text", &request.text);
     let effective_at = request
         .effective_at
         .as_ref()
@@ -83,15 +83,11 @@ pub async fn record(
 
     let mut tx = cx.begin(&s.db).await?;
     let new = NewEntry {
-        kind: Kind::Note,
         happened_at: effective_at.unwrap_or(now),
         amends: request.amends,
         source,
     };
-    let entry = open(&cx, &mut tx, id, new).await?;
-    store::insert(&mut tx, entry.id, &note)
-        .await
-        .map_err(EntryError::from)?;
+    let entry = open(&cx, &s.vault, &mut tx, id, new, &note).await?;
     let version = entry.version;
     tx.commit(Answer::created(&NoteView::from((entry, note))).version(version))
         .await

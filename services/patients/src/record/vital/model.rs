@@ -4,10 +4,10 @@
 //! errors and wrong units, not the very ill: they lie outside of what has been survived.
 
 use galen_kernel::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::super::model::{Coding, CodingBody, Entry};
+use super::super::model::{CodingBody, Entry};
 use super::super::view::EntryView;
 use crate::named::named;
 
@@ -202,18 +202,56 @@ impl Sign {
     }
 }
 
-/// A measured vital sign.
-#[derive(Debug, Clone, PartialEq)]
+/// A measured vital sign: what is sealed of it. Fields may be added as optional ones,
+/// and units be added; whatever was ever recorded has to be read.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Stored")]
 pub struct Vital {
-    /// What was measured.
-    pub sign: Sign,
-    /// The value, to three decimals.
-    pub value: f64,
-    /// The UCUM unit of the value.
-    pub unit: String,
+    sign: Sign,
+    value: f64,
+    unit: String,
+}
+
+/// As it is stored.
+#[derive(Deserialize)]
+struct Stored {
+    sign: Sign,
+    value: f64,
+    unit: String,
+}
+
+impl TryFrom<Stored> for Vital {
+    type Error = VitalError;
+
+    fn try_from(Stored { sign, value, unit }: Stored) -> Result<Self, VitalError> {
+        Self::measure(sign, value, &unit)
+    }
+}
+
+/// To three decimals.
+fn rounded(value: f64) -> f64 {
+    (value * 1000.0).round() / 1000.0
 }
 
 impl Vital {
+    /// What was measured.
+    #[must_use]
+    pub const fn sign(&self) -> Sign {
+        self.sign
+    }
+
+    /// The value, to three decimals.
+    #[must_use]
+    pub const fn value(&self) -> f64 {
+        self.value
+    }
+
+    /// The UCUM unit of the value.
+    #[must_use]
+    pub fn unit(&self) -> &str {
+        &self.unit
+    }
+
     /// Checks a measured value. More than three decimals are rounded: no device
     /// measures them.
     ///
@@ -225,7 +263,7 @@ impl Vital {
             let known: Vec<&str> = facts.units.iter().map(|unit| unit.ucum).collect();
             return Err(VitalError::Unit(known.join(", ")));
         };
-        let value = (value * 1000.0).round() / 1000.0;
+        let value = rounded(value);
         let comparable = value * measured_in.factor + measured_in.offset;
         if (facts.least..=facts.most).contains(&comparable) {
             Ok(Self {
@@ -266,7 +304,7 @@ pub struct VitalView {
 impl From<(Entry, Vital)> for VitalView {
     fn from((entry, vital): (Entry, Vital)) -> Self {
         let Vital { sign, value, unit } = vital;
-        let code = Coding {
+        let code = CodingBody {
             system: LOINC.to_owned(),
             code: sign.loinc().to_owned(),
             display: sign.display().to_owned(),
@@ -275,7 +313,7 @@ impl From<(Entry, Vital)> for VitalView {
         Self {
             entry: entry.into(),
             kind: sign,
-            code: code.into(),
+            code,
             value,
             unit,
             effective_at,
@@ -324,12 +362,14 @@ mod tests {
     }
 
     proptest! {
-        /// What is accepted fits the column numeric(9, 3).
+        /// Whatever is recorded is read again, and is the same.
         #[test]
-        fn an_accepted_value_can_be_stored(value in any::<f64>(), sign in prop::sample::select(Sign::ALL), unit in 0_usize..3) {
+        fn an_accepted_value_comes_back(value in -1.0e6..1.0e6, sign in prop::sample::select(Sign::ALL), unit in 0_usize..3) {
             let units = sign.facts().units;
             if let Ok(vital) = Vital::measure(sign, value, units[unit % units.len()].ucum) {
                 prop_assert!(vital.value.abs() < 1_000_000.0);
+                let stored = serde_json::to_string(&vital).expect("a vital sign is data");
+                prop_assert_eq!(serde_json::from_str::<Vital>(&stored).ok(), Some(vital));
             }
         }
     }

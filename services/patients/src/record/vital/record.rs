@@ -10,10 +10,9 @@ use galen_service::{Answer, Body, Cx, Needs, Outcome, PathIds, Requires};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::super::model::{EntryError, EntryId, Kind, latest};
+use super::super::model::{EntryId, latest};
 use super::super::open::{NewEntry, open, source};
 use super::model::{Sign, Vital, VitalView};
-use super::store;
 use crate::patient::body::IdentifierBody;
 use crate::{Patients, input};
 
@@ -77,15 +76,11 @@ pub async fn record(
 
     let mut tx = cx.begin(&s.db).await?;
     let new = NewEntry {
-        kind: Kind::Vital,
         happened_at: effective_at.unwrap_or(now),
         amends: request.amends,
         source,
     };
-    let entry = open(&cx, &mut tx, id, new).await?;
-    store::insert(&mut tx, entry.id, &vital)
-        .await
-        .map_err(EntryError::from)?;
+    let entry = open(&cx, &s.vault, &mut tx, id, new, &vital).await?;
     let version = entry.version;
     tx.commit(Answer::created(&VitalView::from((entry, vital))).version(version))
         .await

@@ -13,6 +13,15 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::settings::Settings;
 
+/// How people get in, and stay in.
+const LOGINS: &[&str] = &[
+    "/api/v1/auth/login",
+    "/api/v1/auth/refresh",
+    "/api/v1/auth/passkeys/authentication/options",
+    "/api/v1/auth/passkeys/authentication/verify",
+    "/oauth2/login",
+];
+
 /// Permits for requests under way. Health and logins have some of their own: an
 /// operator must be able to look and to get in exactly when there is no room.
 pub(crate) struct Load {
@@ -33,7 +42,7 @@ impl Load {
     fn admit(&self, method: &Method, path: &str) -> Option<OwnedSemaphorePermit> {
         let reserve = if path.starts_with("/health/") {
             Some(&self.health)
-        } else if *method == Method::POST && path == "/api/v1/auth/login" {
+        } else if *method == Method::POST && LOGINS.contains(&path) {
             Some(&self.logins)
         } else {
             None

@@ -23,6 +23,12 @@ pub(crate) const ALL: &[Check] = &[
         sql: "select retired_id || ' has ' || count(*) || ' events and ends with ' || max(seq) from merge_event group by retired_id having count(*) <> max(seq)",
     },
     Check {
+        name: "nobody is stored in the clear",
+        sql: "select 'an earlier version stored people in the clear; they are sealed when the service starts' where to_regclass('patient_in_clear') is not null
+              union all
+              select mrn || ' is not sealed' from patient where demographics is null",
+    },
+    Check {
         name: "every record number has matching check digits",
         sql: "select mrn || ' is not a record number' from patient where not mrn_is_valid(mrn)",
     },

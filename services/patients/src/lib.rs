@@ -92,12 +92,14 @@ impl Service for Patients {
             "0005_record",
             "0006_care",
             "0007_break_glass",
+            "0008_sealed_patient",
             "0010_sealed_record"
         ],
         subscribes: &["identity", "scheduling"],
     };
 
     async fn start(platform: Platform) -> Result<Self, StartError> {
+        patient::sealing::seal_everybody(&platform.db, &platform.vault).await?;
         in_clear::seal(&platform.db, &platform.vault).await?;
         let prefix: Option<Prefix> = platform.config.get(MRN_PREFIX)?;
         let mrns = Series::open(&platform.db, prefix.unwrap_or_default()).await?;
@@ -161,7 +163,9 @@ impl Service for Patients {
         vec![
             Subscription::new(
                 "patients.duplicates",
-                Arc::new(reactions::on_patient_changed::FindDuplicates),
+                Arc::new(reactions::on_patient_changed::FindDuplicates {
+                    vault: self.vault.clone(),
+                }),
             )
             .on::<PatientRegistered>()
             .on::<PatientDemographicsChanged>()

@@ -2,10 +2,11 @@
 
 use galen_vault::SealedColumn;
 
-use crate::{break_glass, coverage, record};
+use crate::{break_glass, coverage, patient, record};
 
 /// All of them.
 pub(crate) const ALL: &[SealedColumn] = &[
+    patient::person::SEALED,
     record::store::SEALED[0],
     record::store::SEALED[1],
     record::store::SEALED[2],

@@ -26,5 +26,7 @@ mod registering;
 mod revising;
 #[path = "patients/sealed_record.rs"]
 mod sealed_record;
+#[path = "patients/sealing.rs"]
+mod sealing;
 #[path = "patients/searching.rs"]
 mod searching;

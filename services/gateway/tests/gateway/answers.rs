@@ -62,7 +62,7 @@ async fn answers(hosted: &Hosted) -> Vec<(u16, String)> {
 async fn every_answer_is_secured_with_tls_and_without() {
     let limits = [
         ("gateway.write_per_minute", "1"),
-        ("gateway.write_burst", "3"),
+        ("gateway.write_burst", "2"),
     ];
     for encrypted in [false, true] {
         let hosted = if encrypted {

@@ -13,6 +13,7 @@ mod headers;
 mod hospital;
 mod ids;
 mod journeys;
+mod keys;
 mod matrix;
 mod mfa;
 mod plain;
@@ -67,6 +68,7 @@ fn main() -> ExitCode {
     let mut trials: Vec<Trial> = Vec::new();
     trials.extend(shared![
         journeys::a_patient_is_registered_books_and_is_seen,
+        journeys::a_mailed_link_logs_in_once,
         journeys::a_booking_is_moved_and_cancelled,
         journeys::a_stale_version_is_refused,
         journeys::patients_see_only_their_own,
@@ -110,6 +112,8 @@ fn main() -> ExitCode {
         audit::a_changed_entry_is_named,
         brute_force::guesses_are_slowed_while_others_log_in,
         faults::kills_lose_nothing_and_repeat_nothing,
+        keys::a_replaced_master_key_loses_nothing,
+        keys::without_its_key_file_a_hospital_does_not_start,
     ]);
     let conclusion = libtest_mimic::run(&arguments, trials);
     let mut green = !conclusion.has_failed();

@@ -24,6 +24,7 @@ pub mod rpc;
 pub mod testing;
 
 pub use check::Check;
+pub use circuit::Circuit;
 pub use command::Command;
 pub use config::{Config, ConfigError, Setting};
 pub use extract::{Body, Cx, Needs, Params, PathIds, Requires};
@@ -36,5 +37,8 @@ pub use problems::ProblemPage;
 pub use rest::BODY_LIMIT;
 
 /// Migrations that every service's schema starts with.
-pub const SHARED_MIGRATIONS: &[galen_storage::Migration] =
-    &[command::IDEMPOTENCY, galen_vault::DATA_KEYS];
+pub const SHARED_MIGRATIONS: &[galen_storage::Migration] = &[
+    command::IDEMPOTENCY,
+    command::SEALED_ANSWERS,
+    galen_vault::DATA_KEYS,
+];

@@ -42,7 +42,7 @@ const SEARCHES: &[&str] = &[
     "/api/v1/audit/entries",
 ];
 /// Where who one is is proven with something that might be guessed …
-const PROOFS: &[&str] = &["/api/v1/auth/", "/oauth2/"];
+const PROOFS: &[&str] = &["/api/v1/auth/", "/oauth2/login"];
 /// … and where not: these take a token, and tokens are not guessed. Somebody who
 /// guesses passwords must not keep their neighbours from renewing their sessions.
 const TOKENS: &[&str] = &["/api/v1/auth/refresh", "/api/v1/auth/logout"];
@@ -317,6 +317,8 @@ mod tests {
             (Method::GET, "/api/v1/patients", Some(Class::Search)),
             (Method::POST, "/api/v1/patients", Some(Class::Write)),
             (Method::GET, "/api/v1/patients/1", Some(Class::Read)),
+            (Method::POST, "/oauth2/token", Some(Class::Write)),
+            (Method::GET, "/oauth2/authorize", Some(Class::Read)),
             (Method::POST, "/api/v1/appointments", Some(Class::Write)),
             (Method::GET, "/api/v1/appointments", Some(Class::Read)),
             (Method::POST, "/api/v1/authors", Some(Class::Write)),

@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 
 use sqlx::encode::IsNull;
 use sqlx::error::BoxDynError;
-use sqlx::postgres::{PgArgumentBuffer, PgTypeInfo, PgValueRef};
+use sqlx::postgres::{PgArgumentBuffer, PgHasArrayType, PgTypeInfo, PgValueRef};
 use sqlx::{Decode, Encode, Postgres, Type};
 use uuid::Uuid;
 
@@ -112,6 +112,12 @@ impl<T> Type<Postgres> for Sealed<T> {
 
     fn compatible(info: &PgTypeInfo) -> bool {
         <Vec<u8> as Type<Postgres>>::compatible(info)
+    }
+}
+
+impl<T> PgHasArrayType for Sealed<T> {
+    fn array_type_info() -> PgTypeInfo {
+        <Vec<u8> as PgHasArrayType>::array_type_info()
     }
 }
 

@@ -64,6 +64,20 @@ pub(crate) async fn latest(
     Ok(row.as_ref().map(Row::read).transpose()?)
 }
 
+pub(crate) async fn latest_of(
+    executor: impl PgExecutor<'_>,
+    subjects: &[Subject],
+) -> Result<Vec<Row>, Error> {
+    let subjects: Vec<Uuid> = subjects.iter().map(|subject| subject.uuid()).collect();
+    all(&sqlx::query(
+        "select distinct on (subject) id, subject, version, master, wrapped from data_key
+         where subject = any($1) order by subject, version desc",
+    )
+    .bind(subjects)
+    .fetch_all(executor)
+    .await?)
+}
+
 /// Keeps masters from being forgotten until the transaction ends.
 pub(crate) async fn hold_masters(connection: &mut PgConnection) -> Result<(), Error> {
     sqlx::query("select pg_advisory_xact_lock_shared(data_key_masters())")
@@ -80,24 +94,29 @@ pub(crate) async fn stop_wrapping(connection: &mut PgConnection) -> Result<(), E
     Ok(())
 }
 
-/// Adds a data key, unless this version is there. The database refuses it when the
-/// subject was erased.
+/// Adds data keys, unless their versions are there. The database refuses those of
+/// subjects that were erased.
 pub(crate) async fn insert(
     connection: &mut PgConnection,
-    row: &Row,
+    rows: &[Row],
     now: Timestamp,
 ) -> Result<(), Error> {
-    let (master, wrapped) = row.wrapped.as_ref().map(|(m, w)| (m.as_str(), w)).unzip();
+    let ids: Vec<Uuid> = rows.iter().map(|row| row.id).collect();
+    let subjects: Vec<Uuid> = rows.iter().map(|row| row.subject.uuid()).collect();
+    let versions: Vec<i32> = rows.iter().map(|row| row.version).collect();
+    let wrapped = || rows.iter().map(|row| row.wrapped.as_ref());
+    let masters: Vec<Option<&str>> = wrapped().map(|w| w.map(|(m, _)| m.as_str())).collect();
+    let keys: Vec<Option<&[u8]>> = wrapped().map(|w| w.map(|(_, k)| k.as_slice())).collect();
     let inserted = sqlx::query(
         "insert into data_key (id, subject, version, master, wrapped, created_at)
-         values ($1, $2, $3, $4, $5, $6)
+         select n.*, $6 from unnest($1::uuid[], $2::uuid[], $3::int4[], $4::text[], $5::bytea[]) as n
          on conflict (subject, version) do nothing",
     )
-    .bind(row.id)
-    .bind(row.subject.uuid())
-    .bind(row.version)
-    .bind(master)
-    .bind(wrapped)
+    .bind(ids)
+    .bind(subjects)
+    .bind(versions)
+    .bind(masters)
+    .bind(keys)
     .bind(Ts::from(now))
     .execute(connection)
     .await

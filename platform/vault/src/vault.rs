@@ -1,5 +1,6 @@
 //! The data keys of one schema, kept in memory for a minute.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,6 +28,8 @@ const REMEMBERED_FOR: Duration = Duration::from_secs(60);
 /// a transaction already: waiting for a second connection of the same pool, all could
 /// wait for each other.
 const CONNECTIONS: u32 = 2;
+/// Keys in one transaction: each takes a lock.
+const MADE_AT_ONCE: usize = 200;
 
 /// Seals and opens what is in one schema.
 #[derive(Clone)]
@@ -133,6 +136,43 @@ impl Vault {
         Ok(key)
     }
 
+    /// The keys that seal what is about many subjects, which [`Vault::key_of`] then
+    /// remembers; those that are missing are made in few transactions. For bulk work
+    /// before requests are taken.
+    ///
+    /// # Errors
+    /// As [`Vault::key_of`].
+    pub async fn keys_of(
+        &self,
+        connection: &mut PgConnection,
+        subjects: &[Subject],
+    ) -> Result<Vec<Arc<DataKey>>, Error> {
+        for some in subjects.chunks(MADE_AT_ONCE) {
+            let found = store::latest_of(&mut *connection, some).await?;
+            let known: HashSet<Subject> = found.iter().map(|row| row.subject).collect();
+            let missing: Vec<Subject> = some
+                .iter()
+                .filter(|subject| !known.contains(subject))
+                .copied()
+                .collect();
+            let made = if missing.is_empty() {
+                Vec::new()
+            } else {
+                self.make_some(&missing).await?
+            };
+            for row in found.into_iter().chain(made) {
+                let subject = row.subject.uuid();
+                let key = self.unwrapped(row).await?.ok_or(Error::Erased)?;
+                self.inner.by_subject.insert(subject, key);
+            }
+        }
+        let mut keys = Vec::with_capacity(subjects.len());
+        for subject in subjects {
+            keys.push(self.key_of(&mut *connection, *subject).await?);
+        }
+        Ok(keys)
+    }
+
     /// The keys that open a set of sealed values.
     ///
     /// # Errors
@@ -236,10 +276,34 @@ impl Vault {
             version,
             wrapped: Some(wrapped),
         };
-        store::insert(&mut tx, &row, self.inner.clock.now()).await?;
+        store::insert(&mut tx, &[row], self.inner.clock.now()).await?;
         tx.commit().await?;
         let latest = store::latest(&self.inner.pool, subject).await?;
         latest.ok_or(Error::Erased)
+    }
+
+    /// Makes the first version of some data keys, or finds those that somebody else made.
+    async fn make_some(&self, subjects: &[Subject]) -> Result<Vec<store::Row>, Error> {
+        // In one order, so that two who make the same keys cannot wait for each other.
+        let mut subjects = subjects.to_vec();
+        subjects.sort_unstable_by_key(|subject| subject.uuid());
+        let mut tx = self.inner.pool.begin().await?;
+        store::hold_masters(&mut tx).await?;
+        let mut rows = Vec::with_capacity(subjects.len());
+        for subject in &subjects {
+            let id = self.inner.clock.uuid();
+            let bound = bound_to(self.inner.schema, id, *subject, 1);
+            let wrapped = self.inner.masters.wrap(&bound, &Secret::random()).await?;
+            rows.push(store::Row {
+                id,
+                subject: *subject,
+                version: 1,
+                wrapped: Some(wrapped),
+            });
+        }
+        store::insert(&mut tx, &rows, self.inner.clock.now()).await?;
+        tx.commit().await?;
+        store::latest_of(&self.inner.pool, &subjects).await
     }
 
     /// Unwraps a data key and remembers it; `None` when it was erased.

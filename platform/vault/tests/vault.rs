@@ -10,8 +10,8 @@ use galen_storage::{Db, Migration, SchemaSpec};
 use galen_testkit::TestDatabase;
 use galen_vault::column::Place;
 use galen_vault::{
-    Column, DATA_KEYS, Error, FileKeys, MasterKeys, MemoryKeys, Ring, Sealed, SealedColumn, Vault,
-    check, rotate,
+    Column, DATA_KEYS, DataKey, Error, FileKeys, MasterKeys, MemoryKeys, Ring, Sealed,
+    SealedColumn, Subject, Vault, check, rotate,
 };
 use sqlx::Row as _;
 use uuid::Uuid;
@@ -453,4 +453,33 @@ fn a_place_is_named_in_full() {
         BODY.place().to_string(),
         format!("{schema}.{table}.{column}")
     );
+}
+
+#[tokio::test]
+async fn keys_of_many_are_the_keys_of_each() {
+    let world = World::open().await;
+    let subjects: Vec<Subject> = (0..450).map(|_| world.clock.uuid().into()).collect();
+    let mut connection = world.db.pool().acquire().await.expect("a connection");
+    let first = world
+        .vault
+        .key_of(&mut connection, subjects[7])
+        .await
+        .expect("a key");
+    let (here, there) = (&world.vault, &world.elsewhere().await);
+    let mut other = world.db.pool().acquire().await.expect("a connection");
+    let (keys, same) = tokio::join!(
+        here.keys_of(&mut connection, &subjects),
+        there.keys_of(&mut other, &subjects)
+    );
+    let ids = |keys: Result<Vec<Arc<DataKey>>, Error>| -> Vec<Uuid> {
+        keys.expect("keys").iter().map(|key| key.id()).collect()
+    };
+    let (keys, same) = (ids(keys), ids(same));
+    assert_eq!(keys, same, "made once, whoever was first");
+    assert_eq!((keys.len(), keys[7]), (450, first.id()));
+    assert_eq!(world.keys().await, 450);
+
+    world.vault.erase(subjects[9]).await.expect("erased");
+    let refused = world.vault.keys_of(&mut connection, &subjects).await;
+    assert!(matches!(refused, Err(Error::Erased)));
 }

@@ -18,7 +18,7 @@ use galen_storage::Error;
 use tonic::{Request, Response};
 
 use crate::care::store::Carer;
-use crate::patient::{Patient, Status, store};
+use crate::patient::{Patient, Person, Status, person, store};
 use crate::{Patients, care, merge};
 
 /// Most records of one question.
@@ -47,6 +47,11 @@ impl Directory {
         store::find(&mut connection, id)
             .await?
             .ok_or_else(Problem::not_found)
+    }
+
+    async fn person(&self, patient: &Patient) -> Result<Person, Problem> {
+        let mut connection = self.0.db.pool().acquire().await.map_err(Error::from)?;
+        Ok(person::open(&self.0.vault, &mut connection, patient).await?)
     }
 
     async fn reached(&self, carer: &Carer, records: &[PatientId]) -> Result<Vec<PatientId>, Error> {
@@ -120,7 +125,7 @@ impl PatientDirectory for Directory {
             .survivor(&request.get_ref().patient_id)
             .await
             .map_err(status)?;
-        let person = patient.demographics;
+        let person = self.person(&patient).await.map_err(status)?.demographics;
         Ok(disclose(
             "patients",
             patient.id,

@@ -2,10 +2,11 @@
 
 use galen_vault::SealedColumn;
 
-use crate::{break_glass, coverage, record};
+use crate::{break_glass, coverage, erasure, patient, record};
 
 /// All of them.
 pub(crate) const ALL: &[SealedColumn] = &[
+    patient::person::SEALED,
     record::store::SEALED[0],
     record::store::SEALED[1],
     record::store::SEALED[2],
@@ -15,4 +16,5 @@ pub(crate) const ALL: &[SealedColumn] = &[
     coverage::store::SEALED,
     break_glass::store::SEALED[0],
     break_glass::store::SEALED[1],
+    erasure::store::SEALED,
 ];

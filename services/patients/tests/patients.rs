@@ -10,6 +10,8 @@ mod caring;
 mod coverages;
 #[path = "patients/duplicates.rs"]
 mod duplicates;
+#[path = "patients/erasing.rs"]
+mod erasing;
 #[path = "patients/hospital.rs"]
 mod hospital;
 #[path = "patients/invariants.rs"]
@@ -26,5 +28,7 @@ mod registering;
 mod revising;
 #[path = "patients/sealed_record.rs"]
 mod sealed_record;
+#[path = "patients/sealing.rs"]
+mod sealing;
 #[path = "patients/searching.rs"]
 mod searching;

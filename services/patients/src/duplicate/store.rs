@@ -2,7 +2,8 @@
 
 use galen_contracts::ids::{PatientId, UserId};
 use galen_kernel::{Id, Timestamp};
-use galen_storage::{Error, SqlDate, Ts};
+use galen_storage::{Error, Ts};
+use galen_vault::{BlindIndex, Sealed, Vault};
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row as _};
 use uuid::Uuid;
@@ -10,8 +11,9 @@ use uuid::Uuid;
 use super::list::DuplicateStatus;
 use super::model::{Match, Profile, Reason, compare};
 use crate::merge::model::Decision;
-use crate::patient::demographics::{Address, Identifier};
-use crate::patient::store::sex;
+use crate::patient::blind;
+use crate::patient::demographics::Identifier;
+use crate::patient::person::{PERSON, Person};
 
 /// Marker of the ids of pairs.
 pub enum Duplicate {}
@@ -32,63 +34,89 @@ pub struct Candidate {
 /// Records that are at least `threshold` alike, the most alike first. Blocking keeps
 /// the comparison small: born on the same day; names that begin alike (or in each
 /// other's place) and born in the same year; the same name; the same telephone, mail
-/// or national id. Each block is cut to its most similar names, so that a birth date
-/// or number that is entered when nothing is known does not compare everybody.
-/// Merged records are compared, too, and answered as the record they became.
+/// or national id. The blocks are blind indexes, so the database finds them without
+/// reading anybody. Each is cut to those with the most beginnings of names in common, so
+/// that a birth date or number that is entered when nothing is known does not compare
+/// everybody. Merged records are compared, too, and answered as the record they became.
+///
+/// # Errors
+/// When a record to compare does not open, or the database or the master keys fail.
 pub async fn candidates(
+    vault: &Vault,
     connection: &mut PgConnection,
     profile: &Profile,
     except: Option<PatientId>,
     threshold: f64,
-) -> Result<Vec<Candidate>, Error> {
-    let beginning = |name: &str| name.chars().take(3).collect::<String>();
-    let year = profile.birth_date.year();
-    let (first, last) = (
-        jiff::civil::date(year, 1, 1),
-        jiff::civil::date(year, 12, 31),
-    );
+) -> Result<Vec<Candidate>, galen_vault::Error> {
+    let born = profile.birth_date;
+    let beginnings = [
+        blind::beginning(vault, &profile.family, born),
+        blind::beginning(vault, &profile.given, born),
+    ];
+    let bytes = |index: BlindIndex| index.bytes().to_vec();
     let rows = sqlx::query(
         "with near as (
-             (select id from patient where birth_date = $1
-              order by similarity(family_key || ' ' || given_key, $2) desc, id limit 200)
+             (select p.id from patient p where birth_date_index = $1
+              order by (select count(*) from patient_name_token t where t.patient_id = p.id and t.token = any($2)) desc, id desc limit 200)
              union
-             (select id from patient where left(family_key, 3) = any($3) and birth_date between $4 and $5
-              order by similarity(family_key || ' ' || given_key, $2) desc, id limit 200)
+             (select p.id from patient p where beginning_index = any($3)
+              order by (select count(*) from patient_name_token t where t.patient_id = p.id and t.token = any($2)) desc, id desc limit 200)
              union
-             (select id from patient where family_key = $6 and given_key = $7 order by id desc limit 100)
+             (select p.id from patient p where name_index = $4 order by id desc limit 100)
              union
-             (select id from patient where phone_key = $8 order by similarity(family_key || ' ' || given_key, $2) desc, id limit 50)
+             (select p.id from patient p where phone_index = $5
+              order by (select count(*) from patient_name_token t where t.patient_id = p.id and t.token = any($2)) desc, id desc limit 50)
              union
-             (select id from patient where email_key = $9 order by similarity(family_key || ' ' || given_key, $2) desc, id limit 50)
+             (select p.id from patient p where email_index = $6
+              order by (select count(*) from patient_name_token t where t.patient_id = p.id and t.token = any($2)) desc, id desc limit 50)
              union
-             (select id from patient where national_id_key = $10)
+             (select p.id from patient p where national_id_index = $7)
          )
-         select p.given_key, p.family_key, p.birth_date, p.sex, p.phone_key, p.email_key, p.national_id_key, p.address_line, p.address_city,
-                s.id as survivor_id, s.mrn as survivor_mrn
+         select p.id, p.demographics, s.id as survivor_id, s.mrn as survivor_mrn
          from near
          join patient p using (id)
          join patient s on s.id = case when p.merged_into is null then p.id else survivor_of(p.id) end
-         where s.id is distinct from survivor_of($11)",
+         where s.id is distinct from survivor_of($8)",
     )
-    .bind(SqlDate::from(profile.birth_date))
-    .bind(format!("{} {}", profile.family, profile.given))
-    .bind(vec![beginning(&profile.family), beginning(&profile.given)])
-    .bind(SqlDate::from(first))
-    .bind(SqlDate::from(last))
-    .bind(&profile.family)
-    .bind(&profile.given)
-    .bind(&profile.phone)
-    .bind(&profile.email)
-    .bind(&profile.national_id)
+    .bind(bytes(blind::birth_date(vault, born)))
+    .bind(blind::bytes(&blind::name_tokens(vault, profile)))
+    .bind(blind::bytes(&beginnings))
+    .bind(bytes(blind::whole_name(vault, profile)))
+    .bind(profile.phone.as_deref().map(|key| bytes(blind::phone(vault, key))))
+    .bind(profile.email.as_deref().map(|key| bytes(blind::email(vault, key))))
+    .bind(profile.national_id.as_deref().map(|key| bytes(blind::national_id(vault, key))))
     .bind(except.map(|id| id.uuid()))
-    .fetch_all(connection)
+    .fetch_all(&mut *connection)
     .await?;
+    compared(vault, connection, profile, threshold, &rows).await
+}
+
+/// Opens the records of a block and compares them.
+async fn compared(
+    vault: &Vault,
+    connection: &mut PgConnection,
+    profile: &Profile,
+    threshold: f64,
+    rows: &[PgRow],
+) -> Result<Vec<Candidate>, galen_vault::Error> {
+    let sealed: Vec<Sealed<Person>> = rows
+        .iter()
+        .map(|row| row.try_get("demographics"))
+        .collect::<Result<_, _>>()?;
+    let keys = vault.keyring(connection, &sealed).await?;
     let mut found: Vec<Candidate> = Vec::new();
-    for row in &rows {
+    for (row, sealed) in rows.iter().zip(&sealed) {
+        let id: Uuid = row.try_get("id")?;
+        let person = match keys.open(&PERSON, id, id, sealed) {
+            Ok(person) => person.into_inner(),
+            // Nobody any more.
+            Err(galen_vault::Error::Erased) => continue,
+            Err(error) => return Err(error),
+        };
         let candidate = Candidate {
             id: PatientId::from_uuid(row.try_get("survivor_id")?),
             mrn: row.try_get("survivor_mrn")?,
-            found: compare(profile, &stored_profile(row)?),
+            found: compare(profile, &Profile::from(&person.demographics)),
         };
         if candidate.found.score < threshold {
             continue;
@@ -108,57 +136,25 @@ pub async fn candidates(
     Ok(found)
 }
 
-fn stored_profile(row: &PgRow) -> Result<Profile, Error> {
-    let address = match (row.try_get("address_line")?, row.try_get("address_city")?) {
-        (Some(line), Some(city)) => Some(
-            Address {
-                line,
-                city,
-                state: None,
-                postal_code: None,
-                country: None,
-            }
-            .key(),
-        ),
-        _ => None,
-    };
-    Ok(Profile {
-        given: row.try_get("given_key")?,
-        family: row.try_get("family_key")?,
-        birth_date: row.try_get::<SqlDate, _>("birth_date")?.to_jiff(),
-        sex: sex(row)?,
-        phone: row.try_get("phone_key")?,
-        email: row.try_get("email_key")?,
-        national_id: row.try_get("national_id_key")?,
-        address,
-    })
-}
-
 /// The record that already has one of these numbers, and which kind it is.
 pub async fn holder(
+    vault: &Vault,
     connection: &mut PgConnection,
     national_id: Option<&str>,
     identifiers: &[Identifier],
 ) -> Result<Option<Candidate>, Error> {
-    let (systems, values): (Vec<&str>, Vec<&str>) = identifiers
-        .iter()
-        .map(|i| (i.system.as_str(), i.value.as_str()))
-        .unzip();
     let row = sqlx::query(
         "select s.id, s.mrn, held.reason
          from (
-             select id, 'SAME_NATIONAL_ID' as reason from patient where national_id_key = $1
+             select id, 'SAME_NATIONAL_ID' as reason from patient where national_id_index = $1
              union all
-             select i.patient_id, 'SAME_IDENTIFIER'
-             from patient_identifier i
-             join unnest($2::text[], $3::text[]) as given (system, value) on i.system = given.system and i.value = given.value
+             select i.patient_id, 'SAME_IDENTIFIER' from patient_identifier i where i.identifier_index = any($2)
          ) as held
          join patient s on s.id = survivor_of(held.id)
          limit 1",
     )
-    .bind(national_id)
-    .bind(systems)
-    .bind(values)
+    .bind(national_id.map(|key| blind::national_id(vault, key).bytes().to_vec()))
+    .bind(blind::bytes(&blind::identifiers(vault, identifiers)))
     .fetch_optional(connection)
     .await?;
     row.map(|row| {

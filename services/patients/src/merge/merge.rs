@@ -109,6 +109,6 @@ pub async fn merge(
         .await?
         .ok_or_else(Problem::not_found)?;
     let version = retired.version;
-    tx.commit(Answer::ok(&PatientView::from(retired)).version(version))
-        .await
+    let view = PatientView::open(&s.vault, &mut tx, retired).await?;
+    tx.commit(Answer::ok(&view).version(version)).await
 }

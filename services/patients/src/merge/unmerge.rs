@@ -95,6 +95,6 @@ pub async fn unmerge(
         .await?
         .ok_or_else(Problem::not_found)?;
     let version = restored.version;
-    tx.commit(Answer::ok(&PatientView::from(restored)).version(version))
-        .await
+    let view = PatientView::open(&s.vault, &mut tx, restored).await?;
+    tx.commit(Answer::ok(&view).version(version)).await
 }

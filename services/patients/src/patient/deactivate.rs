@@ -13,8 +13,8 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::reach::reached_for_update;
-use super::store;
 use super::view::PatientView;
+use super::{person, store};
 use crate::{Patients, input};
 
 /// Closes a record.
@@ -66,14 +66,9 @@ pub async fn deactivate(
     }
     cx.expect_version(patient.version)?;
     patient.deactivatable()?;
-    store::deactivate(
-        &mut tx,
-        id,
-        patient.version,
-        &reason.unwrap_or_default(),
-        cx.now(),
-    )
-    .await?;
+    let mut person = person::open(&s.vault, &mut tx, &patient).await?;
+    person.deactivation_reason = reason;
+    store::deactivate(&mut tx, &s.vault, &patient, &person, cx.now()).await?;
     tx.publish(&PatientDeactivated {
         patient_id: id.to_string(),
         reason_code: REASON_CODE.to_owned(),
@@ -82,6 +77,6 @@ pub async fn deactivate(
         .await?
         .ok_or_else(Problem::not_found)?;
     let version = patient.version;
-    tx.commit(Answer::ok(&PatientView::from(patient)).version(version))
-        .await
+    let view = PatientView::of(patient, person);
+    tx.commit(Answer::ok(&view).version(version)).await
 }

@@ -7,6 +7,7 @@ use std::str::FromStr;
 use galen_kernel::{Timestamp, Violations};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
+use serde::{Deserialize, Serialize};
 
 use super::contact::{Email, Phone};
 use super::name;
@@ -26,8 +27,9 @@ named! {
     }
 }
 
-/// Where a person lives.
-#[derive(Clone, PartialEq, Eq)]
+/// Where a person lives. Its names are those that are sealed.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Address {
     /// Street and house number.
     pub line: String,
@@ -100,8 +102,8 @@ impl NationalId {
     }
 }
 
-/// A number by which another system knows a person.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+/// A number by which another system knows a person. Its names are those that are sealed.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Identifier {
     /// Whose number it is: a URI.
     pub system: String,

@@ -1,84 +1,95 @@
-//! The SQL of searching.
+//! Searching sealed records.
 //!
-//! Lists are in the order of family names, and people type beginnings of names in any
-//! order. Whoever matches does so in one of a few ways: some word begins the family
-//! name and the others are among the further names, or all are among the further names.
-//! Each way is a range of the list's own index or a set from the trigrams, gives a page
-//! in order, and the pages are put together. One condition over the whole name would
-//! look simpler, and would make the planner walk the list from its beginning to find a
-//! family name that stands at its end.
+//! The database intersects sets of blind indexes and walks them in the order of lists,
+//! the newest record first, because it can neither read names nor order by them. What it
+//! finds is opened and compared with what was asked for before anybody sees it: the
+//! beginnings that names are indexed by are shorter than the words people type, and two
+//! beginnings can share an index.
 
-use galen_storage::{Error, SqlDate};
-use sqlx::{PgConnection, Postgres, QueryBuilder, Row as _};
+use galen_storage::Error;
+use galen_vault::{BlindIndex, Vault};
+use sqlx::{PgConnection, Postgres, QueryBuilder};
 use uuid::Uuid;
 
+use super::model::Patient;
+use super::person::{self, Person};
 use super::search::{Bound, Filter};
+use super::{blind, store};
 use crate::care;
 
-/// A place in the order of lists.
-pub struct Position {
-    family_key: String,
-    given_key: String,
-    id: Uuid,
+/// Most records that are opened at a time.
+const MOST_OPENED: i64 = 1_000;
+
+/// Whether there is such a record.
+pub async fn exists(connection: &mut PgConnection, id: Uuid) -> Result<bool, Error> {
+    Ok(
+        sqlx::query_scalar("select exists (select from patient where id = $1)")
+            .bind(id)
+            .fetch_one(connection)
+            .await?,
+    )
 }
 
-/// Where a record stands in the order of lists. A cursor names the record only, so
-/// that no name gets into an address.
-pub async fn position(connection: &mut PgConnection, id: Uuid) -> Result<Option<Position>, Error> {
-    let row = sqlx::query("select family_key, given_key from patient where id = $1")
-        .bind(id)
-        .fetch_optional(connection)
-        .await?;
-    row.map(|row| {
-        let (family_key, given_key) = (row.try_get("family_key")?, row.try_get("given_key")?);
-        Ok(Position {
-            family_key,
-            given_key,
-            id,
-        })
-    })
-    .transpose()
-}
-
-/// The ids of one page and one more.
+/// The records of one page and one more, opened.
+///
+/// # Errors
+/// When one does not open, or the database or the master keys fail.
 pub async fn search(
     connection: &mut PgConnection,
+    vault: &Vault,
     filter: &Filter,
-    after: Option<&Position>,
+    mut after: Option<Uuid>,
     limit: u16,
+) -> Result<Vec<(Patient, Person)>, galen_vault::Error> {
+    let wanted = usize::from(limit) + 1;
+    let mut found = Vec::with_capacity(wanted);
+    if filter.tokens.as_ref().is_some_and(Vec::is_empty) {
+        return Ok(found);
+    }
+    let mut rows = i64::from(limit) + 1;
+    loop {
+        let ids = candidates(connection, vault, filter, after, rows).await?;
+        let patients = store::load(connection, &ids).await?;
+        let persons = person::open_all(vault, connection, &patients).await?;
+        for (patient, person) in patients.into_iter().zip(persons) {
+            if let Some(person) = person.filter(|person| filter.matches(person)) {
+                found.push((patient, person));
+            }
+        }
+        let is_last = i64::try_from(ids.len()).is_ok_and(|found| found < rows);
+        if is_last || wanted <= found.len() {
+            found.truncate(wanted);
+            return Ok(found);
+        }
+        after = ids.last().copied();
+        rows = (2 * rows).min(MOST_OPENED);
+    }
+}
+
+/// Some records that the indexes find.
+async fn candidates(
+    connection: &mut PgConnection,
+    vault: &Vault,
+    filter: &Filter,
+    after: Option<Uuid>,
+    rows: i64,
 ) -> Result<Vec<Uuid>, Error> {
-    let rows = i64::from(limit) + 1;
     let mut sql: QueryBuilder<Postgres> = QueryBuilder::new("");
     if let Bound::Cared(carer) = &filter.bound {
         care::store::with_cared(&mut sql, carer);
     }
-    sql.push("select id from (");
-    match filter.tokens.as_deref() {
-        None => page(&mut sql, filter, after, rows, |_| {}),
-        Some([]) => return Ok(Vec::new()),
-        Some(tokens) => {
-            for (place, family) in tokens.iter().enumerate() {
-                page(&mut sql, filter, after, rows, |sql| {
-                    sql.push(" and p.family_key like ")
-                        .push_bind(format!("{family}%"));
-                    let others = tokens
-                        .iter()
-                        .enumerate()
-                        .filter(|(other, _)| *other != place);
-                    others.for_each(|(_, token)| among_further(sql, token));
-                });
-                sql.push(" union ");
-            }
-            page(&mut sql, filter, after, rows, |sql| {
-                tokens.iter().for_each(|token| among_further(sql, token));
-                if 1 < tokens.len() {
-                    sql.push(" and p.has_several_further");
-                }
-            });
-        }
+    sql.push("select p.id from patient p where ");
+    match filter.status {
+        Some(status) => sql.push("p.status = ").push_bind(status.name()),
+        None if filter.names_one() => sql.push("p.merged_into is null"),
+        None => sql.push("p.status in ('ACTIVE', 'DECEASED')"),
+    };
+    narrow(&mut sql, vault, filter);
+    reach(&mut sql, &filter.bound);
+    if let Some(after) = after {
+        sql.push(" and p.id < ").push_bind(after);
     }
-    sql.push(") as found order by family_key, given_key, id limit ")
-        .push_bind(rows);
+    sql.push(" order by p.id desc limit ").push_bind(rows);
     // Planned anew each time, for these words: what is best for a rare name is far
     // from best for a common one.
     Ok(sql
@@ -88,27 +99,8 @@ pub async fn search(
         .await?)
 }
 
-fn among_further(sql: &mut QueryBuilder<Postgres>, token: &str) {
-    sql.push(" and p.further_tokens like ")
-        .push_bind(format!("% {token}%"));
-}
-
-/// One page of those that match in one way. Only the conditions that are asked for
-/// are written.
-fn page(
-    sql: &mut QueryBuilder<Postgres>,
-    filter: &Filter,
-    after: Option<&Position>,
-    rows: i64,
-    names: impl FnOnce(&mut QueryBuilder<Postgres>),
-) {
-    sql.push("(select p.id, p.family_key, p.given_key from patient p where ");
-    match filter.status {
-        Some(status) => sql.push("p.status = ").push_bind(status.name()),
-        None if filter.names_one() => sql.push("p.merged_into is null"),
-        None => sql.push("p.status in ('ACTIVE', 'DECEASED')"),
-    };
-    names(sql);
+/// What is asked for. Only the conditions that are asked for are written.
+fn narrow(sql: &mut QueryBuilder<Postgres>, vault: &Vault, filter: &Filter) {
     if let Some(mrn) = &filter.mrn {
         let record = if filter.status.is_none() {
             "survivor_of(q.id)"
@@ -121,33 +113,53 @@ fn page(
             .push_bind(mrn.as_str().to_owned())
             .push(")");
     }
-    if let Some(identifier) = &filter.identifier {
+    for index in blind::identifiers(vault, filter.identifier.as_slice()) {
         let record = if filter.status.is_none() {
             "survivor_of(i.patient_id)"
         } else {
             "i.patient_id"
         };
-        sql.push(" and p.id = (select ").push(record);
-        sql.push(" from patient_identifier i where i.system = ")
-            .push_bind(identifier.system.clone());
-        sql.push(" and i.value = ")
-            .push_bind(identifier.value.clone())
-            .push(")");
+        sql.push(" and p.id = (select ")
+            .push(record)
+            .push(" from patient_identifier i where i.identifier_index = ");
+        sql.push_bind(index.bytes().to_vec()).push(")");
     }
-    if let Some(birth_date) = filter.birth_date {
-        sql.push(" and p.birth_date = ")
-            .push_bind(SqlDate::from(birth_date));
+    let mut equal = |column: &str, index: Option<BlindIndex>| {
+        if let Some(index) = index {
+            sql.push(" and p.").push(column).push(" = ");
+            sql.push_bind(index.bytes().to_vec());
+        }
+    };
+    equal(
+        "birth_date_index",
+        filter.birth_date.map(|day| blind::birth_date(vault, day)),
+    );
+    equal(
+        "phone_index",
+        filter
+            .phone_key
+            .as_deref()
+            .map(|key| blind::phone(vault, key)),
+    );
+    equal(
+        "email_index",
+        filter
+            .email_key
+            .as_deref()
+            .map(|key| blind::email(vault, key)),
+    );
+    for token in blind::sought(vault, filter.tokens.as_deref().unwrap_or_default()) {
+        sql.push(" and p.id in (select t.patient_id from patient_name_token t where t.token = ");
+        sql.push_bind(token.bytes().to_vec()).push(")");
     }
-    if let Some(phone) = &filter.phone_key {
-        sql.push(" and p.phone_key = ").push_bind(phone.clone());
-    }
-    if let Some(email) = &filter.email_key {
-        sql.push(" and p.email_key = ").push_bind(email.clone());
-    }
-    match filter.bound {
+}
+
+/// Whose records may be found.
+fn reach(sql: &mut QueryBuilder<Postgres>, bound: &Bound) {
+    match bound {
         Bound::Everybody => {}
         // As an array, so that the planner looks these records up and never walks the
-        // names of a whole hospital to find the few that are cared for.
+        // whole hospital to find the few that are cared for.
         Bound::Cared(_) => {
             sql.push(" and p.id = any (array(select id from cared))");
         }
@@ -161,16 +173,4 @@ fn page(
                 .push(")");
         }
     }
-    if let Some(after) = after {
-        sql.push(" and (p.family_key, p.given_key, p.id) > (")
-            .push_bind(after.family_key.clone());
-        sql.push(", ")
-            .push_bind(after.given_key.clone())
-            .push(", ")
-            .push_bind(after.id)
-            .push(")");
-    }
-    sql.push(" order by p.family_key, p.given_key, p.id limit ")
-        .push_bind(rows)
-        .push(")");
 }

@@ -3,8 +3,9 @@
 use galen_contracts::ids::{PatientId, UserId};
 use galen_kernel::{Problem, Timestamp};
 use galen_storage::Error;
+use galen_vault::Sealed;
 
-use super::demographics::{Demographics, Identifier};
+use super::person::Person;
 use crate::named::named;
 
 named! {
@@ -28,7 +29,8 @@ named! {
     }
 }
 
-/// A medical record's head: the person, not what is written about them.
+/// A medical record's head: the person, not what is written about them. Who they are
+/// stays sealed until somebody opens it ([`super::person::open`]).
 #[derive(Clone)]
 pub struct Patient {
     /// Its id.
@@ -42,15 +44,11 @@ pub struct Patient {
     /// Numbers of the records that were merged into it, directly or through others.
     pub retired_mrns: Vec<String>,
     /// The person.
-    pub demographics: Demographics,
-    /// Numbers of other systems.
-    pub identifiers: Vec<Identifier>,
+    pub sealed: Sealed<Person>,
     /// Their account.
     pub user_id: Option<UserId>,
     /// Since when it exists.
     pub registered_at: Timestamp,
-    /// Why it was closed.
-    pub deactivation_reason: Option<String>,
     /// Rises by one per change.
     pub version: i64,
 }
@@ -68,6 +66,18 @@ pub enum IdentityError {
     /// The database failed.
     #[error(transparent)]
     Storage(Error),
+    /// The person cannot be sealed or opened.
+    #[error(transparent)]
+    Vault(galen_vault::Error),
+}
+
+impl From<galen_vault::Error> for IdentityError {
+    fn from(error: galen_vault::Error) -> Self {
+        match error {
+            galen_vault::Error::Storage(error) => error.into(),
+            error => Self::Vault(error),
+        }
+    }
 }
 
 impl From<Error> for IdentityError {
@@ -93,6 +103,7 @@ impl From<IdentityError> for Problem {
                 Self::conflict("ALREADY_REGISTERED", "This account has a patient record.")
             }
             IdentityError::Storage(error) => error.into(),
+            IdentityError::Vault(error) => error.into(),
         }
     }
 }

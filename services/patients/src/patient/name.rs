@@ -1,5 +1,7 @@
 //! Names as they are searched and compared: without accents, case and punctuation.
 
+use std::collections::BTreeSet;
+
 use unicode_normalization::UnicodeNormalization as _;
 use unicode_normalization::char::is_combining_mark;
 
@@ -39,6 +41,58 @@ pub fn tokens(query: &str) -> Vec<String> {
         .take(LONGEST_QUERY)
         .map(str::to_owned)
         .collect()
+}
+
+/// The lengths of the beginnings that a name is found by. Longer ones tell names apart
+/// that the search can tell apart itself; one letter would give away initials, and says
+/// little to whoever searches.
+const BEGINNINGS: [usize; 4] = [2, 3, 5, 8];
+
+/// What folded names are found by: how their words begin, and words of one letter.
+#[must_use]
+pub fn beginnings<'a>(keys: impl IntoIterator<Item = &'a str>) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for word in keys.into_iter().flat_map(|key| key.split(' ')) {
+        if word == NAMELESS {
+            continue;
+        }
+        let letters: Vec<char> = word.chars().collect();
+        if letters.len() == 1 {
+            found.insert(word.to_owned());
+        }
+        for length in BEGINNINGS.into_iter().filter(|n| *n <= letters.len()) {
+            found.insert(letters[..length].iter().collect());
+        }
+    }
+    found
+}
+
+/// The beginnings that every name has which the words of a search begin. A word of one
+/// letter finds names of one letter; beside longer words it only narrows down.
+#[must_use]
+pub fn sought(words: &[String]) -> BTreeSet<String> {
+    let beginnings: BTreeSet<String> = words.iter().filter_map(|word| longest(word)).collect();
+    if beginnings.is_empty() {
+        return words.iter().cloned().collect();
+    }
+    beginnings
+}
+
+/// The longest beginning of a word that names are found by.
+fn longest(word: &str) -> Option<String> {
+    let letters: Vec<char> = word.chars().collect();
+    let length = BEGINNINGS.into_iter().rfind(|n| *n <= letters.len())?;
+    Some(letters[..length].iter().collect())
+}
+
+/// Whether every word of a search begins a word of the folded names.
+#[must_use]
+pub fn matches(words: &[String], keys: &[&str]) -> bool {
+    words.iter().all(|word| {
+        keys.iter()
+            .flat_map(|key| key.split(' '))
+            .any(|named| named.starts_with(word.as_str()))
+    })
 }
 
 fn fold(text: &str) -> String {
@@ -114,6 +168,24 @@ mod tests {
         assert!(tokens("--- ?").is_empty());
     }
 
+    #[test]
+    fn names_are_found_by_few_beginnings() {
+        let found = |name: &str| Vec::from_iter(beginnings([key(name).as_str()]));
+        assert_eq!(found("Schmidbauer"), ["sc", "sch", "schmi", "schmidba"]);
+        assert_eq!(found("Ng"), ["ng"]);
+        assert_eq!(found("李 小龍"), ["小龍", "李"]);
+        assert!(found("---").is_empty());
+    }
+
+    #[test]
+    fn one_letter_finds_names_of_one_letter_and_narrows_others_down() {
+        let sought = |query: &str| Vec::from_iter(sought(&tokens(query)));
+        assert_eq!(sought("anna k"), ["ann"]);
+        assert_eq!(sought("k"), ["k"]);
+        assert!(matches(&tokens("anna k"), &["kowalski", "anna"]));
+        assert!(!matches(&tokens("anna k"), &["schmidt", "anna"]));
+    }
+
     proptest! {
         #[test]
         fn folding_twice_changes_nothing(name in any::<String>()) {
@@ -131,6 +203,22 @@ mod tests {
             for token in tokens(&beginning) {
                 prop_assert!(key(&name).split(' ').any(|word| word.starts_with(&token)), "{} in {}", token, key(&name));
             }
+        }
+
+        /// The index never hides whom the words of a search mean.
+        #[test]
+        fn whoever_matches_is_found_by_every_beginning_sought(given in "[a-dæ ]{1,30}", family in "\\PC{1,30}", lengths in prop::collection::vec(2_usize..12, 1..6)) {
+            let (given, family) = (key(&given), key(&family));
+            let words: Vec<String> = given
+                .split(' ')
+                .chain(family.split(' '))
+                .filter(|word| *word != NAMELESS)
+                .zip(&lengths)
+                .map(|(word, length)| word.chars().take(*length).collect())
+                .collect();
+            prop_assert!(matches(&words, &[&given, &family]));
+            let found = beginnings([given.as_str(), family.as_str()]);
+            prop_assert!(words.is_empty() || sought(&words).iter().all(|beginning| found.contains(beginning)));
         }
 
         #[test]

@@ -41,7 +41,8 @@ pub async fn read(
     let mut connection = s.db.pool().acquire().await.map_err(Error::from)?;
     let patient = reached(&cx, &mut connection, id).await?;
     let version = patient.version;
-    Ok(Answer::ok(&PatientView::from(patient)).version(version))
+    let view = PatientView::open(&s.vault, &mut connection, patient).await?;
+    Ok(Answer::ok(&view).version(version))
 }
 
 /// Read your own record
@@ -68,5 +69,6 @@ pub async fn me(cx: Cx<ReadPatient>, State(s): State<Arc<Patients>>) -> Outcome 
         .await?
         .ok_or_else(Problem::not_found)?;
     let version = patient.version;
-    Ok(Answer::ok(&PatientView::from(patient)).version(version))
+    let view = PatientView::open(&s.vault, &mut connection, patient).await?;
+    Ok(Answer::ok(&view).version(version))
 }

@@ -9,12 +9,15 @@ use galen_eventing::Publish as _;
 use galen_kernel::{Problem, Violations};
 use galen_service::{Answer, Body, Cx, Needs, Outcome, Params, Requires};
 use galen_storage::{Error, Tx};
+use galen_vault::Vault;
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
+use super::blind;
 use super::body::{AddressBody, IdentifierBody};
 use super::demographics::{Demographics, Identifier, Sex};
 use super::model::IdentityError;
+use super::person::Person;
 use super::reader::Reader;
 use super::store::{self, NewPatient};
 use super::view::PatientView;
@@ -108,8 +111,7 @@ pub struct HowToRegister {
 
 /// A request, read.
 struct Registration {
-    demographics: Demographics,
-    identifiers: Vec<Identifier>,
+    person: Person,
     coverages: Vec<CoverageTerms>,
 }
 
@@ -128,6 +130,9 @@ pub enum RegisterError {
     /// The database failed.
     #[error(transparent)]
     Storage(#[from] Error),
+    /// Somebody cannot be opened to be compared.
+    #[error(transparent)]
+    Vault(#[from] galen_vault::Error),
 }
 
 impl RegisterError {
@@ -146,6 +151,7 @@ impl RegisterError {
             }
             Self::Identity(error) => error.into(),
             Self::Storage(error) => error.into(),
+            Self::Vault(error) => error.into(),
         }
     }
 }
@@ -197,6 +203,7 @@ pub async fn register(
 
     let mut tx = cx.begin(&s.db).await?;
     admit(
+        &s.vault,
         &mut tx,
         own.then_some(principal),
         &registration,
@@ -207,12 +214,11 @@ pub async fn register(
     let new = NewPatient {
         id: cx.clock().id(),
         mrn: &mrn,
-        demographics: &registration.demographics,
-        identifiers: &registration.identifiers,
+        person: &registration.person,
         user_id: own.then_some(principal.user_id),
         registered_at: cx.now(),
     };
-    store::insert(&mut tx, &new).await?;
+    store::insert(&mut tx, &s.vault, &new).await?;
     tx.publish(&registered(&new));
     for terms in &registration.coverages {
         let id = cx.clock().id();
@@ -228,12 +234,9 @@ pub async fn register(
         .ok_or_else(Problem::not_found)?;
     let location = format!("/api/v1/patients/{}", new.id);
     let version = patient.version;
-    tx.commit(
-        Answer::created(&PatientView::from(patient))
-            .version(version)
-            .location(&location),
-    )
-    .await
+    let view = PatientView::of(patient, registration.person);
+    tx.commit(Answer::created(&view).version(version).location(&location))
+        .await
 }
 
 fn read(
@@ -317,21 +320,25 @@ fn read(
     let demographics =
         demographics.ok_or_else(|| Problem::internal("a field was refused without a violation"))?;
     Ok(Registration {
-        demographics,
-        identifiers,
+        person: Person {
+            demographics,
+            identifiers,
+            deactivation_reason: None,
+        },
         coverages: coverages.into_iter().flatten().collect(),
     })
 }
 
 /// Refuses somebody who is registered already, or looks like it.
 async fn admit(
+    vault: &Vault,
     tx: &mut Tx,
     registering_themself: Option<&Principal>,
     registration: &Registration,
     acknowledged: bool,
 ) -> Result<(), RegisterError> {
-    let profile = Profile::from(&registration.demographics);
-    store::lock_birth_date(tx, profile.birth_date).await?;
+    let profile = Profile::from(&registration.person.demographics);
+    store::lock_birth_date(tx, &blind::birth_date(vault, profile.birth_date)).await?;
     if let Some(principal) = registering_themself
         && store::of_user(tx, principal.user_id, principal.patient_id)
             .await?
@@ -340,16 +347,17 @@ async fn admit(
         return Err(IdentityError::AlreadyRegistered.into());
     }
     if let Some(holder) = holder(
+        vault,
         tx,
         profile.national_id.as_deref(),
-        &registration.identifiers,
+        &registration.person.identifiers,
     )
     .await?
     {
         return Err(RegisterError::IdentifierExists(holder));
     }
     if !acknowledged {
-        let likely = candidates(tx, &profile, None, LIKELY).await?;
+        let likely = candidates(vault, tx, &profile, None, LIKELY).await?;
         if !likely.is_empty() {
             return Err(RegisterError::LikelyDuplicate(likely));
         }
@@ -361,7 +369,7 @@ fn registered(new: &NewPatient<'_>) -> PatientRegistered {
     PatientRegistered {
         patient_id: new.id.to_string(),
         mrn: new.mrn.to_string(),
-        has_email: new.demographics.email.is_some(),
+        has_email: new.person.demographics.email.is_some(),
         user_id: new.user_id.map(|id| id.to_string()).unwrap_or_default(),
     }
 }

@@ -16,8 +16,8 @@ use super::body::AddressBody;
 use super::demographics::{Demographics, Sex};
 use super::reach::reached_for_update;
 use super::reader::Reader;
-use super::store;
 use super::view::PatientView;
+use super::{person, store};
 use crate::Patients;
 use crate::input::Patch;
 
@@ -160,7 +160,8 @@ pub async fn revise(
     cx.expect_version(patient.version)?;
     patient.writable()?;
 
-    let before = patient.demographics.clone();
+    let before = person::open(&s.vault, &mut tx, &patient).await?;
+    let mut after = before.clone();
     let mut violations = Violations::new();
     let mut reader = Reader {
         violations: &mut violations,
@@ -168,13 +169,13 @@ pub async fn revise(
         zone: &s.zone,
         home: s.home.as_ref(),
     };
-    request.apply(&mut patient.demographics, &mut reader);
-    patient.demographics.check(&mut violations, &s.zone);
+    request.apply(&mut after.demographics, &mut reader);
+    after.demographics.check(&mut violations, &s.zone);
     violations.finish()?;
 
-    let fields = before.changes(&patient.demographics);
+    let fields = before.demographics.changes(&after.demographics);
     if !fields.is_empty() {
-        store::update(&mut tx, id, patient.version, &patient.demographics).await?;
+        store::update(&mut tx, &s.vault, &patient, &before, &after).await?;
         tx.publish(&PatientDemographicsChanged {
             patient_id: id.to_string(),
             fields: fields.into_iter().map(str::to_owned).collect(),
@@ -184,6 +185,6 @@ pub async fn revise(
             .ok_or_else(Problem::not_found)?;
     }
     let version = patient.version;
-    tx.commit(Answer::ok(&PatientView::from(patient)).version(version))
-        .await
+    let view = PatientView::of(patient, after);
+    tx.commit(Answer::ok(&view).version(version)).await
 }

@@ -16,11 +16,13 @@ use uuid::Uuid;
 
 use super::demographics::Identifier;
 use super::model::Status;
+use super::person::Person;
 use super::reach::carer;
 use super::reader::Reader;
 use super::view::PatientView;
-use super::{index, name, store};
+use super::{index, name};
 use crate::care::store::Carer;
+use crate::duplicate::Profile;
 use crate::mrn::{Mrn, MrnError};
 use crate::{Patients, care, input};
 
@@ -30,6 +32,7 @@ use crate::{Patients, care, input};
 #[into_params(parameter_in = Query)]
 pub struct FindPatients {
     /// Beginnings of names, in any order; accents, case and punctuation do not matter.
+    /// A single letter finds names of one letter, and narrows down what longer words find.
     #[param(
         min_length = 1,
         max_length = 100,
@@ -122,12 +125,26 @@ impl Filter {
     pub const fn names_one(&self) -> bool {
         self.mrn.is_some() || self.identifier.is_some()
     }
+
+    /// Whether a person whom the indexes found is meant. A number of another system may
+    /// be that of a record that was merged into this one; its index is unique.
+    #[must_use]
+    pub fn matches(&self, person: &Person) -> bool {
+        let found = Profile::from(&person.demographics);
+        let named = self.tokens.as_ref().is_none_or(|words| {
+            name::matches(words, &[found.family.as_str(), found.given.as_str()])
+        });
+        named
+            && self.birth_date.is_none_or(|day| day == found.birth_date)
+            && (self.phone_key.is_none() || self.phone_key == found.phone)
+            && (self.email_key.is_none() || self.email_key == found.email)
+    }
 }
 
 /// Find patients
 ///
-/// In the order of family name, given name and id. Who sees only those they care for
-/// finds only those.
+/// The newest record first: names are sealed, so the database cannot order by them. Who
+/// sees only those they care for finds only those.
 #[utoipa::path(
     get,
     path = "/patients",
@@ -156,39 +173,30 @@ pub async fn search(
     };
     let filter = read(&s, &cx, wanted, bound)?;
     let mut connection = s.db.pool().acquire().await.map_err(Error::from)?;
-    let after = match after {
-        Some(id) => Some(position(&mut connection, &filter.bound, id).await?),
-        None => None,
-    };
-    let found = index::search(&mut connection, &filter, after.as_ref(), limit).await?;
-    let page = Page::from_rows(found, limit, |id| *id);
-    let patients = store::load(&mut connection, &page.items).await?;
-    let items = patients.into_iter().map(PatientView::from).collect();
-    Ok(Answer::ok(&PageView {
-        items,
-        next_cursor: page.next_cursor,
-    }))
+    if let Some(id) = after {
+        is_known(&mut connection, &filter.bound, id).await?;
+    }
+    let found = index::search(&mut connection, &s.vault, &filter, after, limit).await?;
+    let page = Page::from_rows(found, limit, |(patient, _)| patient.id.uuid());
+    let page = page.map(|(patient, person)| PatientView::of(patient, person));
+    Ok(Answer::ok(&PageView::from(page)))
 }
 
-/// Where a page ended. A cursor could be made of any id: it must not tell a carer of
-/// people whom they never cared for, nor stop working because they no longer do.
-async fn position(
-    connection: &mut PgConnection,
-    bound: &Bound,
-    id: Uuid,
-) -> Result<index::Position, Problem> {
+/// Refuses a cursor that no page ended with. It could be made of any id: it must not
+/// tell a carer of people whom they never cared for, nor stop working because they no
+/// longer do.
+async fn is_known(connection: &mut PgConnection, bound: &Bound, id: Uuid) -> Result<(), Problem> {
     let known = match bound {
         Bound::Cared(carer) => {
             care::store::ever_reached(connection, carer, PatientId::from_uuid(id)).await?
         }
-        Bound::Everybody | Bound::Own { .. } => true,
+        Bound::Everybody | Bound::Own { .. } => index::exists(connection, id).await?,
     };
-    let position = if known {
-        index::position(connection, id).await?
+    if known {
+        Ok(())
     } else {
-        None
-    };
-    position.ok_or_else(input::stray_cursor)
+        Err(input::stray_cursor())
+    }
 }
 
 fn read(

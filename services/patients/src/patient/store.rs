@@ -2,19 +2,28 @@
 
 use galen_contracts::ids::{PatientId, UserId};
 use galen_kernel::Timestamp;
-use galen_storage::{Error, SqlDate, Ts};
+use galen_storage::{Error, Ts};
+use galen_vault::{BlindIndex, Sealed, Vault};
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row as _};
 use uuid::Uuid;
 
-use super::body::IdentifierBody;
-use super::contact::{Email, Phone};
-use super::demographics::{Address, Demographics, Identifier, NationalId, Sex};
+use super::blind::{self, Indexes};
 use super::model::{IdentityError, Patient, Status};
-use super::name;
+use super::person::{PERSON, Person};
 use crate::mrn::Mrn;
 
-/// Loads one record.
+/// Whether a record is there whose person was erased.
+pub async fn is_erased(connection: &mut PgConnection, id: PatientId) -> Result<bool, Error> {
+    Ok(sqlx::query_scalar(
+        "select exists (select from patient where id = $1 and erased_at is not null)",
+    )
+    .bind(id.uuid())
+    .fetch_one(connection)
+    .await?)
+}
+
+/// Loads one record, unless its person was erased.
 pub async fn find(connection: &mut PgConnection, id: PatientId) -> Result<Option<Patient>, Error> {
     Ok(load(connection, &[id.uuid()]).await?.pop())
 }
@@ -42,15 +51,11 @@ pub async fn lock(connection: &mut PgConnection, ids: &[PatientId]) -> Result<()
 /// Loads records, in the order of the given ids.
 pub async fn load(connection: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<Patient>, Error> {
     let rows = sqlx::query(
-        "select p.id, p.mrn, p.status, p.given_name, p.family_name, p.birth_date, p.sex, p.email, p.phone,
-                p.address_line, p.address_city, p.address_state, p.address_postal_code, p.address_country,
-                p.national_id, p.language, p.deceased_at, p.user_id, p.registered_at, p.deactivation_reason, p.version,
+        "select p.id, p.mrn, p.status, p.demographics, p.user_id, p.registered_at, p.version,
                 case when p.merged_into is not null then survivor_of(p.id) end as survivor_id,
-                array(select r.mrn from patient r where r.id in (select records_of(p.id)) and r.id <> p.id order by r.mrn) as retired_mrns,
-                (select coalesce(jsonb_agg(jsonb_build_object('system', i.system, 'value', i.value) order by i.system, i.value), '[]')
-                 from patient_identifier i where i.patient_id = p.id) as identifiers
+                array(select r.mrn from patient r where r.id in (select records_of(p.id)) and r.id <> p.id order by r.mrn) as retired_mrns
          from unnest($1::uuid[]) with ordinality as wanted (id, place)
-         join patient p on p.id = wanted.id
+         join patient p on p.id = wanted.id and p.erased_at is null
          order by wanted.place",
     )
     .bind(ids)
@@ -60,8 +65,6 @@ pub async fn load(connection: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<Pat
 }
 
 fn patient(row: &PgRow) -> Result<Patient, Error> {
-    let sqlx::types::Json(identifiers): sqlx::types::Json<Vec<IdentifierBody>> =
-        row.try_get("identifiers")?;
     let status: &str = row.try_get("status")?;
     Ok(Patient {
         id: PatientId::from_uuid(row.try_get("id")?),
@@ -73,57 +76,12 @@ fn patient(row: &PgRow) -> Result<Patient, Error> {
             .try_get::<Option<Uuid>, _>("survivor_id")?
             .map(PatientId::from_uuid),
         retired_mrns: row.try_get("retired_mrns")?,
-        demographics: demographics(row)?,
-        identifiers: identifiers
-            .into_iter()
-            .map(|IdentifierBody { system, value }| Identifier { system, value })
-            .collect(),
+        sealed: row.try_get("demographics")?,
         user_id: row
             .try_get::<Option<Uuid>, _>("user_id")?
             .map(UserId::from_uuid),
         registered_at: row.try_get::<Ts, _>("registered_at")?.to_jiff(),
-        deactivation_reason: row.try_get("deactivation_reason")?,
         version: row.try_get("version")?,
-    })
-}
-
-fn demographics(row: &PgRow) -> Result<Demographics, Error> {
-    let address = match (row.try_get("address_line")?, row.try_get("address_city")?) {
-        (Some(line), Some(city)) => Some(Address {
-            line,
-            city,
-            state: row.try_get("address_state")?,
-            postal_code: row.try_get("address_postal_code")?,
-            country: row.try_get("address_country")?,
-        }),
-        _ => None,
-    };
-    Ok(Demographics {
-        given_name: row.try_get("given_name")?,
-        family_name: row.try_get("family_name")?,
-        birth_date: row.try_get::<SqlDate, _>("birth_date")?.to_jiff(),
-        sex: sex(row)?,
-        email: row
-            .try_get::<Option<String>, _>("email")?
-            .map(Email::stored),
-        phone: row
-            .try_get::<Option<String>, _>("phone")?
-            .map(Phone::stored),
-        address,
-        national_id: row
-            .try_get::<Option<String>, _>("national_id")?
-            .map(NationalId::stored),
-        language: row.try_get("language")?,
-        deceased_at: row
-            .try_get::<Option<Ts>, _>("deceased_at")?
-            .map(Ts::to_jiff),
-    })
-}
-
-/// The administrative sex of a row.
-pub fn sex(row: &PgRow) -> Result<Sex, Error> {
-    Sex::from_name(row.try_get("sex")?).ok_or(Error::Inconsistent {
-        column: "patients.patient.sex",
     })
 }
 
@@ -134,27 +92,27 @@ pub struct NewPatient<'a> {
     /// Its number.
     pub mrn: &'a Mrn,
     /// The person.
-    pub demographics: &'a Demographics,
-    /// Numbers of other systems.
-    pub identifiers: &'a [Identifier],
+    pub person: &'a Person,
     /// The account of somebody who registers themself.
     pub user_id: Option<UserId>,
     /// Now.
     pub registered_at: Timestamp,
 }
 
-/// Adds a record with its identifiers.
+/// Adds a record with what it is found by.
 pub async fn insert(
     connection: &mut PgConnection,
+    vault: &Vault,
     new: &NewPatient<'_>,
 ) -> Result<(), IdentityError> {
+    let indexes = Indexes::of(vault, new.person);
     let query = sqlx::query(
-        "insert into patient (given_name, family_name, given_key, family_key, birth_date, sex, email, email_key, phone, phone_key,
-                              address_line, address_city, address_state, address_postal_code, address_country,
-                              national_id, national_id_key, language, deceased_at, id, mrn, user_id, registered_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23)",
+        "insert into patient (demographics, is_deceased, national_id_index, email_index, phone_index, birth_date_index,
+                              name_index, beginning_index, id, mrn, user_id, registered_at)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
     );
-    bind(query, new.demographics)
+    let sealed = sealed(connection, vault, new.id.uuid(), new.person).await?;
+    bind(query, sealed, new.person, &indexes)
         .bind(new.id.uuid())
         .bind(new.mrn.as_str())
         .bind(new.user_id.map(|id| id.uuid()))
@@ -162,90 +120,198 @@ pub async fn insert(
         .execute(&mut *connection)
         .await
         .map_err(Error::from)?;
-    let (systems, values): (Vec<&str>, Vec<&str>) = new
-        .identifiers
-        .iter()
-        .map(|i| (i.system.as_str(), i.value.as_str()))
-        .unzip();
-    sqlx::query("insert into patient_identifier (patient_id, system, value) select $1, * from unnest($2::text[], $3::text[])")
-        .bind(new.id.uuid())
-        .bind(systems)
-        .bind(values)
-        .execute(connection)
-        .await
-        .map_err(Error::from)?;
-    Ok(())
+    Ok(make_findable(connection, new.id.uuid(), &indexes).await?)
 }
 
 /// Writes a changed person over the version that was loaded.
 pub async fn update(
     connection: &mut PgConnection,
-    id: PatientId,
-    version: i64,
-    changed: &Demographics,
+    vault: &Vault,
+    patient: &Patient,
+    before: &Person,
+    after: &Person,
 ) -> Result<(), IdentityError> {
+    let id = patient.id.uuid();
+    let indexes = Indexes::of(vault, after);
     let query = sqlx::query(
         "update patient
-         set given_name = $1, family_name = $2, given_key = $3, family_key = $4, birth_date = $5, sex = $6,
-             email = $7, email_key = $8, phone = $9, phone_key = $10,
-             address_line = $11, address_city = $12, address_state = $13, address_postal_code = $14, address_country = $15,
-             national_id = $16, national_id_key = $17, language = $18, deceased_at = $19, version = version + 1
-         where id = $20 and version = $21",
+         set demographics = $1, is_deceased = $2, national_id_index = $3, email_index = $4, phone_index = $5,
+             birth_date_index = $6, name_index = $7, beginning_index = $8, version = version + 1
+         where id = $9 and version = $10",
     );
-    let done = bind(query, changed)
-        .bind(id.uuid())
-        .bind(version)
-        .execute(connection)
+    let sealed = sealed(connection, vault, id, after).await?;
+    let done = bind(query, sealed, after, &indexes)
+        .bind(id)
+        .bind(patient.version)
+        .execute(&mut *connection)
         .await
         .map_err(Error::from)?;
-    Ok(one_row("update patient", done.rows_affected())?)
+    one_row("update patient", done.rows_affected())?;
+    // Those of the name as it was are known: no index over the records is needed.
+    sqlx::query("delete from patient_name_token where patient_id = $1 and token = any($2) and token <> all($3)")
+        .bind(id)
+        .bind(blind::bytes(&Indexes::of(vault, before).name_tokens))
+        .bind(blind::bytes(&indexes.name_tokens))
+        .execute(&mut *connection)
+        .await
+        .map_err(Error::from)?;
+    Ok(make_findable(connection, id, &indexes).await?)
+}
+
+/// Seals persons whom an earlier version stored in the clear.
+pub async fn seal(
+    connection: &mut PgConnection,
+    vault: &Vault,
+    persons: &[(Uuid, Person)],
+) -> Result<(), galen_vault::Error> {
+    let mut columns = Columns::default();
+    let (mut tokens, mut named) = (Vec::new(), Vec::new());
+    let (mut numbers, mut numbered) = (Vec::new(), Vec::new());
+    for (id, person) in persons {
+        let indexes = Indexes::of(vault, person);
+        let sealed = sealed(connection, vault, *id, person).await?;
+        named.resize(named.len() + indexes.name_tokens.len(), *id);
+        tokens.append(&mut blind::bytes(&indexes.name_tokens));
+        numbered.resize(numbered.len() + indexes.identifiers.len(), *id);
+        numbers.append(&mut blind::bytes(&indexes.identifiers));
+        columns.push(*id, sealed, person, &indexes);
+    }
+    let done = sqlx::query(
+        "update patient p
+         set demographics = n.demographics, is_deceased = n.is_deceased, national_id_index = n.national_id, email_index = n.email,
+             phone_index = n.phone, birth_date_index = n.birth_date, name_index = n.name, beginning_index = n.beginning
+         from unnest($1::uuid[], $2::bytea[], $3::bool[], $4::bytea[], $5::bytea[], $6::bytea[], $7::bytea[], $8::bytea[], $9::bytea[])
+             as n (id, demographics, is_deceased, national_id, email, phone, birth_date, name, beginning)
+         where p.id = n.id and p.demographics is null",
+    )
+    .bind(columns.ids)
+    .bind(columns.demographics)
+    .bind(columns.are_deceased)
+    .bind(columns.national_ids)
+    .bind(columns.emails)
+    .bind(columns.phones)
+    .bind(columns.birth_dates)
+    .bind(columns.names)
+    .bind(columns.beginnings)
+    .execute(&mut *connection)
+    .await?;
+    rows("seal patients", persons.len(), done.rows_affected())?;
+    sqlx::query("insert into patient_name_token (token, patient_id) select * from unnest($1::bytea[], $2::uuid[])")
+        .bind(tokens)
+        .bind(named)
+        .execute(&mut *connection)
+        .await?;
+    sqlx::query("insert into patient_identifier (identifier_index, patient_id) select * from unnest($1::bytea[], $2::uuid[])")
+        .bind(numbers)
+        .bind(numbered)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// The columns of many rows.
+#[derive(Default)]
+struct Columns {
+    ids: Vec<Uuid>,
+    demographics: Vec<Sealed<Person>>,
+    are_deceased: Vec<bool>,
+    national_ids: Vec<Option<Vec<u8>>>,
+    emails: Vec<Option<Vec<u8>>>,
+    phones: Vec<Option<Vec<u8>>>,
+    birth_dates: Vec<Vec<u8>>,
+    names: Vec<Vec<u8>>,
+    beginnings: Vec<Vec<u8>>,
+}
+
+impl Columns {
+    fn push(&mut self, id: Uuid, sealed: Sealed<Person>, person: &Person, indexes: &Indexes) {
+        let bytes = |index: &BlindIndex| index.bytes().to_vec();
+        self.ids.push(id);
+        self.demographics.push(sealed);
+        self.are_deceased
+            .push(person.demographics.deceased_at.is_some());
+        self.national_ids
+            .push(indexes.national_id.as_ref().map(bytes));
+        self.emails.push(indexes.email.as_ref().map(bytes));
+        self.phones.push(indexes.phone.as_ref().map(bytes));
+        self.birth_dates.push(bytes(&indexes.birth_date));
+        self.names.push(bytes(&indexes.name));
+        self.beginnings.push(bytes(&indexes.beginning));
+    }
+}
+
+async fn sealed(
+    connection: &mut PgConnection,
+    vault: &Vault,
+    id: Uuid,
+    person: &Person,
+) -> Result<Sealed<Person>, galen_vault::Error> {
+    vault
+        .key_of(connection, id)
+        .await?
+        .seal(&PERSON, id, person)
+}
+
+/// Adds what a person is found by beside the indexes of the row.
+async fn make_findable(
+    connection: &mut PgConnection,
+    id: Uuid,
+    indexes: &Indexes,
+) -> Result<(), Error> {
+    sqlx::query("insert into patient_name_token (token, patient_id) select token, $1 from unnest($2::bytea[]) as of_name (token) on conflict do nothing")
+        .bind(id)
+        .bind(blind::bytes(&indexes.name_tokens))
+        .execute(&mut *connection)
+        .await?;
+    // A number of somebody else violates the key; one of their own is there already.
+    sqlx::query(
+        "insert into patient_identifier (identifier_index, patient_id)
+         select given.index, $1 from unnest($2::bytea[]) as given (index)
+         where not exists (select from patient_identifier own where own.identifier_index = given.index and own.patient_id = $1)",
+    )
+    .bind(id)
+    .bind(blind::bytes(&indexes.identifiers))
+    .execute(connection)
+    .await?;
+    Ok(())
 }
 
 type Query = sqlx::query::Query<'static, sqlx::Postgres, sqlx::postgres::PgArguments>;
 
-/// Binds $1 to $19: a person with the keys they are found by.
-fn bind(query: Query, person: &Demographics) -> Query {
-    let address = person.address.as_ref();
+/// Binds $1 to $8: a sealed person with what they are found by.
+fn bind(query: Query, sealed: Sealed<Person>, person: &Person, indexes: &Indexes) -> Query {
+    let bytes = |index: &BlindIndex| index.bytes().to_vec();
     query
-        .bind(person.given_name.clone())
-        .bind(person.family_name.clone())
-        .bind(name::key(&person.given_name))
-        .bind(name::key(&person.family_name))
-        .bind(SqlDate::from(person.birth_date))
-        .bind(person.sex.name())
-        .bind(person.email.as_ref().map(|email| email.as_str().to_owned()))
-        .bind(person.email.as_ref().map(Email::key))
-        .bind(person.phone.as_ref().map(|phone| phone.as_str().to_owned()))
-        .bind(person.phone.as_ref().map(Phone::key))
-        .bind(address.map(|a| a.line.clone()))
-        .bind(address.map(|a| a.city.clone()))
-        .bind(address.and_then(|a| a.state.clone()))
-        .bind(address.and_then(|a| a.postal_code.clone()))
-        .bind(address.and_then(|a| a.country.clone()))
-        .bind(person.national_id.as_ref().map(|id| id.as_str().to_owned()))
-        .bind(person.national_id.as_ref().map(NationalId::key))
-        .bind(person.language.clone())
-        .bind(person.deceased_at.map(Ts::from))
+        .bind(sealed)
+        .bind(person.demographics.deceased_at.is_some())
+        .bind(indexes.national_id.as_ref().map(bytes))
+        .bind(indexes.email.as_ref().map(bytes))
+        .bind(indexes.phone.as_ref().map(bytes))
+        .bind(bytes(&indexes.birth_date))
+        .bind(bytes(&indexes.name))
+        .bind(bytes(&indexes.beginning))
 }
 
-/// Closes a record.
+/// Closes a record; why is sealed with the person.
 pub async fn deactivate(
     connection: &mut PgConnection,
-    id: PatientId,
-    version: i64,
-    reason: &str,
+    vault: &Vault,
+    patient: &Patient,
+    person: &Person,
     at: Timestamp,
-) -> Result<(), Error> {
+) -> Result<(), galen_vault::Error> {
+    let id = patient.id.uuid();
+    let sealed = sealed(connection, vault, id, person).await?;
     let done = sqlx::query(
-        "update patient set deactivated_at = $3, deactivation_reason = $4, version = version + 1 where id = $1 and version = $2",
+        "update patient set demographics = $3, deactivated_at = $4, version = version + 1 where id = $1 and version = $2",
     )
-    .bind(id.uuid())
-    .bind(version)
+    .bind(id)
+    .bind(patient.version)
+    .bind(sealed)
     .bind(Ts::from(at))
-    .bind(reason)
     .execute(connection)
     .await?;
-    one_row("deactivate patient", done.rows_affected())
+    Ok(one_row("deactivate patient", done.rows_affected())?)
 }
 
 /// Ties an account to a record that has none.
@@ -315,12 +381,12 @@ pub async fn is_of_user(
 /// differently or swap.
 pub async fn lock_birth_date(
     connection: &mut PgConnection,
-    birth_date: jiff::civil::Date,
+    birth_date: &BlindIndex,
 ) -> Result<(), Error> {
     sqlx::query(
-        "select pg_advisory_xact_lock(hashtextextended('patients.birth_date:' || $1::date, 0))",
+        "select pg_advisory_xact_lock(hashtextextended('patients.birth_date:' || encode($1, 'hex'), 0))",
     )
-    .bind(SqlDate::from(birth_date))
+    .bind(birth_date.bytes().to_vec())
     .execute(connection)
     .await?;
     Ok(())
@@ -328,12 +394,17 @@ pub async fn lock_birth_date(
 
 /// An UPDATE of a row that was locked and loaded changes exactly that row.
 fn one_row(operation: &'static str, actual: u64) -> Result<(), Error> {
-    if actual == 1 {
+    rows(operation, 1, actual)
+}
+
+fn rows(operation: &'static str, expected: usize, actual: u64) -> Result<(), Error> {
+    let expected = expected as u64;
+    if actual == expected {
         Ok(())
     } else {
         Err(Error::RowsAffected {
             operation,
-            expected: 1,
+            expected,
             actual,
         })
     }

@@ -1,14 +1,17 @@
 //! A record as the API shows it.
 
 use galen_kernel::Timestamp;
+use galen_vault::{Error, Vault};
 use jiff::civil::Date;
 use serde::Serialize;
+use sqlx::PgConnection;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::body::{AddressBody, IdentifierBody};
 use super::demographics::Sex;
 use super::model::{Patient, Status};
+use super::person::{self, Person};
 
 /// A patient.
 #[derive(Serialize, ToSchema)]
@@ -58,9 +61,28 @@ pub struct PatientView {
     pub version: i64,
 }
 
-impl From<Patient> for PatientView {
-    fn from(patient: Patient) -> Self {
-        let person = patient.demographics;
+impl PatientView {
+    /// Opens a record and shows it.
+    ///
+    /// # Errors
+    /// As [`person::open`].
+    pub async fn open(
+        vault: &Vault,
+        connection: &mut PgConnection,
+        patient: Patient,
+    ) -> Result<Self, Error> {
+        let person = person::open(vault, connection, &patient).await?;
+        Ok(Self::of(patient, person))
+    }
+
+    /// Shows a record that was opened.
+    #[must_use]
+    pub fn of(patient: Patient, person: Person) -> Self {
+        let Person {
+            demographics: person,
+            identifiers,
+            deactivation_reason,
+        } = person;
         Self {
             id: patient.id.uuid(),
             mrn: patient.mrn,
@@ -75,16 +97,12 @@ impl From<Patient> for PatientView {
             national_id: person.national_id.map(|id| id.as_str().to_owned()),
             language: person.language,
             deceased_at: person.deceased_at,
-            identifiers: patient
-                .identifiers
-                .into_iter()
-                .map(IdentifierBody::from)
-                .collect(),
+            identifiers: identifiers.into_iter().map(IdentifierBody::from).collect(),
             merged_into_id: patient.survivor_id.map(|id| id.uuid()),
             retired_mrns: patient.retired_mrns,
             user_id: patient.user_id.map(|id| id.uuid()),
             registered_at: patient.registered_at,
-            deactivation_reason: patient.deactivation_reason,
+            deactivation_reason,
             version: patient.version,
         }
     }

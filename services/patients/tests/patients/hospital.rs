@@ -11,13 +11,15 @@ use galen_contracts::{Event, registry};
 use galen_eventing::{Backbone, Publish as _, Running};
 use galen_kernel::Clock;
 use galen_patients::Patients;
+use galen_patients::patient::sealing;
 use galen_service::testing::{self, Reply, TestApi, TestCaller};
 use galen_service::{Config, Peers, Platform, SHARED_MIGRATIONS, Service as _};
-use galen_storage::{Db, SchemaSpec};
+use galen_storage::{Databases, Db, SchemaSpec};
 use galen_testkit::TestDatabase;
+use galen_vault::Vault;
 use http::StatusCode;
 use serde_json::{Value, json};
-use sqlx::Row as _;
+use sqlx::{AssertSqlSafe, Executor as _, Row as _};
 use tokio_util::sync::CancellationToken;
 
 pub(crate) const NOW: &str = "2026-06-01T12:00:00Z";
@@ -40,6 +42,7 @@ pub(crate) struct Hospital {
     pub(crate) patients: Arc<Patients>,
     pub(crate) api: TestApi,
     pub(crate) db: Db,
+    pub(crate) vault: Vault,
     pub(crate) clock: Clock,
     database: TestDatabase,
     curtain: sqlx::PgPool,
@@ -52,14 +55,49 @@ impl Hospital {
 
     pub(crate) async fn open_with(settings: &[(&str, &str)]) -> Self {
         let clock = Clock::manual(NOW.parse().expect("an instant"));
-        let schemas = [Patients::SCHEMA, IDENTITY, SCHEDULING];
-        let database = TestDatabase::new(
+        let database = Self::database(Patients::SCHEMA, &clock).await;
+        Self::on(database, clock, settings).await
+    }
+
+    /// A hospital that an earlier version, whose schema ends before a migration, left
+    /// with people in it.
+    pub(crate) async fn upgraded(before: &str, people: &'static str) -> Self {
+        let clock = Clock::manual(NOW.parse().expect("an instant"));
+        let whole = Patients::SCHEMA.migrations;
+        let place = whole
+            .iter()
+            .position(|migration| migration.name == before)
+            .expect("the migration is known");
+        let earlier = SchemaSpec {
+            migrations: &whole[..place],
+            ..Patients::SCHEMA
+        };
+        let database = Self::database(earlier, &clock).await;
+        let db = database.open("patients").await;
+        db.pool().execute(people).await.expect("people are there");
+        Databases::provision(
+            database.access(),
             galen_eventing::MIGRATIONS,
             SHARED_MIGRATIONS,
-            &schemas,
+            &[Patients::SCHEMA, IDENTITY, SCHEDULING],
             clock.clone(),
         )
-        .await;
+        .await
+        .expect("the schema is brought up to date");
+        Self::on(database, clock, &[]).await
+    }
+
+    async fn database(patients: SchemaSpec, clock: &Clock) -> TestDatabase {
+        TestDatabase::new(
+            galen_eventing::MIGRATIONS,
+            SHARED_MIGRATIONS,
+            &[patients, IDENTITY, SCHEDULING],
+            clock.clone(),
+        )
+        .await
+    }
+
+    async fn on(database: TestDatabase, clock: Clock, settings: &[(&str, &str)]) -> Self {
         let db = database.open("patients").await;
         let settings: BTreeMap<String, String> = settings
             .iter()
@@ -82,6 +120,7 @@ impl Hospital {
             patients,
             api,
             db,
+            vault: platform.vault,
             clock,
             database,
             curtain,
@@ -138,6 +177,39 @@ impl Hospital {
             .await;
         assert_eq!(reply.status, StatusCode::CREATED, "{}", reply.body);
         reply.body
+    }
+
+    /// Thousands of people come from an earlier version, which kept them in the clear.
+    pub(crate) async fn people_move_in(&self) {
+        let people = "
+            create table patient_in_clear (id uuid primary key, person jsonb not null);
+            insert into patient_in_clear
+            select gen_random_uuid(), jsonb_build_object('form', '1', 'givenName', given, 'familyName', family,
+                   'birthDate', date '1930-01-01' + n % 4000, 'sex', 'UNKNOWN', 'identifiers', jsonb_build_array(), 'number', number)
+            from (select n, lpad((1000000 + n)::text, 7, '0') as number,
+                         translate(md5('g' || n % 5000), '0123456789', 'ghijklmnop') as given,
+                         translate(md5('f' || n % 10000), '0123456789', 'qrstuvwxyz') as family
+                  from generate_series(1, 8000) n) people;
+            alter table patient drop constraint patient_is_sealed;
+            insert into patient (id, mrn, registered_at)
+            select id, 'G-' || number || '-' || lpad((98 - (('16' || number || '00')::numeric % 97))::text, 2, '0'), now()
+            from (select id, person ->> 'number' as number from patient_in_clear) numbered;
+            alter table patient add constraint patient_is_sealed check (demographics is not null) not valid;
+            update mrn_series set next = 2000000;";
+        self.db
+            .pool()
+            .execute(people)
+            .await
+            .expect("people move in");
+        let sealed = sealing::seal_everybody(&self.db, &self.vault)
+            .await
+            .expect("they are sealed");
+        assert_eq!(sealed, 8000);
+        self.db
+            .pool()
+            .execute("vacuum analyze")
+            .await
+            .expect("what autovacuum does");
     }
 
     /// The id of somebody new.
@@ -260,6 +332,34 @@ impl Hospital {
         rows.iter()
             .map(|row| registry::to_json(&name, row.get("data")).expect("a known event"))
             .collect()
+    }
+
+    /// Every row of every table of the service, and what the database knows about their
+    /// contents, as the superuser sees it: a text for each, bytes in hexadecimal.
+    pub(crate) async fn everything_stored(&self) -> Vec<(String, String)> {
+        let tables: Vec<String> = sqlx::query_scalar(
+            "select relname::text from pg_class where relnamespace = 'patients'::regnamespace and relkind = 'r'",
+        )
+        .fetch_all(&self.curtain)
+        .await
+        .expect("the tables");
+        let mut stored = Vec::new();
+        for table in tables {
+            let rows: Vec<String> = sqlx::query_scalar(AssertSqlSafe(format!(
+                "select t::text from patients.{table} t"
+            )))
+            .fetch_all(&self.curtain)
+            .await
+            .expect("the rows");
+            stored.extend(rows.into_iter().map(|row| (table.clone(), row)));
+        }
+        let known: Vec<String> =
+            sqlx::query_scalar("select s::text from pg_stats s where schemaname = 'patients'")
+                .fetch_all(&self.curtain)
+                .await
+                .expect("the statistics");
+        stored.extend(known.into_iter().map(|row| ("statistics".to_owned(), row)));
+        stored
     }
 
     /// What a check of `galen verify` finds.

@@ -52,8 +52,8 @@ async fn checks_find_what_is_wrong() {
     for (check, damage, found) in [
         (
             "leads to exactly one",
-            "update patient set merged_into = (select merged_into from patient where merged_into is not null limit 1) where merged_into is null and given_name = 'Anna';
-             update patient set merged_into = (select id from patient where given_name = 'Karl') where given_name = 'Carl'",
+            "update patient set merged_into = (select merged_into from patient where merged_into is not null limit 1) where merged_into is null and mrn like 'G-0000001-%';
+             update patient set merged_into = (select id from patient where mrn like 'G-0000002-%') where mrn like 'G-0000003-%'",
             3,
         ),
         ("where its history", "update patient set merged_into = null", 1),
@@ -62,7 +62,13 @@ async fn checks_find_what_is_wrong() {
             "alter table merge_event disable trigger merge_event_append_only; alter table merge_event drop constraint merge_event_alternates; update merge_event set seq = 3",
             1,
         ),
-        ("check digits", "alter table patient drop constraint patient_mrn_valid; update patient set mrn = 'G-0000001-37' where given_name = 'Anna'", 1),
+        (
+            "in the clear",
+            "create table patient_in_clear (id uuid, person jsonb);
+             alter table patient drop constraint patient_is_sealed; update patient set demographics = null where mrn like 'G-0000001-%'",
+            2,
+        ),
+        ("check digits", "alter table patient drop constraint patient_mrn_valid; update patient set mrn = 'G-0000001-37' where mrn like 'G-0000001-%'", 1),
         ("handed out again", "update mrn_series set next = 3", 1),
         (
             "same priority",
@@ -74,8 +80,8 @@ async fn checks_find_what_is_wrong() {
         ("says what its kind", "delete from note", 1),
         (
             "ground of care is for somebody",
-            "update patient set merged_into = (select merged_into from patient where merged_into is not null limit 1) where given_name = 'Anna';
-             update patient set merged_into = (select id from patient where given_name = 'Karl') where given_name = 'Carl'",
+            "update patient set merged_into = (select merged_into from patient where merged_into is not null limit 1) where mrn like 'G-0000001-%';
+             update patient set merged_into = (select id from patient where mrn like 'G-0000002-%') where mrn like 'G-0000003-%'",
             1,
         ),
         (
@@ -87,6 +93,21 @@ async fn checks_find_what_is_wrong() {
             "a broken glass is in clear",
             "update note set body = 'x', content = null; update coverage set policy_number = 'x', card = null",
             2,
+        ),
+        (
+            "is found by nothing",
+            "alter table patient drop constraint patient_is_sealed, drop constraint patient_erased_is_not_found; update patient set erased_at = now()",
+            3,
+        ),
+        (
+            "by two people's decision",
+            "alter table patient drop constraint patient_is_sealed, drop constraint patient_erased_is_not_found; update patient set erased_at = now()",
+            3,
+        ),
+        (
+            "no key of who was erased",
+            "alter table patient drop constraint patient_is_sealed, drop constraint patient_erased_is_not_found; update patient set erased_at = now(), keys_erased_at = now()",
+            3,
         ),
         (
             "within eight hours",
@@ -105,7 +126,7 @@ async fn checks_find_what_is_wrong() {
         hospital.db.pool().execute(AssertSqlSafe(damage)).await.expect("the owner may do anything");
         assert_eq!(hospital.wrong(check).await.len(), found, "{check}");
     }
-    assert_eq!(Patients::checks().len(), 12, "each is tried above");
+    assert_eq!(Patients::checks().len(), 16, "each is tried above");
 }
 
 #[tokio::test]
@@ -120,11 +141,11 @@ async fn the_database_refuses_what_no_command_does() {
             "merge_event_alternates",
         ),
         (
-            "update patient set mrn = 'G-0000001-37' where given_name = 'Anna'",
+            "update patient set mrn = 'G-0000001-37' where mrn like 'G-0000001-%'",
             "patient_mrn_valid",
         ),
         (
-            "update patient set mrn = 'g-0000001-36' where given_name = 'Anna'",
+            "update patient set mrn = 'g-0000001-36' where mrn like 'G-0000001-%'",
             "patient_mrn_valid",
         ),
         (
@@ -170,8 +191,16 @@ async fn the_database_refuses_what_no_command_does() {
             "care_ground_took_place_holds",
         ),
         (
-            "update patient set birth_date = '1849-12-31'",
-            "patient_birth_date_check",
+            "update patient set demographics = null",
+            "patient_is_sealed",
+        ),
+        (
+            "update patient set demographics = 'Anna Schmidt'",
+            "patient_demographics_check",
+        ),
+        (
+            "update patient set phone_index = '030'",
+            "patient_phone_index_check",
         ),
     ] {
         let refused = hospital
@@ -201,7 +230,7 @@ async fn an_account_is_linked_while_others_refer_to_the_record() {
     let mut linking = hospital.db.pool().begin().await.expect("a transaction");
     for statement in [
         "set local lock_timeout = '1s'",
-        "update patient set user_id = gen_random_uuid(), national_id = '1', national_id_key = '1'",
+        "update patient set user_id = gen_random_uuid(), national_id_index = '0123456789abcdef'",
     ] {
         linking.execute(statement).await.expect("nobody waits");
     }
@@ -250,7 +279,7 @@ async fn the_document_is_whole() {
             assert!(operation["summary"].is_string(), "{name}");
         }
     }
-    assert_eq!(names.len(), 31);
+    assert_eq!(names.len(), 35);
     let mut references = Vec::new();
     collect_references(&document, &mut references);
     assert!(!references.is_empty());

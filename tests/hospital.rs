@@ -18,6 +18,7 @@ pub(crate) struct Hospital {
     base: String,
     settings: Vec<(String, String)>,
     log: Option<PathBuf>,
+    limits: &'static str,
     _owner: Option<tempfile::TempDir>,
 }
 
@@ -29,15 +30,20 @@ impl Hospital {
 
     /// Starts a fresh hospital with settings from the environment.
     pub(crate) fn with(settings: &[(&str, &str)]) -> Self {
-        Self::set_up(settings, false)
+        Self::set_up(settings, false, "off")
+    }
+
+    /// As [`Hospital::fresh`], with rate limits as an operator has them.
+    pub(crate) fn with_limits() -> Self {
+        Self::set_up(&[], false, "on")
     }
 
     /// As [`Hospital::with`], and keeps what it logs in [`Hospital::log`].
     pub(crate) fn logging(settings: &[(&str, &str)]) -> Self {
-        Self::set_up(settings, true)
+        Self::set_up(settings, true, "off")
     }
 
-    fn set_up(settings: &[(&str, &str)], logging: bool) -> Self {
+    fn set_up(settings: &[(&str, &str)], logging: bool, limits: &'static str) -> Self {
         let owner = tempfile::Builder::new()
             .prefix("galen-outside-")
             .tempdir()
@@ -53,6 +59,7 @@ impl Hospital {
                 .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
                 .collect(),
             log: logging.then(|| owner.path().join("log")),
+            limits,
             _owner: Some(owner),
         };
         hospital.start();
@@ -71,7 +78,7 @@ impl Hospital {
                 "--ops-listen",
                 "127.0.0.1:0",
                 "--limits",
-                "off",
+                self.limits,
                 "--data-dir",
             ])
             .arg(&self.dir)

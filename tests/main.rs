@@ -5,13 +5,19 @@
 
 mod audit;
 mod bad_input;
+mod brute_force;
 mod canaries;
 mod faults;
+mod forge;
+mod headers;
 mod hospital;
+mod ids;
 mod journeys;
 mod matrix;
+mod plain;
 mod poison;
 mod races;
+mod requests;
 mod start;
 mod tokens;
 mod world;
@@ -74,9 +80,9 @@ fn main() -> ExitCode {
         tokens::a_forged_token_opens_nothing,
         tokens::a_replayed_refresh_ends_the_session,
         tokens::an_ended_session_is_over,
-        tokens::headers_change_nothing,
-        tokens::addresses_are_not_believed,
-        tokens::ids_of_others_reach_nothing,
+        headers::headers_change_nothing,
+        headers::addresses_are_not_believed,
+        ids::ids_of_others_reach_nothing,
         poison::a_poisoned_key_waits_and_others_flow,
         matrix::every_operation_answers_as_the_table_says,
     ]);
@@ -99,6 +105,7 @@ fn main() -> ExitCode {
         canaries::every_spelling_of_a_word_is_found,
         start::a_read_model_is_rebuilt_while_it_answers,
         audit::a_changed_entry_is_named,
+        brute_force::guesses_are_slowed_while_others_log_in,
         faults::kills_lose_nothing_and_repeat_nothing,
     ]);
     let conclusion = libtest_mimic::run(&arguments, trials);

@@ -1,9 +1,11 @@
-//! The words every crate of Galen shares: typed ids, time, money, problems, pages.
+//! The words every crate of Galen shares: typed ids, time, money, problems, pages,
+//! households.
 //!
 //! Architecture invariant: this crate does no I/O, and only [`clock`] reads the
 //! time or draws randomness.
 
 pub mod clock;
+pub mod household;
 pub mod id;
 pub mod money;
 pub mod page;
@@ -12,6 +14,7 @@ pub mod problem;
 pub mod trace;
 
 pub use clock::Clock;
+pub use household::Household;
 pub use id::Id;
 pub use money::{Currency, Money};
 pub use page::{Cursor, Page};

@@ -6,6 +6,8 @@
 
 /// Largest head.
 pub(crate) const LIMIT: usize = 64 * 1024;
+/// Most fields; the parser behind takes no more.
+const FIELDS: usize = 100;
 
 /// How the body behind a head ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +33,8 @@ pub(crate) enum Fault {
     Host,
     /// The length of the body is said twice, or wrongly.
     BodyLength,
+    /// Too long, or too many fields.
+    TooLarge,
 }
 
 /// Where a head ends that arrives in pieces.
@@ -71,8 +75,12 @@ pub(crate) fn inspect(head: &[u8]) -> Result<Framing, Fault> {
             .transpose()
     };
     let version = request_line(next()?.ok_or(Fault::RequestLine)?)?;
-    let (mut hosts, mut length, mut chunked) = (0, None, false);
+    let (mut fields, mut hosts, mut length, mut chunked) = (0, 0, None, false);
     while let Some(line) = next()? {
+        fields += 1;
+        if fields > FIELDS {
+            return Err(Fault::TooLarge);
+        }
         let (name, value) = field(line)?;
         if name.eq_ignore_ascii_case(b"host") {
             hosts += 1;
@@ -184,6 +192,15 @@ mod tests {
             inspect(b"OPTIONS * HTTP/1.1\r\nhost: [::1]:80\r\n\r\n"),
             Ok(Framing::Length(0))
         );
+    }
+
+    #[test]
+    fn too_many_fields_are_too_large() {
+        assert_eq!(
+            judge(&"X: a\r\n".repeat(FIELDS - 1)),
+            Ok(Framing::Length(0))
+        );
+        assert_eq!(judge(&"X: a\r\n".repeat(FIELDS)), Err(Fault::TooLarge));
     }
 
     #[test]

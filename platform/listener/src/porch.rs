@@ -1,13 +1,16 @@
-//! Connections that have not asked anything yet. Their number is bounded: when there
-//! are too many, the one that has waited longest is sent away. Honest clients ask
-//! within moments, so those who only hold a place lose it, and nobody is kept out.
+//! What has begun and not come to its point: connections that have not asked anything
+//! yet, bodies that are still arriving. Their number is bounded: when there are too
+//! many, the one that has waited longest is sent away. Honest clients take moments, so
+//! those who only hold a place lose it, and nobody is kept out.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio_util::sync::CancellationToken;
 
-pub(crate) struct Porch {
+/// Places for a bounded number of guests.
+pub struct Porch {
+    name: &'static str,
     most: usize,
     waiting: Mutex<Waiting>,
 }
@@ -20,27 +23,30 @@ struct Waiting {
 }
 
 /// A place, until it is dropped.
-pub(crate) struct Place {
+pub struct Place {
     porch: Arc<Porch>,
     number: u64,
 }
 
 impl Porch {
-    pub(crate) fn new(most: usize) -> Arc<Self> {
+    /// So many places; the name is for the count of those who were sent away.
+    #[must_use]
+    pub fn new(name: &'static str, most: usize) -> Arc<Self> {
         Arc::new(Self {
+            name,
             most,
             waiting: Mutex::default(),
         })
     }
 
     /// A place, and the token that is cancelled when it is lost.
-    pub(crate) fn enter(self: &Arc<Self>) -> (Place, CancellationToken) {
+    pub fn enter(self: &Arc<Self>) -> (Place, CancellationToken) {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         while waiting.places.len() >= self.most
             && let Some((_, longest)) = waiting.places.pop_first()
         {
             longest.cancel();
-            metrics::counter!("galen_listener_evictions_total").increment(1);
+            metrics::counter!("galen_listener_evictions_total", "from" => self.name).increment(1);
         }
         let number = waiting.next;
         waiting.next += 1;
@@ -68,7 +74,7 @@ mod tests {
 
     #[test]
     fn who_waits_longest_makes_room() {
-        let porch = Porch::new(2);
+        let porch = Porch::new("test", 2);
         let (first, first_lost) = porch.enter();
         let (second, second_lost) = porch.enter();
         drop(first);

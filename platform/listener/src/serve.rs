@@ -18,8 +18,10 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
+use crate::crowd::Crowd;
 use crate::head;
 use crate::porch::{Place, Porch};
+use crate::refusal;
 use crate::tls::Tls;
 use crate::wire::Wire;
 
@@ -48,6 +50,8 @@ pub struct Bounds {
     pub connections: usize,
     /// Of these, such as have not asked anything yet.
     pub waiting: usize,
+    /// Of these, of one client. A proxy in front is one client.
+    pub per_address: usize,
 }
 
 impl Default for Bounds {
@@ -58,6 +62,7 @@ impl Default for Bounds {
             write: Duration::from_secs(30),
             connections: 8192,
             waiting: 1024,
+            per_address: 1024,
         }
     }
 }
@@ -77,7 +82,8 @@ pub async fn serve(
     drain: Duration,
 ) {
     let room = Arc::new(Semaphore::new(bounds.connections));
-    let porch = Porch::new(bounds.waiting);
+    let porch = Porch::new("connections", bounds.waiting);
+    let crowd = Crowd::new(bounds.per_address);
     let mut connections = JoinSet::new();
     let accept = async || match Arc::clone(&room).acquire_owned().await {
         Ok(permit) => listener.accept().await.map(|accepted| (permit, accepted)),
@@ -90,11 +96,16 @@ pub async fn serve(
             Some(_) = connections.join_next() => {}
             accepted = accept() => match accepted {
                 Ok((permit, (stream, peer))) => {
+                    let Some(guest) = crowd.enter(peer.ip()) else {
+                        // An answer would cost more than the connection.
+                        metrics::counter!("galen_listener_refusals_total", "reason" => "Crowded").increment(1);
+                        continue;
+                    };
                     let (place, lost) = porch.enter();
                     let client = Client { peer, bounds, router: router.clone(), stop: stop.clone(), place };
                     let tls = tls.clone();
                     connections.spawn(async move {
-                        let _permit = permit;
+                        let _held = (permit, guest);
                         tokio::select! {
                             () = client.meet(stream, tls) => {}
                             () = lost.cancelled() => {}
@@ -188,6 +199,7 @@ impl Client {
         let service = tower::service_fn(move |request: Request<hyper::body::Incoming>| {
             // It has asked: nobody sends it away any more.
             place.lock().unwrap_or_else(PoisonError::into_inner).take();
+            let refusal = refusal::answer(&request, encrypted);
             let mut request = request.map(axum::body::Body::new);
             request.extensions_mut().insert(ConnectInfo(peer));
             if encrypted {
@@ -197,6 +209,9 @@ impl Client {
                 && request.headers().contains_key(header::TRANSFER_ENCODING);
             let answer = router.clone().oneshot(request);
             async move {
+                if let Some(refusal) = refusal {
+                    return Ok(refusal);
+                }
                 let mut answer = answer.await;
                 if let (Ok(answer), true) = (&mut answer, last) {
                     // What follows a chunked body is not judged, so nothing may.

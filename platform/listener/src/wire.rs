@@ -10,11 +10,9 @@ use bytes::{Buf as _, BufMut as _, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Sleep;
 
-use crate::head::{self, Framing, Scanner};
+use crate::head::{self, Fault, Framing, Scanner};
+use crate::refusal;
 
-/// What a refused head is replaced with: the server answers it with 400, behind the
-/// answers to earlier requests, and closes.
-const REFUSED: u8 = 0;
 /// What is read at a time while a head is incomplete.
 const PIECE: usize = 4096;
 /// How many pieces that nobody will read are taken in at the end, so that the
@@ -28,8 +26,10 @@ pub(crate) struct Wire<S> {
     buffer: BytesMut,
     /// So many bytes may be read by the server before the next head is judged.
     allowed: u64,
-    /// Nothing follows what is allowed.
+    /// Nothing follows what is allowed …
     ended: bool,
+    /// … which is a refusal: it is answered before anything ends.
+    refused: bool,
     scanner: Scanner,
     patience: Duration,
     stalled: Option<Pin<Box<Sleep>>>,
@@ -43,6 +43,7 @@ impl<S> Wire<S> {
             buffer: start,
             allowed: 0,
             ended: false,
+            refused: false,
             scanner: Scanner::default(),
             patience,
             stalled: None,
@@ -68,12 +69,7 @@ impl<S> Wire<S> {
         let found = self.scanner.advance(&self.buffer);
         let judged = match found {
             None if self.buffer.len() < head::LIMIT => return false,
-            None => {
-                // The server refuses what is as long as this and has no end.
-                self.allowed = self.buffer.len() as u64;
-                self.ended = true;
-                return true;
-            }
+            None => Err(Fault::TooLarge),
             Some(Ok(length)) => head::inspect(&self.buffer[..length]).map(|body| (length, body)),
             Some(Err(fault)) => Err(fault),
         };
@@ -86,9 +82,10 @@ impl<S> Wire<S> {
                 metrics::counter!("galen_listener_refusals_total", "reason" => format!("{fault:?}"))
                     .increment(1);
                 self.buffer.clear();
-                self.buffer.put_u8(REFUSED);
-                self.allowed = 1;
+                self.buffer.put_slice(refusal::instead_of(fault));
+                self.allowed = self.buffer.len() as u64;
                 self.ended = true;
+                self.refused = true;
             }
         }
         true
@@ -121,6 +118,11 @@ impl<S: AsyncRead + Unpin> AsyncRead for Wire<S> {
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         while this.allowed == 0 {
+            if this.refused {
+                // An end of the requests would end the answer, too. The server closes
+                // by itself, for the request that stands for a refusal says so.
+                return Poll::Pending;
+            }
             if this.ended {
                 return Poll::Ready(Ok(()));
             }

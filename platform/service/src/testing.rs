@@ -17,11 +17,13 @@
 //! ```
 
 use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::{Arc, LazyLock};
 
 use axum::Router;
 use axum::body::Body;
+use axum::extract::ConnectInfo;
 use bytes::Bytes;
 use galen_access::{Authentication, KeySet, Principal, Role, SigningKey};
 use galen_contracts::ids::{PatientId, PractitionerId};
@@ -139,6 +141,7 @@ impl TestApi {
             router: self.router.clone(),
             principal: None,
             headers: HeaderMap::new(),
+            address: None,
         }
     }
 
@@ -211,6 +214,7 @@ pub struct TestCaller {
     router: Router,
     principal: Option<Principal>,
     headers: HeaderMap,
+    address: Option<IpAddr>,
 }
 
 /// An answer, read to its end.
@@ -271,6 +275,15 @@ impl TestCaller {
         caller
     }
 
+    /// Calls from this address; a caller has none otherwise.
+    #[must_use]
+    pub fn from(&self, address: IpAddr) -> Self {
+        Self {
+            address: Some(address),
+            ..self.clone()
+        }
+    }
+
     /// Sends `Idempotency-Key`.
     #[must_use]
     pub fn key(&self, key: &str) -> Self {
@@ -329,6 +342,10 @@ impl TestCaller {
             .body(Body::from(body))
             .expect("tests send valid requests");
         request.headers_mut().extend(self.headers.clone());
+        if let Some(address) = self.address {
+            let connected = ConnectInfo(SocketAddr::new(address, 40_000));
+            request.extensions_mut().insert(connected);
+        }
         let Ok(response) = self.router.clone().oneshot(request).await;
         let (parts, body) = response.into_parts();
         let bytes = body

@@ -83,6 +83,7 @@ impl Service for Identity {
             "0007_custom_role",
             "0008_authentication",
             "0010_passkey",
+            "0014_familiar_place",
         ],
         subscribes: &["patients"],
     };

@@ -11,8 +11,8 @@ pub(crate) const PAGES: &[ProblemPage] = &[
     },
     ProblemPage {
         code: "TOO_MANY_ATTEMPTS",
-        title: "This user name failed to log in too often.",
-        advice: "Wait for the seconds of `Retry-After`; the pause doubles with each further failure, up to 15 minutes. A new password ends it.",
+        title: "There were too many failed attempts.",
+        advice: "Wait for the seconds of `Retry-After`; the pause doubles with each further failure, up to 15 minutes. Failures are counted per account, apart for addresses from which it has logged in before, and per address. A new password, chosen by the link in a message, ends the pause of an account.",
     },
     ProblemPage {
         code: "OVERLOADED",

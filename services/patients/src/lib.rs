@@ -102,10 +102,10 @@ impl Service for Patients {
     };
 
     async fn start(platform: Platform) -> Result<Self, StartError> {
+        patient::sealing::seal_everybody(&platform.db, &platform.vault).await?;
         in_clear::seal(&platform.db, &platform.vault).await?;
         let prefix: Option<Prefix> = platform.config.get(MRN_PREFIX)?;
         let mrns = Series::open(&platform.db, prefix.unwrap_or_default()).await?;
-        patient::sealing::seal_everybody(&platform.db, &platform.vault).await?;
         Ok(Self {
             db: platform.db,
             vault: platform.vault,

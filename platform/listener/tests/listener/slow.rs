@@ -80,3 +80,30 @@ async fn those_who_only_wait_do_not_keep_others_out() {
     assert!(served.exchange(asks).await.contains("plain 0"));
     assert_eq!(rest(&mut waiting[0]).await, "", "the first is sent away");
 }
+
+#[tokio::test]
+async fn one_client_does_not_take_all_connections() {
+    let bounds = Bounds {
+        per_address: 3,
+        ..Bounds::default()
+    };
+    let served = Served::open(bounds, None).await;
+    let asks = b"GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n";
+    let mut kept = Vec::new();
+    for _ in 0..3 {
+        let mut stream = served.connect().await;
+        stream.write_all(b"GET /").await.unwrap();
+        kept.push(stream);
+    }
+    assert_eq!(served.exchange(asks).await, "", "a fourth is closed");
+    let mut neighbour = served.connect_from([127, 0, 0, 2]).await;
+    neighbour.write_all(asks).await.unwrap();
+    assert!(rest(&mut neighbour).await.contains("plain 0"));
+    drop(kept.pop());
+    let again = async {
+        while !served.exchange(asks).await.contains("plain 0") {
+            tokio::time::sleep(BRIEF / 10).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, again).await.unwrap();
+}

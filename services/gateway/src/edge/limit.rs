@@ -12,7 +12,7 @@ use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use galen_contracts::ids::UserId;
-use galen_kernel::Problem;
+use galen_kernel::{Household, Problem};
 use galen_service::Halt;
 use galen_service::extract::Gate;
 use governor::clock::{Clock as _, DefaultClock};
@@ -21,7 +21,6 @@ use governor::state::keyed::DefaultKeyedStateStore;
 use governor::{Quota, RateLimiter};
 use http::{HeaderName, HeaderValue, Method};
 
-use super::peer::household;
 use super::settings::{Rate, Settings};
 use super::shape::Client;
 
@@ -76,7 +75,7 @@ pub(crate) enum Key {
     /// Somebody whose access token is valid.
     Account(UserId),
     /// Nobody known, from there.
-    Address(IpAddr),
+    Address(Household),
     /// One of many addresses, when there are too many to count apart.
     Crowd(u64),
 }
@@ -87,7 +86,7 @@ impl Key {
     pub(crate) fn of(account: Option<UserId>, client: IpAddr) -> Self {
         match account {
             Some(account) => Self::Account(account),
-            None => Self::Address(household(client)),
+            None => Self::Address(Household::of(client)),
         }
     }
 }
@@ -384,7 +383,7 @@ mod tests {
 
         #[test]
         fn without_an_account_the_address_decides(a: IpAddr, b: IpAddr) {
-            prop_assert_eq!(Key::of(None, a) == Key::of(None, b), household(a) == household(b));
+            prop_assert_eq!(Key::of(None, a) == Key::of(None, b), Household::of(a) == Household::of(b));
         }
 
         #[test]

@@ -1,6 +1,6 @@
 //! Whose request it is: the connection's other end, or who a trusted proxy says.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::str::FromStr;
 
 use http::{HeaderMap, HeaderName};
@@ -78,15 +78,6 @@ pub(crate) fn client(peer: IpAddr, headers: &HeaderMap, trusted: &[Network]) -> 
         }
     }
     client
-}
-
-/// What is counted together: one IPv4 address, or one IPv6 network of 64 bits,
-/// because a single client has all addresses of such a network.
-pub(crate) fn household(client: IpAddr) -> IpAddr {
-    match client.to_canonical() {
-        IpAddr::V4(address) => IpAddr::V4(address),
-        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64)),
-    }
 }
 
 #[cfg(test)]
@@ -174,18 +165,6 @@ mod tests {
             let peer = IpAddr::V4(std::net::Ipv4Addr::from_bits(10 << 24 | peer_host));
             let list: Vec<String> = said.iter().chain([&last]).map(ToString::to_string).collect();
             prop_assert_eq!(client(peer, &forwarded(&[&list.join(", ")]), &networks), last);
-        }
-
-        #[test]
-        fn one_network_of_64_bits_is_one_household(network in 0x2000_0000_0000_0000_u64..u64::MAX, a: u64, b: u64) {
-            let address = |host: u64| IpAddr::V6(Ipv6Addr::from_bits(u128::from(network) << 64 | u128::from(host)));
-            prop_assert_eq!(household(address(a)), household(address(b)));
-        }
-
-        #[test]
-        fn every_ipv4_address_is_a_household(a: std::net::Ipv4Addr, b: std::net::Ipv4Addr) {
-            prop_assert_eq!(household(IpAddr::V4(a)) == household(IpAddr::V4(b)), a == b);
-            prop_assert_eq!(household(IpAddr::V6(a.to_ipv6_mapped())), IpAddr::V4(a));
         }
     }
 }

@@ -17,10 +17,10 @@ use utoipa::ToSchema;
 
 use super::store::{self, StoreError};
 use super::{Account, Email, RoleSet, Username};
-use crate::Identity;
 use crate::password::NewPassword;
 use crate::session::device::Device;
 use crate::session::open::{self, TokenAnswer};
+use crate::{Identity, attempt};
 
 /// A new account for oneself.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -79,6 +79,7 @@ pub(crate) async fn register(
     )
     .await?
     .ok_or_else(Problem::unauthenticated)?;
+    attempt::store::welcome(tx.conn(), &account, device.household(), now).await?;
     tx.commit().await?;
     Ok(tokens.answer(StatusCode::CREATED))
 }

@@ -10,7 +10,7 @@ use galen_storage::Db;
 use jiff::SignedDuration;
 
 use crate::Identity;
-use crate::attempt::model::{FORGOTTEN_AFTER, MOST_REMEMBERED};
+use crate::attempt::model::{FAMILIAR_FOR, FORGOTTEN_AFTER, MOST_REMEMBERED};
 use crate::{attempt, link, passkey, session};
 
 /// Often enough that the failures of a flood of names stay few.
@@ -29,11 +29,13 @@ async fn forget(db: &Db) -> Result<u64, Problem> {
     let now = db.clock().now();
     let failures =
         attempt::store::forget(db.pool(), ago(now, FORGOTTEN_AFTER), MOST_REMEMBERED).await?;
+    let places = attempt::store::forget_places(db.pool(), ago(now, FAMILIAR_FOR)).await?;
+    let addresses = attempt::store::forget_addresses(db.pool(), now).await?;
     let sessions =
         session::store::purge(db.pool(), ago(now, session::model::KEPT_AFTER_END)).await?;
     let links = link::store::purge(db.pool(), ago(now, link::model::KEPT)).await?;
     let ceremonies = passkey::store::purge(db.pool(), now).await?;
-    Ok(failures + sessions + links + ceremonies)
+    Ok(failures + places + addresses + sessions + links + ceremonies)
 }
 
 fn ago(now: Timestamp, by: SignedDuration) -> Timestamp {

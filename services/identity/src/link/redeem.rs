@@ -18,9 +18,9 @@ use utoipa::ToSchema;
 
 use super::store;
 use crate::account::{self, Account};
-use crate::attempt::model::Subject;
 use crate::password::{NewPassword, PasswordHash};
 use crate::secret::SecretHash;
+use crate::session::device::Device;
 use crate::session::ending::Ending;
 use crate::{Identity, attempt};
 
@@ -66,9 +66,10 @@ impl From<DeadLink> for Problem {
 pub(crate) async fn set(
     cx: Cx<ChoosePassword>,
     State(s): State<Arc<Identity>>,
+    device: Device,
     Body(request): Body<ChoosePassword>,
 ) -> Outcome {
-    redeem(&s, &request, cx.now()).await
+    redeem(&s, &device, &request, cx.now()).await
 }
 
 /// Chooses a new password instead of a forgotten one.
@@ -82,12 +83,18 @@ pub(crate) async fn set(
 pub(crate) async fn reset(
     cx: Cx<ChoosePassword>,
     State(s): State<Arc<Identity>>,
+    device: Device,
     Body(request): Body<ChoosePassword>,
 ) -> Outcome {
-    redeem(&s, &request, cx.now()).await
+    redeem(&s, &device, &request, cx.now()).await
 }
 
-async fn redeem(s: &Identity, request: &ChoosePassword, now: Timestamp) -> Outcome {
+async fn redeem(
+    s: &Identity,
+    device: &Device,
+    request: &ChoosePassword,
+    now: Timestamp,
+) -> Outcome {
     let secret = SecretHash::of(&request.token);
     let account = holder(s, secret, now).await?;
     let password = NewPassword::parse(
@@ -97,7 +104,7 @@ async fn redeem(s: &Identity, request: &ChoosePassword, now: Timestamp) -> Outco
     .map_err(|error| Problem::invalid_field("/newPassword", error.code(), error.to_string()))?;
     let account = account.ok_or(DeadLink)?;
     let hash = s.hasher.turn().await?.hash(&password).await?;
-    replace(s, account.id, secret, &hash, now).await?;
+    replace(s, account.id, device, secret, &hash, now).await?;
     Ok(Answer::no_content())
 }
 
@@ -116,6 +123,7 @@ async fn holder(
 async fn replace(
     s: &Identity,
     id: UserId,
+    device: &Device,
     secret: SecretHash,
     hash: &PasswordHash,
     now: Timestamp,
@@ -131,7 +139,7 @@ async fn replace(
     account::store::set_password(tx.conn(), id, hash).await?;
     store::close_all(tx.conn(), id, now).await?;
     let ending = Ending::all_of(&mut tx, id, now).await?;
-    attempt::store::clear(tx.conn(), &Subject::of(account.username.as_str())).await?;
+    attempt::store::begin_anew(tx.conn(), &account, device.household(), now).await?;
     tx.commit().await?;
     ending.take_effect(s.keyring.ended());
     Ok(())

@@ -2,7 +2,9 @@
 //!
 //! The options name no keys, so they are the same for every name, known or not, and
 //! take the same time: the name is not even looked up. It binds the login to the
-//! account of that name, and failures count for it. All refusals are the same, except
+//! account of that name. Failures count for nobody and pauses of a name are not for
+//! passkeys: signatures are not guessed, and otherwise whoever guesses passwords, or
+//! answers with nonsense, could keep the owner from the one way in that is left. All refusals are the same, except
 //! that of a key that seems to have been copied, which only its holder can see. Answers
 //! hold tokens, so they are not kept for an `Idempotency-Key`.
 
@@ -10,12 +12,11 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use galen_access::Method;
-use galen_kernel::{Pii, Problem, Timestamp, Violations};
+use galen_kernel::{Pii, Problem, Violations};
 use galen_service::{Answer, Body, Cx, Halt, Needs, Outcome, Requires};
 use galen_storage::Tx;
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
-use sqlx::PgExecutor;
 use utoipa::ToSchema;
 use uuid::Uuid;
 use webauthn_rs::prelude::{PublicKeyCredential, WebauthnError};
@@ -26,7 +27,7 @@ use super::model::{self, CeremonyId};
 use super::relying_party::{NoDomain, RelyingParty};
 use super::store::{self, Authentication};
 use crate::account::{self, username};
-use crate::attempt::model::{Paused, Subject};
+use crate::attempt::model::Subject;
 use crate::session::device::Device;
 use crate::session::open::{self, TokenAnswer};
 use crate::{Identity, attempt};
@@ -122,9 +123,6 @@ pub(crate) async fn options(
     );
     wrong.finish()?;
     let subject = name.map(|name| Subject::of(name));
-    if let Some(subject) = &subject {
-        refuse_paused(s.db.pool(), subject, cx.now()).await?;
-    }
     let (public_key, state) = party.challenge().map_err(Problem::internal)?;
     let ceremony = cx.clock().id();
     let ends = model::ceremony_ends(cx.now());
@@ -162,17 +160,7 @@ pub(crate) async fn verify(
         count_outcome("refused");
         return Err(Problem::from(PasskeyError::NotAccepted).into());
     };
-    let subject = begun.subject;
-    if let Some(subject) = &subject {
-        refuse_paused(tx.conn(), subject, cx.now()).await?;
-    }
     let entered = enter(&mut tx, &s, party, &cx, &device, begun, &credential).await?;
-    if let Some(subject) = &subject {
-        match &entered {
-            Ok(_) => attempt::store::clear(tx.conn(), subject).await?,
-            Err(_) => attempt::store::count(tx.conn(), subject, cx.now()).await?,
-        }
-    }
     // Refused or not, the ceremony is over.
     tx.commit().await?;
     count_outcome(match &entered {
@@ -220,6 +208,7 @@ async fn enter(
     };
     passkey.key.update_credential(&used);
     store::used(tx.conn(), &passkey, cx.now()).await?;
+    attempt::store::welcome(tx.conn(), &account, device.household(), cx.now()).await?;
     let tokens = open::open(
         tx,
         &s.keyring,
@@ -231,22 +220,6 @@ async fn enter(
     .await
     .map_err(Problem::from)?;
     Ok(tokens.ok_or(PasskeyError::NotAccepted))
-}
-
-/// Refuses while a name is paused, whatever the passkey.
-async fn refuse_paused(
-    db: impl PgExecutor<'_>,
-    subject: &Subject,
-    now: Timestamp,
-) -> Result<(), Problem> {
-    let failures = attempt::store::find(db, subject).await?;
-    match failures.and_then(|failures| failures.closed_for(now)) {
-        Some(wait) => {
-            count_outcome("paused");
-            Err(Paused { wait }.into())
-        }
-        None => Ok(()),
-    }
 }
 
 fn count_outcome(outcome: &'static str) {

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
 
 use axum::extract::{ConnectInfo, FromRequestParts};
-use galen_kernel::Pii;
+use galen_kernel::{Household, Pii};
 use http::header::USER_AGENT;
 use http::request::Parts;
 
@@ -18,6 +18,15 @@ pub(crate) struct Device {
     pub(crate) user_agent: Option<String>,
     /// Where it connects from.
     pub(crate) address: Option<Pii<IpAddr>>,
+}
+
+impl Device {
+    /// Which addresses it is counted with; `None` in memory, without a connection.
+    pub(crate) fn household(&self) -> Option<Household> {
+        self.address
+            .as_ref()
+            .map(|address| Household::of(*address.expose()))
+    }
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Device {

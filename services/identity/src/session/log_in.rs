@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use galen_access::Method;
-use galen_kernel::{Pii, Problem, Timestamp, Violations};
+use galen_kernel::{Pii, Problem, Violations};
 use galen_service::{Body, Cx, Needs, Outcome, Requires};
 use http::StatusCode;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -18,10 +18,11 @@ use utoipa::ToSchema;
 use super::device::Device;
 use super::open::{self, OpenError, TokenAnswer};
 use crate::account::{self, Account, Username};
-use crate::attempt::model::{Paused, Subject};
+use crate::attempt::model::Paused;
+use crate::attempt::{Attempt, Refusal};
 use crate::password::hasher::HashError;
 use crate::password::policy;
-use crate::{Identity, attempt, password};
+use crate::{Identity, password};
 
 /// A name and a password.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -45,7 +46,7 @@ pub(crate) enum LogInError {
     /// The name, the password or the account is not right.
     #[error("invalid credentials")]
     InvalidCredentials,
-    /// This name failed too often.
+    /// There were too many failures.
     #[error(transparent)]
     Paused(#[from] Paused),
     /// The password could not be checked.
@@ -66,6 +67,15 @@ impl LogInError {
             Self::InvalidCredentials => "refused",
             Self::Paused(_) => "paused",
             Self::Hash(_) | Self::Open(_) | Self::Storage(_) => "failed",
+        }
+    }
+}
+
+impl From<Refusal> for LogInError {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Paused(paused) => paused.into(),
+            Refusal::Storage(error) => error.into(),
         }
     }
 }
@@ -115,7 +125,7 @@ async fn enter(
     device: &Device,
 ) -> Result<TokenAnswer, LogInError> {
     let (account, methods) =
-        authenticate(cx, s, request.username.expose(), &request.password).await?;
+        authenticate(cx, s, device, request.username.expose(), &request.password).await?;
     let mut tx = s.db.begin().await?;
     let tokens = open::open(&mut tx, &s.keyring, &account, device, &methods, cx.now())
         .await?
@@ -129,10 +139,10 @@ async fn enter(
 pub(crate) async fn authenticate<R: Requires>(
     cx: &Cx<R>,
     s: &Identity,
+    device: &Device,
     username: &str,
     password: &SecretString,
 ) -> Result<(Account, Vec<Method>), LogInError> {
-    let subject = Subject::of(username);
     let account = match Username::parse(username) {
         Ok(username) => account::store::by_username(s.db.pool(), &username).await?,
         Err(_) => None,
@@ -140,13 +150,10 @@ pub(crate) async fn authenticate<R: Requires>(
     if let Some(account) = &account {
         cx.about("users", account.id);
     }
-    // Who has to wait is told so before they wait for a turn, so that guesses at one
-    // name keep nobody else from logging in; and looked at again with the turn, because
-    // attempts are counted while it is held: guesses side by side are at most as many
-    // as there are turns.
-    refuse_paused(s, &subject, cx.now()).await?;
+    let attempt = Attempt::at(username, account.as_ref(), device);
+    attempt.refuse_paused(&s.db, cx.now()).await?;
     let turn = s.hasher.turn().await?;
-    refuse_paused(s, &subject, cx.now()).await?;
+    attempt.refuse_paused(&s.db, cx.now()).await?;
     let expected = account
         .as_ref()
         .and_then(|account| account.password.as_ref());
@@ -155,22 +162,13 @@ pub(crate) async fn authenticate<R: Requires>(
         .await?;
     match account {
         Some(account) if right && account.lock.is_none() => {
-            attempt::store::clear(s.db.pool(), &subject).await?;
+            attempt.succeeded(&s.db, &account, cx.now()).await?;
             Ok((account, vec![Method::Password]))
         }
         _ => {
-            attempt::store::count(s.db.pool(), &subject, cx.now()).await?;
+            attempt.failed(&s.db, cx.now()).await?;
             Err(LogInError::InvalidCredentials)
         }
-    }
-}
-
-/// Refuses while a name is paused, whatever the password.
-async fn refuse_paused(s: &Identity, subject: &Subject, now: Timestamp) -> Result<(), LogInError> {
-    let failures = attempt::store::find(s.db.pool(), subject).await?;
-    match failures.and_then(|failures| failures.closed_for(now)) {
-        Some(wait) => Err(Paused { wait }.into()),
-        None => Ok(()),
     }
 }
 

@@ -135,6 +135,17 @@ impl Hospital {
             .await
     }
 
+    /// Tries from an address.
+    pub(crate) async fn try_from(&self, address: &str, username: &str, password: &str) -> Reply {
+        let body = json!({ "username": username, "password": password });
+        let from = address.parse().expect("an address");
+        self.api
+            .anonymous()
+            .from(from)
+            .post("/auth/login", body)
+            .await
+    }
+
     pub(crate) async fn log_in(&self, username: &str, password: &str) -> Tokens {
         tokens(&self.try_log_in(username, password).await, StatusCode::OK)
     }

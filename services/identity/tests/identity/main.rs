@@ -3,6 +3,7 @@
 mod administrator;
 mod authenticator;
 mod contract;
+mod guessing;
 mod hospital;
 mod keys;
 mod links;

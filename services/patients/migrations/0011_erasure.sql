@@ -83,3 +83,24 @@ create trigger patient_erased_for_good
     before update on patient
     for each row when (old.erased_at is not null and new.erased_at is distinct from old.erased_at)
     execute function erasure_is_for_good();
+
+-- Why records were merged or parted is about people, and goes with them; that they were
+-- stays.
+create function merge_event_keeps_what_it_says() returns trigger
+    language plpgsql
+    as $$
+    begin
+        if new.reason = '[erased]' and to_jsonb(new) - 'reason' = to_jsonb(old) - 'reason' then
+            return new;
+        end if;
+        raise exception 'the history of merges is append-only' using errcode = 'restrict_violation';
+    end
+    $$;
+
+drop trigger merge_event_append_only on merge_event;
+create trigger merge_event_append_only
+    before delete or truncate on merge_event
+    for each statement execute function merge_event_is_append_only();
+create trigger merge_event_only_erased
+    before update on merge_event
+    for each row execute function merge_event_keeps_what_it_says();

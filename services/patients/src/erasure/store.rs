@@ -208,6 +208,11 @@ pub async fn forget(
         "delete from patient_identifier where patient_id = any($1) and $2::timestamptz is not null",
         "update entry set source_value_index = null
          where patient_id = any($1) and source_value_index is not null and $2::timestamptz is not null",
+        // What somebody wrote about two records is about both.
+        "update merge_event set reason = '[erased]'
+         where (retired_id = any($1) or survivor_id = any($1)) and reason <> '[erased]' and $2::timestamptz is not null",
+        "update duplicate set decision_reason = '[erased]'
+         where (low_id = any($1) or high_id = any($1)) and decision_reason <> '[erased]' and $2::timestamptz is not null",
         "delete from duplicate
          where status = 'OPEN' and (low_id = any($1) or high_id = any($1)) and $2::timestamptz is not null",
     ] {

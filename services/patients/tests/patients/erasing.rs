@@ -185,12 +185,20 @@ async fn merged_records_go_with_the_person_and_those_that_were_parted_do_not() {
     let refused = ask(&hospital.api.as_role(Role::Admin), &retired).await;
     assert_eq!(refused.code(), Some("PATIENT_MERGED"));
     erase(&hospital, &survivor).await;
-    assert_eq!(hospital.published("PatientErased").await.len(), 2);
+    assert_eq!(hospital.published("patient-erased").await.len(), 2);
     for record in [&survivor, &retired] {
         let reply = hospital.desk().get(&format!("/patients/{record}")).await;
         assert_eq!(reply.code(), Some("PATIENT_ERASED"));
     }
     hospital.read(&parted).await;
+    let reasons: i64 = sqlx::query_scalar(
+        "select (select count(*) from merge_event where reason <> '[erased]')
+              + (select count(*) from duplicate where decision_reason <> '[erased]')",
+    )
+    .fetch_one(hospital.db.pool())
+    .await
+    .expect("a number");
+    assert_eq!(reasons, 0, "why they were merged goes with them");
     hospital.is_sound().await;
 }
 

@@ -59,7 +59,7 @@ async fn checks_find_what_is_wrong() {
         ("where its history", "update patient set merged_into = null", 1),
         (
             "without a gap",
-            "alter table merge_event disable trigger merge_event_append_only; alter table merge_event drop constraint merge_event_alternates; update merge_event set seq = 3",
+            "alter table merge_event disable trigger merge_event_only_erased; alter table merge_event drop constraint merge_event_alternates; update merge_event set seq = 3",
             1,
         ),
         (

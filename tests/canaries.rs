@@ -27,12 +27,7 @@ const PLACES: &[(&str, &[&str])] = &[
     (
         "demographics",
         // The answers to repeated requests are kept for a day.
-        &[
-            "patients.patient",
-            "patients.patient_identifier",
-            "patients.coverage",
-            "patients.idempotency",
-        ],
+        &["patients.coverage", "patients.idempotency"],
     ),
     (
         "record",
@@ -47,7 +42,6 @@ const PLACES: &[(&str, &[&str])] = &[
     (
         "reason",
         &[
-            "patients.patient",
             "patients.merge_event",
             "patients.duplicate",
             "patients.break_glass",
@@ -154,9 +148,7 @@ pub(crate) async fn words_about_people_stay_where_they_belong() {
     );
     // The search finds what is there to be found.
     for wanted in [
-        ("patients.patient", "familyName"),
-        ("patients.patient", "phone"),
-        ("patients.patient", "nationalId"),
+        ("patients.merge_event", "mergeReason"),
         ("scheduling.appointment", "reason"),
     ] {
         assert!(

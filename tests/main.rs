@@ -15,6 +15,7 @@ mod hospital;
 mod ids;
 mod journeys;
 mod matrix;
+mod mfa;
 mod plain;
 mod poison;
 mod races;
@@ -84,6 +85,8 @@ fn main() -> ExitCode {
         headers::headers_change_nothing,
         headers::addresses_are_not_believed,
         ids::ids_of_others_reach_nothing,
+        mfa::a_stolen_password_opens_nothing_without_the_phone,
+        mfa::what_is_dangerous_needs_a_recent_login,
         poison::a_poisoned_key_waits_and_others_flow,
         matrix::every_operation_answers_as_the_table_says,
     ]);

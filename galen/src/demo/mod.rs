@@ -33,6 +33,8 @@ pub(crate) async fn run(options: Demo) -> Result<ExitCode, Box<dyn std::error::E
     print!("{report}");
     roster(&admin).await?;
 
+    // Accounts are made by whoever logged in lately; an import may take longer.
+    admin.login("admin", &password).await?;
     let staff = day::Staff::hire(&admin).await?;
     let mut played = day::Played::default();
     for day in 1..=options.days {

@@ -1,10 +1,12 @@
 //! Identity: accounts, logins, tokens.
 //!
 //! **Owns** accounts (schema `identity`), their passwords (argon2id), the roles that
-//! the hospital makes, and sessions; the keys that sign access tokens; and the links
-//! that let somebody choose a password.
+//! the hospital makes, and sessions; authenticators (their secrets sealed) with backup
+//! codes; the keys that sign access tokens; and the links that let somebody choose a
+//! password.
 //!
-//! **Offers** registration, login with growing pauses after failures, refresh
+//! **Offers** registration, login with growing pauses after failures and a second
+//! factor for who wants one, showing again who one is before dangerous things, refresh
 //! tokens that work once and end their session when used twice, sessions whose
 //! access tokens are refused from the moment they end, the administration of
 //! accounts, the public keys, and over gRPC the minting of links.
@@ -16,7 +18,8 @@
 //!
 //! **Says** that an account exists or changed, that a link is wanted, that a token
 //! was used twice, that sessions ended. Nothing it says, logs or prints holds a
-//! password, a token or an address; of tokens only hashes are stored.
+//! password, a token, a code or an address; of tokens and backup codes only hashes are
+//! stored.
 //!
 //! **Schedules** the rotation of keys and the forgetting of what has ended.
 
@@ -25,6 +28,7 @@ mod attempt;
 mod jobs;
 mod link;
 mod merge;
+mod mfa;
 mod passkey;
 mod password;
 mod problems;
@@ -45,6 +49,7 @@ use galen_service::{
     Check, Config, ConfigError, Job, Platform, ProblemPage, Service, Setting, StartError,
 };
 use galen_storage::{Db, SchemaSpec, migrations};
+use galen_vault::{SealedColumn, Vault};
 use jiff::SignedDuration;
 use tonic::service::Routes;
 use utoipa_axum::router::OpenApiRouter;
@@ -65,6 +70,7 @@ pub struct Identity {
     hasher: Hasher,
     keyring: Arc<Keyring>,
     public_url: String,
+    vault: Vault,
     /// `None` where passkeys are not possible.
     relying_party: Option<RelyingParty>,
 }
@@ -82,6 +88,7 @@ impl Service for Identity {
             "0006_merge_effect",
             "0007_custom_role",
             "0008_authentication",
+            "0009_second_factor",
             "0010_passkey",
             "0014_familiar_place",
         ],
@@ -117,6 +124,7 @@ impl Service for Identity {
             hasher,
             keyring,
             public_url,
+            vault: platform.vault,
             relying_party,
         })
     }
@@ -131,8 +139,14 @@ impl Service for Identity {
             .routes(routes!(link::redeem::set))
             .routes(routes!(link::redeem::reset))
             .routes(routes!(account::me::me))
-            .routes(routes!(session::list::list))
+            .routes(routes!(session::step_up::step_up))
+            .routes(routes!(session::list::list, session::end::end_others))
             .routes(routes!(session::end::end))
+            .routes(routes!(mfa::show::show))
+            .routes(routes!(mfa::enrol::enrol, mfa::remove::remove))
+            .routes(routes!(mfa::confirm::confirm))
+            .routes(routes!(mfa::renew_backup_codes::renew))
+            .routes(routes!(mfa::reset::reset))
             .routes(routes!(passkey::register::options))
             .routes(routes!(passkey::register::verify))
             .routes(routes!(passkey::log_in::options))
@@ -161,6 +175,10 @@ impl Service for Identity {
 
     fn jobs(self: &Arc<Self>) -> Vec<Job> {
         jobs::all(self)
+    }
+
+    fn sealed() -> &'static [SealedColumn] {
+        &[mfa::store::SEALED]
     }
 
     fn checks() -> &'static [Check] {
@@ -231,6 +249,11 @@ const CHECKS: &[Check] = &[
         sql: "select 'session ' || s.id || ' of locked account ' || a.id || ' lives'
               from session s join account a on a.id = s.account_id
               where a.lock_reason is not null and s.revoked_at is null and s.expires_at > now()",
+    },
+    Check {
+        name: "who has backup codes has an authenticator in use",
+        sql: "select distinct 'account ' || c.account_id || ' has backup codes without an authenticator in use'
+              from backup_code c join totp t using (account_id) where t.confirmed_at is null",
     },
     Check {
         name: "exactly one key signs",

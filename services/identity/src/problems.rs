@@ -15,6 +15,26 @@ pub(crate) const PAGES: &[ProblemPage] = &[
         advice: "Wait for the seconds of `Retry-After`; the pause doubles with each further failure, up to 15 minutes. Failures are counted per account, apart for addresses from which it has logged in before, and per address. A new password, chosen by the link in a message, ends the pause of an account.",
     },
     ProblemPage {
+        code: "MFA_REQUIRED",
+        title: "This account asks for a one-time code as well.",
+        advice: "Ask the person for the code that their authenticator shows, or for a backup code, and send everything again with it as `mfaCode`.",
+    },
+    ProblemPage {
+        code: "INVALID_MFA_CODE",
+        title: "The one-time code is wrong or was used before.",
+        advice: "Each code works once. Wait for the next one; if none is accepted, check the time of the device that shows them. Wrong codes count like wrong passwords.",
+    },
+    ProblemPage {
+        code: "SECOND_FACTOR_ENROLLED",
+        title: "The account has an authenticator.",
+        advice: "Remove it with `DELETE /auth/mfa/totp` before another one is enrolled.",
+    },
+    ProblemPage {
+        code: "NO_SECOND_FACTOR",
+        title: "The account has no authenticator.",
+        advice: "Enrol one with `POST /auth/mfa/totp`.",
+    },
+    ProblemPage {
         code: "OVERLOADED",
         title: "Too many logins at this moment.",
         advice: "Try again after the seconds of `Retry-After`.",

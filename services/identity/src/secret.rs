@@ -5,8 +5,12 @@ use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use galen_service::Answer;
+use http::header::CACHE_CONTROL;
+use http::{HeaderValue, StatusCode};
 use rand::Rng as _;
 use secrecy::{ExposeSecret as _, SecretString};
+use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
 /// A secret on its way to its holder.
@@ -51,6 +55,14 @@ impl SecretHash {
     pub(crate) const fn bytes(&self) -> &[u8] {
         &self.0
     }
+}
+
+/// An answer that holds secrets, which nobody on the way may keep (RFC 6749, 5.1).
+pub(crate) fn disclose<T: Serialize>(status: StatusCode, body: &T) -> Answer {
+    let mut answer = Answer::json(status, body);
+    let no_store = HeaderValue::from_static("no-store");
+    answer.headers.insert(CACHE_CONTROL, no_store);
+    answer
 }
 
 #[cfg(test)]

@@ -46,6 +46,7 @@ pub(crate) struct ChangeUser {
 
 impl Requires for ChangeUser {
     const NEEDS: Needs = Needs::Permission(Permission::UserManage);
+    const STEP_UP: bool = true;
 }
 
 impl From<LastAdministrator> for Problem {
@@ -128,7 +129,7 @@ fn parse(request: ChangeUser) -> Result<Change, Problem> {
 }
 
 /// A field that is there, be it null.
-fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+pub(crate) fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<T>, D::Error> {
     T::deserialize(deserializer).map(Some)

@@ -52,6 +52,7 @@ pub(crate) struct CreateUser {
 
 impl Requires for CreateUser {
     const NEEDS: Needs = Needs::Permission(Permission::UserManage);
+    const STEP_UP: bool = true;
 }
 
 /// Makes an account. Without a password, but with an address, its owner is mailed

@@ -232,10 +232,16 @@ pub(crate) async fn erase(tx: &mut PgConnection, id: UserId) -> Result<(), Error
         .bind(id.uuid())
         .execute(&mut *tx)
         .await?;
-    sqlx::query("delete from passkey where account_id = $1")
-        .bind(id.uuid())
-        .execute(tx)
-        .await?;
+    for statement in [
+        "delete from passkey where account_id = $1",
+        "delete from totp where account_id = $1",
+        "delete from familiar_place where account_id = $1",
+    ] {
+        sqlx::query(statement)
+            .bind(id.uuid())
+            .execute(&mut *tx)
+            .await?;
+    }
     Ok(())
 }
 

@@ -30,6 +30,7 @@ pub(crate) mod store;
 use galen_contracts::ids::UserId;
 use galen_kernel::{Household, Problem, Timestamp};
 use galen_storage::{Db, Error};
+use sqlx::{PgConnection, PgExecutor};
 
 use self::model::{Paused, Subject};
 use crate::account::Account;
@@ -76,8 +77,12 @@ impl Attempt {
     /// hash is waited for, so that guesses keep nobody else waiting; and again with
     /// the turn, because failures are counted while it is held: guesses side by
     /// side are then at most as many as there are turns.
-    pub(crate) async fn refuse_paused(&self, db: &Db, now: Timestamp) -> Result<(), Refusal> {
-        match store::standing(db.pool(), self).await?.closed_for(now) {
+    pub(crate) async fn refuse_paused(
+        &self,
+        db: impl PgExecutor<'_>,
+        now: Timestamp,
+    ) -> Result<(), Refusal> {
+        match store::standing(db, self).await?.closed_for(now) {
             Some(wait) => Err(Paused { wait }.into()),
             None => Ok(()),
         }
@@ -97,12 +102,12 @@ impl Attempt {
     }
 
     /// Counts a failure, for the account and for the address.
-    pub(crate) async fn failed(&self, db: &Db, now: Timestamp) -> Result<(), Error> {
-        if !store::count_at_familiar_place(db.pool(), self, now).await? {
-            store::count_of_strangers(db.pool(), &self.subject, now).await?;
+    pub(crate) async fn failed(&self, tx: &mut PgConnection, now: Timestamp) -> Result<(), Error> {
+        if !store::count_at_familiar_place(&mut *tx, self, now).await? {
+            store::count_of_strangers(&mut *tx, &self.subject, now).await?;
         }
         if let Some(household) = self.household {
-            store::count_of_address(db.pool(), household, now).await?;
+            store::count_of_address(tx, household, now).await?;
         }
         Ok(())
     }

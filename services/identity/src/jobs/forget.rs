@@ -11,10 +11,13 @@ use jiff::SignedDuration;
 
 use crate::Identity;
 use crate::attempt::model::{FAMILIAR_FOR, FORGOTTEN_AFTER, MOST_REMEMBERED};
-use crate::{attempt, link, passkey, session};
+use crate::{attempt, link, mfa, passkey, session};
 
 /// Often enough that the failures of a flood of names stay few.
 const EVERY: Duration = Duration::from_secs(600);
+
+/// An authenticator whose first code was not shown by then never will be.
+const NEVER_CONFIRMED_AFTER: SignedDuration = SignedDuration::from_hours(24);
 
 /// The job `identity.forget`.
 pub(crate) fn job(identity: &Arc<Identity>) -> Job {
@@ -34,8 +37,9 @@ async fn forget(db: &Db) -> Result<u64, Problem> {
     let sessions =
         session::store::purge(db.pool(), ago(now, session::model::KEPT_AFTER_END)).await?;
     let links = link::store::purge(db.pool(), ago(now, link::model::KEPT)).await?;
+    let authenticators = mfa::store::purge(db.pool(), ago(now, NEVER_CONFIRMED_AFTER)).await?;
     let ceremonies = passkey::store::purge(db.pool(), now).await?;
-    Ok(failures + places + addresses + sessions + links + ceremonies)
+    Ok(failures + places + addresses + sessions + links + authenticators + ceremonies)
 }
 
 fn ago(now: Timestamp, by: SignedDuration) -> Timestamp {

@@ -70,6 +70,15 @@ pub(crate) async fn insert(tx: &mut PgConnection, passkey: &Passkey) -> Result<b
     Ok(done.rows_affected() == 1)
 }
 
+/// Removes all passkeys of an account, and says how many.
+pub(crate) async fn remove_all(tx: &mut PgConnection, account: UserId) -> Result<u64, Error> {
+    let done = sqlx::query("delete from passkey where account_id = $1")
+        .bind(account.uuid())
+        .execute(tx)
+        .await?;
+    Ok(done.rows_affected())
+}
+
 /// Stores that a passkey, which is locked by this transaction, was used now.
 pub(crate) async fn used(
     tx: &mut PgConnection,

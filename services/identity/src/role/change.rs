@@ -1,6 +1,7 @@
 //! `PUT /roles/{name}`: an administrator says anew what a role permits.
 //!
-//! Whoever has the role has the new permissions with their next access token.
+//! When it permits something else, the sessions of all who have it end, and with them
+//! the access tokens that say what it permitted before.
 
 use std::sync::Arc;
 
@@ -15,6 +16,7 @@ use super::model::{self, CustomName, NameError};
 use super::store;
 use super::view::{GrantView, RoleView};
 use crate::Identity;
+use crate::session::ending::Ending;
 
 /// What a role is to be from now on.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -30,6 +32,7 @@ pub(crate) struct ChangeRole {
 
 impl Requires for ChangeRole {
     const NEEDS: Needs = Needs::Permission(Permission::UserManage);
+    const STEP_UP: bool = true;
 }
 
 /// Changes a role that the hospital made.
@@ -64,11 +67,20 @@ pub(crate) async fn change(
         .await?
         .ok_or_else(Problem::not_found)?;
     cx.expect_version(role.version)?;
+    let mut ending = None;
     if role.description != description || role.grants != grants {
+        if role.grants != grants {
+            ending = Some(Ending::of_role(&mut tx, &name, cx.now()).await?);
+        }
         role.description = description;
         role.grants = grants;
         role.version = store::update(tx.conn(), &role).await?;
     }
-    tx.commit(Answer::ok(&RoleView::from(&role)).version(role.version))
-        .await
+    let answer = tx
+        .commit(Answer::ok(&RoleView::from(&role)).version(role.version))
+        .await?;
+    if let Some(ending) = ending {
+        ending.take_effect(s.keyring.ended());
+    }
+    Ok(answer)
 }

@@ -36,6 +36,7 @@ pub(crate) struct CreateRole {
 
 impl Requires for CreateRole {
     const NEEDS: Needs = Needs::Permission(Permission::UserManage);
+    const STEP_UP: bool = true;
 }
 
 /// Makes a role that accounts can be given like a built-in one.

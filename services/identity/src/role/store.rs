@@ -119,6 +119,18 @@ pub(crate) async fn grants_of(db: impl PgExecutor<'_>, names: &[&str]) -> Result
     Ok(granted.into_iter().collect())
 }
 
+/// As [`grants_of`], for a session that is stored in this transaction: a change of a
+/// role that is under way is waited for, and one that comes later finds the session.
+pub(crate) async fn lock_grants_of(tx: &mut PgConnection, names: &[&str]) -> Result<Grants, Error> {
+    if !names.is_empty() {
+        sqlx::query("select from custom_role where name = any ($1) order by name for share")
+            .bind(names)
+            .execute(&mut *tx)
+            .await?;
+    }
+    grants_of(tx, names).await
+}
+
 /// Of these names, those that no custom role has.
 pub(crate) async fn unknown(db: impl PgExecutor<'_>, names: &[&str]) -> Result<Vec<String>, Error> {
     if names.is_empty() {

@@ -1,5 +1,5 @@
-//! `DELETE /auth/sessions/{id}`: logs out another device of one's own. Its access
-//! token is refused from then on.
+//! `DELETE /auth/sessions/{id}` and `DELETE /auth/sessions`: logs out one device of one's
+//! own, or all but the one that asks. Their access tokens are refused from then on.
 
 use std::sync::Arc;
 
@@ -10,9 +10,9 @@ use galen_service::{Answer, Cx, Needs, Outcome, PathIds, Requires};
 
 use super::ending::Ending;
 use super::store;
-use crate::Identity;
+use crate::{Identity, account};
 
-/// One of one's own sessions.
+/// One's own sessions.
 pub(crate) struct EndSession;
 
 impl Requires for EndSession {
@@ -38,6 +38,28 @@ pub(crate) async fn end(
         return Err(Problem::not_found().into());
     }
     let ending = Ending::tell(&mut tx, account, vec![id], cx.now());
+    let answer = tx.commit(Answer::no_content()).await?;
+    ending.take_effect(s.keyring.ended());
+    Ok(answer)
+}
+
+/// Ends all of the caller's sessions but the one that asks.
+#[utoipa::path(
+    delete,
+    path = "/auth/sessions",
+    tag = "identity",
+    responses((status = 204, description = "Ended"))
+)]
+pub(crate) async fn end_others(cx: Cx<EndSession>, State(s): State<Arc<Identity>>) -> Outcome {
+    let principal = cx.principal()?;
+    let (account, kept) = (principal.user_id, principal.session_id);
+    cx.about("users", account);
+    let mut tx = cx.begin(&s.db).await?;
+    // Sessions that are being opened are waited for, and end as well.
+    account::store::lock(tx.conn(), account)
+        .await?
+        .ok_or_else(Problem::unauthenticated)?;
+    let ending = Ending::all_but(&mut tx, account, kept, cx.now()).await?;
     let answer = tx.commit(Answer::no_content()).await?;
     ending.take_effect(s.keyring.ended());
     Ok(answer)

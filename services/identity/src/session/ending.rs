@@ -9,6 +9,7 @@ use galen_kernel::Timestamp;
 use galen_storage::{Error, Tx};
 
 use super::store;
+use crate::role::model::CustomName;
 
 /// An event names at most so many sessions.
 const MOST_PER_EVENT: usize = 500;
@@ -49,6 +50,35 @@ impl Ending {
         now: Timestamp,
     ) -> Result<Self, Error> {
         let sessions = store::revoke_all(tx.conn(), account, now).await?;
+        Ok(Self::tell(tx, account, sessions, now))
+    }
+
+    /// Ends all sessions of everybody who has a role, which is locked by this
+    /// transaction.
+    pub(crate) async fn of_role(
+        tx: &mut Tx,
+        role: &CustomName,
+        now: Timestamp,
+    ) -> Result<Self, Error> {
+        let ended = store::revoke_of_role(tx.conn(), role, now).await?;
+        for of_one in ended.chunk_by(|(a, _), (b, _)| a == b) {
+            let sessions: Vec<SessionId> = of_one.iter().map(|(_, session)| *session).collect();
+            if let Some((account, _)) = of_one.first() {
+                tell(tx, *account, &sessions);
+            }
+        }
+        let sessions = ended.into_iter().map(|(_, session)| session).collect();
+        Ok(Self { sessions, at: now })
+    }
+
+    /// Ends all sessions of an account but one.
+    pub(crate) async fn all_but(
+        tx: &mut Tx,
+        account: UserId,
+        kept: SessionId,
+        now: Timestamp,
+    ) -> Result<Self, Error> {
+        let sessions = store::revoke_others(tx.conn(), account, kept, now).await?;
         Ok(Self::tell(tx, account, sessions, now))
     }
 

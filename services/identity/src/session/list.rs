@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use axum::extract::State;
+use galen_access::Method;
 use galen_contracts::ids::SessionId;
 use galen_kernel::{Cursor, Page, Timestamp, page};
 use galen_service::{Answer, Cx, Needs, Outcome, PageView, Params, Requires};
 use serde::{Deserialize, Serialize};
+use utoipa::openapi::schema::{Array, ArrayBuilder, ObjectBuilder, Type};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
@@ -38,6 +40,11 @@ pub(crate) struct SessionView {
     id: Uuid,
     /// When it was logged in.
     created_at: Timestamp,
+    /// When its owner last showed who they are.
+    authenticated_at: Timestamp,
+    /// How (RFC 8176): `pwd`, `otp`, `hwk`, `mail` (a link), `fed` (the directory).
+    #[schema(schema_with = methods_schema)]
+    methods: Vec<&'static str>,
     /// When its tokens were last renewed.
     last_used_at: Timestamp,
     /// When it ends unless it is used.
@@ -48,6 +55,13 @@ pub(crate) struct SessionView {
     address: Option<String>,
     /// Whether it is the one that asks.
     current: bool,
+}
+
+fn methods_schema() -> Array {
+    let name = ObjectBuilder::new()
+        .schema_type(Type::String)
+        .enum_values(Some(Method::ALL.iter().map(|method| method.name())));
+    ArrayBuilder::new().items(name).min_items(Some(1)).build()
 }
 
 /// Lists the caller's sessions that have not ended.
@@ -81,6 +95,13 @@ fn view(session: Session, current: SessionId) -> SessionView {
     SessionView {
         id: session.id.uuid(),
         created_at: session.created_at,
+        authenticated_at: session.authentication.at,
+        methods: session
+            .authentication
+            .methods
+            .iter()
+            .map(|m| m.name())
+            .collect(),
         last_used_at: session.last_used_at,
         expires_at: session.expires_at,
         user_agent: session.user_agent,

@@ -1,5 +1,7 @@
-//! `POST /auth/login`: a name and a password for tokens.
+//! `POST /auth/login`: a name, a password and, where the account asks for one, a code
+//! for tokens.
 //!
+//! That a code is missing or wrong is only said to whoever knows the password.
 //! A wrong password, an unknown name, a locked account and one without a password
 //! are told apart neither by the answer nor by its time. The answer holds tokens,
 //! so it is not kept for an `Idempotency-Key`.
@@ -8,10 +10,10 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use galen_access::Method;
-use galen_kernel::{Pii, Problem, Violations};
+use galen_kernel::{Pii, Problem, Timestamp, Violations};
 use galen_service::{Body, Cx, Needs, Outcome, Requires};
 use http::StatusCode;
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -20,9 +22,10 @@ use super::open::{self, OpenError, TokenAnswer};
 use crate::account::{self, Account, Username};
 use crate::attempt::model::Paused;
 use crate::attempt::{Attempt, Refusal};
+use crate::mfa::{MfaError, backup_code};
 use crate::password::hasher::HashError;
 use crate::password::policy;
-use crate::{Identity, password};
+use crate::{Identity, mfa, password};
 
 /// A name and a password.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -34,6 +37,10 @@ pub(crate) struct LogIn {
     /// The password.
     #[schema(value_type = String, max_length = 128, format = "password")]
     password: SecretString,
+    /// A code of the authenticator, or a backup code, where the account has them.
+    #[serde(default, deserialize_with = "account::change::present")]
+    #[schema(value_type = String, max_length = 64, required = false, examples("287082"))]
+    mfa_code: Option<SecretString>,
 }
 
 impl Requires for LogIn {
@@ -49,6 +56,9 @@ pub(crate) enum LogInError {
     /// There were too many failures.
     #[error(transparent)]
     Paused(#[from] Paused),
+    /// The second factor is missing or wrong.
+    #[error(transparent)]
+    SecondFactor(#[from] MfaError),
     /// The password could not be checked.
     #[error(transparent)]
     Hash(#[from] HashError),
@@ -64,9 +74,10 @@ impl LogInError {
     /// For the count of logins.
     const fn outcome(&self) -> &'static str {
         match self {
-            Self::InvalidCredentials => "refused",
-            Self::Paused(_) => "paused",
-            Self::Hash(_) | Self::Open(_) | Self::Storage(_) => "failed",
+            Self::InvalidCredentials | Self::SecondFactor(MfaError::Invalid) => "refused",
+            Self::SecondFactor(MfaError::Required) => "half",
+            Self::Paused(_) | Self::SecondFactor(MfaError::Paused(_)) => "paused",
+            Self::SecondFactor(_) | Self::Hash(_) | Self::Open(_) | Self::Storage(_) => "failed",
         }
     }
 }
@@ -89,6 +100,7 @@ impl From<LogInError> for Problem {
                 "The user name or the password is wrong.",
             ),
             LogInError::Paused(paused) => paused.into(),
+            LogInError::SecondFactor(error) => error.into(),
             LogInError::Hash(error) => error.into(),
             LogInError::Open(error) => error.into(),
             LogInError::Storage(error) => error.into(),
@@ -124,8 +136,15 @@ async fn enter(
     request: &LogIn,
     device: &Device,
 ) -> Result<TokenAnswer, LogInError> {
-    let (account, methods) =
-        authenticate(cx, s, device, request.username.expose(), &request.password).await?;
+    let (account, methods) = authenticate(
+        cx,
+        s,
+        device,
+        request.username.expose(),
+        &request.password,
+        request.mfa_code.as_ref().map(ExposeSecret::expose_secret),
+    )
+    .await?;
     let mut tx = s.db.begin().await?;
     let tokens = open::open(&mut tx, &s.keyring, &account, device, &methods, cx.now())
         .await?
@@ -134,14 +153,15 @@ async fn enter(
     Ok(tokens)
 }
 
-/// Who has this name and this password, and how they showed it. Failures are counted
-/// here, and forgotten when all is right.
+/// Who has this name and this password, and the code if the account asks for one; and
+/// how they showed it. Failures are counted, and forgotten when all is right.
 pub(crate) async fn authenticate<R: Requires>(
     cx: &Cx<R>,
     s: &Identity,
     device: &Device,
     username: &str,
     password: &SecretString,
+    code: Option<&str>,
 ) -> Result<(Account, Vec<Method>), LogInError> {
     let account = match Username::parse(username) {
         Ok(username) => account::store::by_username(s.db.pool(), &username).await?,
@@ -151,9 +171,25 @@ pub(crate) async fn authenticate<R: Requires>(
         cx.about("users", account.id);
     }
     let attempt = Attempt::at(username, account.as_ref(), device);
-    attempt.refuse_paused(&s.db, cx.now()).await?;
+    let account = expect_password(s, &attempt, account, password, cx.now()).await?;
+    let mut methods = vec![Method::Password];
+    methods.extend(mfa::second_factor(s, &attempt, &account, code, cx.now()).await?);
+    attempt.succeeded(&s.db, &account, cx.now()).await?;
+    Ok((account, methods))
+}
+
+/// Expects the password of an account that is not locked. Failures are counted; of an
+/// account that does not exist as well, after the same time.
+pub(crate) async fn expect_password(
+    s: &Identity,
+    attempt: &Attempt,
+    account: Option<Account>,
+    password: &SecretString,
+    now: Timestamp,
+) -> Result<Account, LogInError> {
+    attempt.refuse_paused(s.db.pool(), now).await?;
     let turn = s.hasher.turn().await?;
-    attempt.refuse_paused(&s.db, cx.now()).await?;
+    attempt.refuse_paused(s.db.pool(), now).await?;
     let expected = account
         .as_ref()
         .and_then(|account| account.password.as_ref());
@@ -161,12 +197,11 @@ pub(crate) async fn authenticate<R: Requires>(
         .verify(password::normalised(password), expected)
         .await?;
     match account {
-        Some(account) if right && account.lock.is_none() => {
-            attempt.succeeded(&s.db, &account, cx.now()).await?;
-            Ok((account, vec![Method::Password]))
-        }
+        Some(account) if right && account.lock.is_none() => Ok(account),
         _ => {
-            attempt.failed(&s.db, cx.now()).await?;
+            let mut tx = s.db.begin().await?;
+            attempt.failed(tx.conn(), now).await?;
+            tx.commit().await?;
             Err(LogInError::InvalidCredentials)
         }
     }
@@ -182,14 +217,31 @@ fn check_lengths(request: &LogIn) -> Result<(), Problem> {
         "TOO_LONG",
         "must have at most 64 characters",
     );
-    let password = request.password.expose_secret().chars().count();
+    check_password_length(&mut wrong, &request.password);
+    if let Some(code) = &request.mfa_code {
+        check_code_length(&mut wrong, code);
+    }
+    wrong.finish()
+}
+
+/// Notes a password that is longer than any.
+pub(crate) fn check_password_length(wrong: &mut Violations, password: &SecretString) {
     wrong.require(
-        password <= policy::LONGEST,
+        password.expose_secret().chars().count() <= policy::LONGEST,
         "/password",
         "TOO_LONG",
         "must have at most 128 characters",
     );
-    wrong.finish()
+}
+
+/// Notes a code that is longer than any.
+pub(crate) fn check_code_length(wrong: &mut Violations, code: &SecretString) {
+    wrong.require(
+        code.expose_secret().chars().count() <= backup_code::LONGEST_TYPED,
+        "/mfaCode",
+        "TOO_LONG",
+        "must have at most 64 characters",
+    );
 }
 
 #[cfg(test)]

@@ -9,4 +9,5 @@ pub(crate) mod log_out;
 pub(crate) mod model;
 pub(crate) mod open;
 pub(crate) mod refresh;
+pub(crate) mod step_up;
 pub(crate) mod store;

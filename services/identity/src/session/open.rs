@@ -1,12 +1,11 @@
 //! Opening a session, and the tokens that its device gets.
 
 use galen_access::token::ACCESS_TOKEN_SECONDS;
-use galen_access::{Authentication, Method, TokenError};
+use galen_access::{Authentication, Grants, Method, TokenError};
 use galen_kernel::{Problem, Timestamp};
 use galen_service::Answer;
-use galen_storage::Tx;
-use http::header::CACHE_CONTROL;
-use http::{HeaderValue, StatusCode};
+use galen_storage::{Error, Tx};
+use http::StatusCode;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -15,7 +14,7 @@ use super::model::{self, Session};
 use super::store;
 use crate::account::Account;
 use crate::role;
-use crate::secret::Secret;
+use crate::secret::{self, Secret};
 use crate::signing::Keyring;
 
 /// What a device needs to act for its user.
@@ -36,12 +35,9 @@ pub(crate) struct TokenAnswer {
 }
 
 impl TokenAnswer {
-    /// The answer, which nobody on the way may keep (RFC 6749 section 5.1).
+    /// The answer.
     pub(crate) fn answer(&self, status: StatusCode) -> Answer {
-        let mut answer = Answer::json(status, self);
-        let no_store = HeaderValue::from_static("no-store");
-        answer.headers.insert(CACHE_CONTROL, no_store);
-        answer
+        secret::disclose(status, self)
     }
 }
 
@@ -93,10 +89,22 @@ pub(crate) async fn open(
         user_agent: device.user_agent.clone(),
         address: device.address.clone(),
     };
+    let grants = lock_grants(tx, account).await?;
     if !store::insert(tx.conn(), &session, account).await? {
         return Ok(None);
     }
-    issue(tx, keyring, account, &session, now).await.map(Some)
+    issue(tx, keyring, account, grants, &session, now)
+        .await
+        .map(Some)
+}
+
+/// What the custom roles of an account grant, which does not change until the
+/// transaction ends.
+///
+/// To be called before a session is locked: whoever changes a role locks it first, and
+/// then the sessions that end.
+pub(crate) async fn lock_grants(tx: &mut Tx, account: &Account) -> Result<Grants, Error> {
+    role::store::lock_grants_of(tx.conn(), &account.roles.custom()).await
 }
 
 /// Issues the next pair of tokens of a session.
@@ -104,29 +112,28 @@ pub(crate) async fn issue(
     tx: &mut Tx,
     keyring: &Keyring,
     account: &Account,
+    grants: Grants,
     session: &Session,
     now: Timestamp,
 ) -> Result<TokenAnswer, OpenError> {
     let refresh = Secret::generate();
     store::insert_token(tx.conn(), session.id, refresh.hash(), now).await?;
-    let access_token = access_token(tx, keyring, account, session, now).await?;
     Ok(TokenAnswer {
-        access_token,
+        access_token: access_token(keyring, account, grants, session, now)?,
         refresh_token: refresh.expose().to_owned(),
         expires_in: ACCESS_TOKEN_SECONDS,
         token_type: TokenType::Bearer,
     })
 }
 
-/// Signs an access token of a session, with what its account may now.
-pub(crate) async fn access_token(
-    tx: &mut Tx,
+/// Signs an access token of a session.
+pub(crate) fn access_token(
     keyring: &Keyring,
     account: &Account,
+    grants: Grants,
     session: &Session,
     now: Timestamp,
-) -> Result<String, OpenError> {
-    let grants = role::store::grants_of(tx.conn(), &account.roles.custom()).await?;
+) -> Result<String, TokenError> {
     let principal = account.principal(session.id, grants);
-    Ok(keyring.sign(&principal, &session.authentication, now)?)
+    keyring.sign(&principal, &session.authentication, now)
 }

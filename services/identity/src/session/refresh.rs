@@ -101,10 +101,20 @@ async fn exchange(
     cx: &Cx<Refresh>,
 ) -> Result<Exchange, OpenError> {
     let now = cx.now();
+    let Some(account) = store::account_of_token(tx.conn(), token).await? else {
+        return Ok(Exchange::Refused);
+    };
+    cx.about("users", account);
+    let account = account::store::by_id(tx.conn(), account).await?;
+    let Some(account) = account.filter(|account| account.lock.is_none()) else {
+        return Ok(Exchange::Refused);
+    };
+    let grants = open::lock_grants(tx, &account).await?;
+    // What changes an account's rights ends its sessions: this one lives, so what was
+    // read of the account before is still so.
     let Some(session) = store::lock_by_token(tx.conn(), token).await? else {
         return Ok(Exchange::Refused);
     };
-    cx.about("users", session.account);
     if !session.is_live(now) {
         return Ok(Exchange::Refused);
     }
@@ -119,10 +129,6 @@ async fn exchange(
         }
         return Ok(Exchange::Reused(ending));
     }
-    let account = account::store::by_id(tx.conn(), session.account).await?;
-    let Some(account) = account.filter(|account| account.lock.is_none()) else {
-        return Ok(Exchange::Refused);
-    };
     store::prolong(
         tx.conn(),
         session.id,
@@ -130,7 +136,7 @@ async fn exchange(
         model::expiry(session.created_at, now),
     )
     .await?;
-    open::issue(tx, keyring, &account, &session, now)
+    open::issue(tx, keyring, &account, grants, &session, now)
         .await
         .map(Exchange::Renewed)
 }

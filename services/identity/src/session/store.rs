@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::model::Session;
 use crate::account::Account;
+use crate::role::model::CustomName;
 use crate::secret::SecretHash;
 
 /// Stores a session of an account, if the account is still what the login saw: not
@@ -64,6 +65,20 @@ pub(crate) async fn insert_token(
     Ok(())
 }
 
+/// Whose session a refresh token is of, used or not.
+pub(crate) async fn account_of_token(
+    db: impl PgExecutor<'_>,
+    token: SecretHash,
+) -> Result<Option<UserId>, Error> {
+    let account = sqlx::query_scalar::<_, Uuid>(
+        "select s.account_id from refresh_token t join session s on s.id = t.session_id where t.hash = $1",
+    )
+    .bind(token.bytes())
+    .fetch_optional(db)
+    .await?;
+    Ok(account.map(Into::into))
+}
+
 /// The session of a refresh token, used or not; nobody else changes it until the
 /// transaction ends, so the uses of a family's tokens come one after another.
 pub(crate) async fn lock_by_token(
@@ -81,6 +96,40 @@ pub(crate) async fn lock_by_token(
     .fetch_optional(tx)
     .await?;
     row.as_ref().map(read).transpose()
+}
+
+/// A session, which nobody else changes until the transaction ends.
+pub(crate) async fn lock(tx: &mut PgConnection, id: SessionId) -> Result<Option<Session>, Error> {
+    let row = sqlx::query(
+        "select id, account_id, created_at, last_used_at, expires_at, revoked_at, user_agent, host(address) as address,
+                authenticated_at, methods
+         from session where id = $1 for no key update",
+    )
+    .bind(id.uuid())
+    .fetch_optional(tx)
+    .await?;
+    row.as_ref().map(read).transpose()
+}
+
+/// Stores when and how the owner of a session, which is locked by this transaction,
+/// showed who they are.
+pub(crate) async fn authenticate(tx: &mut PgConnection, session: &Session) -> Result<(), Error> {
+    let done = sqlx::query(
+        "update session set authenticated_at = $2, methods = $3 where id = $1 and revoked_at is null",
+    )
+    .bind(session.id.uuid())
+    .bind(Ts::from(session.authentication.at))
+    .bind(method_names(&session.authentication))
+    .execute(tx)
+    .await?;
+    match done.rows_affected() {
+        1 => Ok(()),
+        actual => Err(Error::RowsAffected {
+            operation: "authenticating a session",
+            expected: 1,
+            actual,
+        }),
+    }
 }
 
 /// Uses a refresh token up: false when it was used before.
@@ -195,6 +244,53 @@ pub(crate) async fn revoke_all(
     .fetch_all(tx)
     .await?;
     Ok(sessions.into_iter().map(Into::into).collect())
+}
+
+/// Ends all sessions of an account but one, and says which those were.
+pub(crate) async fn revoke_others(
+    tx: &mut PgConnection,
+    account: UserId,
+    kept: SessionId,
+    now: Timestamp,
+) -> Result<Vec<SessionId>, Error> {
+    let sessions = sqlx::query_scalar::<_, Uuid>(
+        "update session set revoked_at = $3
+         where account_id = $1 and id <> $2 and revoked_at is null and expires_at > $3
+         returning id",
+    )
+    .bind(account.uuid())
+    .bind(kept.uuid())
+    .bind(Ts::from(now))
+    .fetch_all(tx)
+    .await?;
+    Ok(sessions.into_iter().map(Into::into).collect())
+}
+
+/// Ends all sessions of everybody who has a role, which is locked by this transaction,
+/// and says which those were, by account.
+pub(crate) async fn revoke_of_role(
+    tx: &mut PgConnection,
+    role: &CustomName,
+    now: Timestamp,
+) -> Result<Vec<(UserId, SessionId)>, Error> {
+    let rows = sqlx::query_as::<_, (Uuid, Uuid)>(
+        "with living as (
+             select s.id from session s join account a on a.id = s.account_id
+             where $1 = any (a.roles) and s.revoked_at is null and s.expires_at > $2
+             order by s.account_id, s.id for no key update of s),
+         ended as (
+             update session set revoked_at = $2 from living where session.id = living.id
+             returning session.account_id, session.id)
+         select account_id, id from ended order by account_id, id",
+    )
+    .bind(role.as_str())
+    .bind(Ts::from(now))
+    .fetch_all(tx)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|(account, session)| (account.into(), session.into()))
+        .collect())
 }
 
 /// The sessions that were ended after an instant, and when, oldest first.

@@ -8,6 +8,7 @@ mod hospital;
 mod keys;
 mod links;
 mod login;
+mod mfa;
 mod passkeys;
 mod provisioning;
 mod refresh;

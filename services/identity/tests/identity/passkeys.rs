@@ -589,3 +589,19 @@ async fn wrong_input_is_named() {
         .await;
     assert_eq!(long.pointers(), ["/username"]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_administrator_removes_the_passkeys_of_a_lost_telephone() {
+    let hospital = Hospital::open().await;
+    let (caller, mut lost, _) = nadia(&hospital).await;
+    let me = caller.get("/auth/me").await.body;
+    let path = format!("/users/{}/mfa", me["id"].as_str().expect("an id"));
+    let admin = hospital.admin().await;
+    assert_eq!(admin.delete(&path).await.status, StatusCode::NO_CONTENT);
+    refused(&try_log_in(&hospital, &mut lost).await);
+    assert_eq!(
+        caller.get("/auth/me").await.status,
+        StatusCode::UNAUTHORIZED
+    );
+    assert_eq!(admin.delete(&path).await.status, StatusCode::NOT_FOUND);
+}

@@ -1,10 +1,12 @@
 //! Roles that the hospital makes: what they permit, who may make them, who has them.
 
+use futures::future::join_all;
 use galen_access::{Permission, Reach};
+use galen_contracts::identity::v1::SessionsEnded;
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use crate::hospital::{Hospital, PASSWORD, nowhere};
+use crate::hospital::{ADMIN_PASSWORD, Hospital, PASSWORD, Tokens, nowhere, tokens};
 
 fn clerk() -> Value {
     json!({
@@ -191,4 +193,96 @@ async fn wrong_roles_are_refused_precisely() {
         .patch(&nobody, json!({ "roles": ["NO_SUCH_ROLE"] }))
         .await;
     assert_eq!(reply.pointers(), ["/roles/0"]);
+}
+
+/// What the role permits from now on.
+fn narrowed() -> Value {
+    json!({
+        "description": "Knows who works here.",
+        "permissions": [{ "permission": "STAFF_READ", "reach": "ANY" }],
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_changed_role_ends_the_sessions_of_its_holders() {
+    let hospital = Hospital::open().await;
+    let held = hospital.log_in("admin", ADMIN_PASSWORD).await;
+    let admin = hospital.holder_of(&held);
+    admin.post("/roles", clerk()).await;
+    hospital.hire(&admin, "clerk", &["WARD_CLERK"]).await;
+    hospital
+        .hire(&admin, "nurse", &["NURSE", "WARD_CLERK"])
+        .await;
+    hospital.hire(&admin, "doctor", &["DOCTOR"]).await;
+    let (first, second) = (
+        hospital.log_in("clerk", PASSWORD).await,
+        hospital.log_in("clerk", PASSWORD).await,
+    );
+    let (nurse, doctor) = (
+        hospital.log_in("nurse", PASSWORD).await,
+        hospital.log_in("doctor", PASSWORD).await,
+    );
+    let status = async |of: &Tokens| hospital.holder_of(of).get("/auth/me").await.status;
+
+    let mut described = clerk();
+    described.as_object_mut().expect("an object").remove("name");
+    described["description"] = json!("Another text.");
+    let changed = admin.put("/roles/WARD_CLERK", described).await;
+    assert_eq!(changed.status, StatusCode::OK);
+    for kept in [&first, &second, &nurse, &doctor, &held] {
+        assert_eq!(status(kept).await, StatusCode::OK, "it permits the same");
+    }
+
+    let changed = admin.put("/roles/WARD_CLERK", narrowed()).await;
+    assert_eq!(changed.status, StatusCode::OK);
+    for ended in [&first, &second, &nurse] {
+        assert_eq!(status(ended).await, StatusCode::UNAUTHORIZED);
+        let renewed = hospital.refresh(&ended.refresh).await;
+        assert_eq!(renewed.status, StatusCode::UNAUTHORIZED);
+    }
+    for kept in [&doctor, &held] {
+        assert_eq!(status(kept).await, StatusCode::OK);
+    }
+    let told = hospital.published_of::<SessionsEnded>().await;
+    let mut sizes: Vec<usize> = told
+        .iter()
+        .map(|event| event["sessionIds"].as_array().map_or(0, Vec::len))
+        .collect();
+    sizes.sort_unstable();
+    assert_eq!(sizes, [1, 2], "each account is told of once");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_login_beside_a_change_of_its_role_does_not_keep_what_it_permitted() {
+    let hospital = Hospital::open().await;
+    let admin = hospital.admin().await;
+    admin.post("/roles", clerk()).await;
+    hospital.hire(&admin, "clerk", &["WARD_CLERK"]).await;
+    let mut wide = clerk();
+    wide.as_object_mut().expect("an object").remove("name");
+    for _ in 0..4 {
+        let before = hospital.log_in("clerk", PASSWORD).await;
+        let logins = join_all((0..4).map(|_| hospital.log_in("clerk", PASSWORD)));
+        let refreshed = hospital.refresh(&before.refresh);
+        let change = admin.put("/roles/WARD_CLERK", narrowed());
+        let (mut opened, refreshed, changed) = tokio::join!(logins, refreshed, change);
+        assert_eq!(changed.status, StatusCode::OK);
+        opened.push(before);
+        if refreshed.status == StatusCode::OK {
+            opened.push(tokens(&refreshed, StatusCode::OK));
+        }
+        for held in &opened {
+            let verified = hospital
+                .platform
+                .keys
+                .verify(&held.access, hospital.clock.now());
+            if let Ok(principal) = verified {
+                assert_eq!(principal.reach(Permission::PatientRead), None);
+            }
+        }
+        assert_eq!(
+            admin.put("/roles/WARD_CLERK", wide.clone()).await.status,
+            StatusCode::OK
+        );
+    }
 }

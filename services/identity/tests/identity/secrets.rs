@@ -55,7 +55,14 @@ async fn no_password_token_or_secret_is_stored_or_said() {
         .await;
     assert_eq!(chosen.status, StatusCode::NO_CONTENT);
 
+    let third = hospital.log_in("nadia", PASSWORD).await;
+    let caller = hospital.holder_of(&third).key("enrol");
+    let enrolled = caller.post("/auth/mfa/totp", serde_json::Value::Null).await;
+    assert_eq!(enrolled.status, StatusCode::CREATED);
+    let totp = enrolled.body["secret"].as_str().expect("a secret");
+
     let canaries = [
+        totp,
         PASSWORD,
         colleague,
         patient,

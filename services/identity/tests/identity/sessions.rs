@@ -37,6 +37,11 @@ async fn one_sees_ones_own_sessions_and_which_one_asks() {
     assert_eq!(page["items"][0]["current"], false);
     assert_eq!(page["items"][1]["current"], true);
     assert_eq!(page["items"][1]["userAgent"], "Firefox");
+    assert_eq!(page["items"][1]["methods"], json!(["pwd"]));
+    assert_eq!(
+        page["items"][1]["authenticatedAt"],
+        page["items"][1]["createdAt"]
+    );
 
     let caller = hospital.holder_of(&first);
     let one = caller.get("/auth/sessions?limit=1").await.body;
@@ -135,4 +140,34 @@ async fn logging_out_ends_the_session_of_either_token() {
         .post("/auth/logout", json!({ "refreshToken": "unknown" }))
         .await;
     assert_eq!(unknown.status, StatusCode::NO_CONTENT);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_ends_all_ones_other_sessions() {
+    let hospital = Hospital::open().await;
+    let kept = hospital.register("nadia").await;
+    let lost = [
+        hospital.log_in("nadia", PASSWORD).await,
+        hospital.log_in("nadia", PASSWORD).await,
+    ];
+    let mallory = hospital.register("mallory").await;
+    let caller = hospital.holder_of(&kept);
+    assert_eq!(
+        caller.delete("/auth/sessions").await.status,
+        StatusCode::NO_CONTENT
+    );
+    for held in &lost {
+        let answer = hospital.holder_of(held).get("/auth/me").await;
+        assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
+        let renewed = hospital.refresh(&held.refresh).await;
+        assert_eq!(renewed.status, StatusCode::UNAUTHORIZED);
+    }
+    for held in [&kept, &mallory] {
+        let answer = hospital.holder_of(held).get("/auth/sessions").await;
+        assert_eq!(ids(&answer.body).len(), 1);
+    }
+    assert_eq!(
+        caller.delete("/auth/sessions").await.status,
+        StatusCode::NO_CONTENT
+    );
 }

@@ -21,38 +21,14 @@ use crate::journeys::credential_token;
 use crate::poison::publish_as_patients;
 use crate::world::{booking, doctor, eventually, expect_status, patient, text, tomorrow, user};
 
-/// Where each kind of word may be. Nowhere else: no other table, no event, no dead
-/// letter, no timer, no log, no metric, no trace.
+/// Where each kind of word may be in the clear. Nowhere else: no other table, no event, no
+/// dead letter, no timer, no log, no metric, no trace. Who somebody is, their record and
+/// the stored answers to requests are sealed.
 const PLACES: &[(&str, &[&str])] = &[
-    (
-        "demographics",
-        // The answers to repeated requests are kept for a day.
-        &["patients.coverage", "patients.idempotency"],
-    ),
-    (
-        "record",
-        &[
-            "patients.allergy",
-            "patients.condition",
-            "patients.note",
-            "patients.entry",
-            "patients.idempotency",
-        ],
-    ),
-    (
-        "reason",
-        &[
-            "patients.merge_event",
-            "patients.duplicate",
-            "patients.break_glass",
-            "patients.break_glass_review",
-            "patients.idempotency",
-        ],
-    ),
-    (
-        "complaint",
-        &["scheduling.appointment", "scheduling.idempotency"],
-    ),
+    ("demographics", &[]),
+    ("record", &[]),
+    ("reason", &["patients.merge_event", "patients.duplicate"]),
+    ("complaint", &["scheduling.appointment"]),
     // What nobody should ever have stored.
     ("secret", &[]),
 ];

@@ -3,9 +3,11 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use galen_access::SigningKey;
+use galen_vault::{Column, Sealed};
 use jiff::Timestamp;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use crate::hospital::Hospital;
 use crate::requests::decoded;
@@ -28,11 +30,24 @@ impl Forge {
         };
         let header = decoded(header);
         let kid = text(&header, "kid");
-        let pkcs8 = sqlx::query_scalar("select pkcs8 from identity.signing_key where kid = $1")
-            .bind(&kid)
-            .fetch_one(&hospital.superuser().await)
-            .await
-            .expect("the key that signed is stored");
+        let (db, vault) = hospital.vault("identity").await;
+        let (id, subject, sealed): (Uuid, Uuid, Sealed<Vec<u8>>) = sqlx::query_as(
+            "select s.id, k.subject, s.sealed from signing_key s
+             join data_key k on k.id = encode(substr(s.sealed, 2, 16), 'hex')::uuid
+             where s.kid = $1",
+        )
+        .bind(&kid)
+        .fetch_one(db.pool())
+        .await
+        .expect("the key that signed is stored");
+        let mut connection = db.pool().acquire().await.expect("a connection");
+        let ring = vault.keyring(&mut connection, [&sealed]).await;
+        let column = Column::new("identity", "signing_key", "sealed");
+        let pkcs8 = ring
+            .expect("the keys of the hospital")
+            .open(&column, subject, id, &sealed)
+            .expect("it opens with them")
+            .into_inner();
         Self {
             header,
             claims: decoded(claims),

@@ -3,10 +3,13 @@
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use galen_client::Client;
+use galen_kernel::Clock;
+use galen_storage::{Access, Databases, Db};
+use galen_vault::{FileKeys, Vault};
 
 /// The administrator's password in tests.
 pub(crate) const ADMIN_PASSWORD: &str = "correct horse battery staple";
@@ -177,6 +180,21 @@ impl Hospital {
             .connect_with(options)
             .await
             .expect("the superuser can log in")
+    }
+
+    /// A service's schema and its vault, as the service itself has them.
+    pub(crate) async fn vault(&self, service: &'static str) -> (Db, Vault) {
+        let admin = galen_storage::Cluster::running(&self.dir)
+            .expect("readable")
+            .expect("the cluster runs");
+        let access = Access::from_file(admin, &self.dir.join("database-secret"));
+        let databases = Databases::provisioned(access.expect("readable"), Clock::system());
+        let db = databases.open(service, 2).await.expect("the role logs in");
+        let masters = FileKeys::open(&self.dir.join("vault-keys"))
+            .expect("readable")
+            .expect("there is a key file");
+        let vault = Vault::open(&db, Arc::new(masters)).await.expect("it opens");
+        (db, vault)
     }
 
     fn database_pid(&self) -> Option<String> {

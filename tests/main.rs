@@ -14,6 +14,7 @@ mod headers;
 mod hospital;
 mod ids;
 mod journeys;
+mod keys;
 mod matrix;
 mod mfa;
 mod plain;
@@ -112,6 +113,8 @@ fn main() -> ExitCode {
         erasure::nothing_of_an_erased_person_is_left_to_read,
         brute_force::guesses_are_slowed_while_others_log_in,
         faults::kills_lose_nothing_and_repeat_nothing,
+        keys::a_replaced_master_key_loses_nothing,
+        keys::without_its_key_file_a_hospital_does_not_start,
     ]);
     let conclusion = libtest_mimic::run(&arguments, trials);
     let mut green = !conclusion.has_failed();

@@ -37,7 +37,8 @@ impl Person {
         if let Some(code) = code {
             body["mfaCode"] = code.into();
         }
-        self.send(None, Method::POST, "/auth/login", Some(body)).await
+        self.send(None, Method::POST, "/auth/login", Some(body))
+            .await
     }
 
     async fn send(
@@ -53,7 +54,10 @@ impl Person {
             headers.insert(header::AUTHORIZATION, value);
         }
         let path = format!("/api/v1{path}");
-        let reply = self.client.send(method, &path, body.as_ref(), headers).await;
+        let reply = self
+            .client
+            .send(method, &path, body.as_ref(), headers)
+            .await;
         reply.expect("an answer")
     }
 
@@ -68,7 +72,9 @@ impl Person {
             .expect("an authenticator of default settings");
         let first = json!({ "code": code(&phone, 0) });
         let path = "/auth/mfa/totp/verify";
-        let verified = self.send(Some(token), Method::POST, path, Some(first)).await;
+        let verified = self
+            .send(Some(token), Method::POST, path, Some(first))
+            .await;
         let codes = expect_status(&verified, 200)["backupCodes"].take();
         (phone, serde_json::from_value(codes).expect("ten codes"))
     }
@@ -100,11 +106,19 @@ pub(crate) async fn a_stolen_password_opens_nothing_without_the_phone(hospital: 
 
     let backup = &backup_codes[0];
     let side_by_side = join_all((0..20).map(|_| person.log_in(Some(backup)))).await;
-    let entered = side_by_side.iter().filter(|reply| reply.status.is_success());
+    let entered = side_by_side
+        .iter()
+        .filter(|reply| reply.status.is_success());
     assert_eq!(entered.count(), 1, "a backup code works once");
-    for refused in side_by_side.iter().filter(|reply| !reply.status.is_success()) {
+    for refused in side_by_side
+        .iter()
+        .filter(|reply| !reply.status.is_success())
+    {
         let code = refused.code();
-        assert!(["INVALID_MFA_CODE", "TOO_MANY_ATTEMPTS"].contains(&code.as_str()), "{code}");
+        assert!(
+            ["INVALID_MFA_CODE", "TOO_MANY_ATTEMPTS"].contains(&code.as_str()),
+            "{code}"
+        );
     }
 }
 
@@ -122,23 +136,35 @@ pub(crate) async fn what_is_dangerous_needs_a_recent_login(hospital: &Hospital) 
     .await
     .expect("time passes");
     let renewal = json!({ "refreshToken": text(&held, "refreshToken") });
-    let renewed = person.send(None, Method::POST, "/auth/refresh", Some(renewal)).await;
+    let renewed = person
+        .send(None, Method::POST, "/auth/refresh", Some(renewal))
+        .await;
     let stale = text(&expect_status(&renewed, 200), "accessToken");
 
     let hire = || {
         let username = format!("hired-{}", Uuid::new_v4().simple());
         Some(json!({ "username": username, "roles": ["ADMIN"] }))
     };
-    let refused = person.send(Some(&stale), Method::POST, "/users", hire()).await;
+    let refused = person
+        .send(Some(&stale), Method::POST, "/users", hire())
+        .await;
     expect_refusal(&refused, 403, "STEP_UP_REQUIRED");
-    let seen = person.send(Some(&stale), Method::GET, "/users?limit=1", None).await;
+    let seen = person
+        .send(Some(&stale), Method::GET, "/users?limit=1", None)
+        .await;
     expect_status(&seen, 200);
 
-    let step_up = async |body| person.send(Some(&stale), Method::POST, "/auth/step-up", Some(body)).await;
+    let step_up = async |body| {
+        person
+            .send(Some(&stale), Method::POST, "/auth/step-up", Some(body))
+            .await
+    };
     let half = step_up(json!({ "password": PASSWORD })).await;
     expect_refusal(&half, 401, "MFA_REQUIRED");
     let whole = step_up(json!({ "password": PASSWORD, "mfaCode": code(&phone, 1) })).await;
     let fresh = text(&expect_status(&whole, 200), "accessToken");
-    let hired = person.send(Some(&fresh), Method::POST, "/users", hire()).await;
+    let hired = person
+        .send(Some(&fresh), Method::POST, "/users", hire())
+        .await;
     expect_status(&hired, 201);
 }

@@ -32,6 +32,9 @@ pub(crate) enum Command {
     /// Who did what, and whether anybody changed it afterwards
     #[command(subcommand)]
     Audit(Audit),
+    /// See and replace the keys of what is sealed in the database
+    #[command(subcommand)]
+    Keys(Keys),
     /// See and repair what the event backbone could not deliver
     #[command(subcommand)]
     Events(Events),
@@ -455,6 +458,56 @@ pub(crate) struct VerifyAudit {
     /// Print the result as JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// What can be done with keys.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Keys {
+    /// The master keys, how many data keys each wraps, and what is sealed
+    List(ListKeys),
+    /// Replace the master key: a new one wraps every data key anew, then the old one is forgotten. Goes on with a replacement that was interrupted
+    Rotate(RotateKeys),
+    /// Replace the data keys, and seal anew what they sealed
+    Reseal(ResealKeys),
+}
+
+/// Options of `galen keys list`.
+#[derive(Debug, Args)]
+pub(crate) struct ListKeys {
+    /// The database.
+    #[command(flatten)]
+    pub(crate) database: Database,
+    /// Print the list as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Options of `galen keys rotate`.
+#[derive(Debug, Args)]
+pub(crate) struct RotateKeys {
+    /// The database.
+    #[command(flatten)]
+    pub(crate) database: Database,
+    /// Keep the old master, which opens older backups, until the next replacement
+    #[arg(long)]
+    pub(crate) keep_old: bool,
+    /// No progress display
+    #[arg(long)]
+    pub(crate) quiet: bool,
+}
+
+/// Options of `galen keys reseal`.
+#[derive(Debug, Args)]
+pub(crate) struct ResealKeys {
+    /// The database.
+    #[command(flatten)]
+    pub(crate) database: Database,
+    /// Make no new data keys: go on with what an earlier run has left
+    #[arg(long)]
+    pub(crate) resume: bool,
+    /// No progress display
+    #[arg(long)]
+    pub(crate) quiet: bool,
 }
 
 /// What can be asked about access.

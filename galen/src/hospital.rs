@@ -9,7 +9,7 @@ use galen_kernel::Clock;
 use galen_service::{Host, SHARED_MIGRATIONS};
 use galen_storage::cluster::ClusterOptions;
 use galen_storage::{Access, Cluster, Databases, ProvisionError};
-use galen_vault::{FileKeys, MasterKeys, rotate};
+use galen_vault::{FileKeys, MasterError, MasterKeys, rotate};
 use secrecy::{ExposeSecret as _, SecretString};
 use sqlx::postgres::PgConnectOptions;
 
@@ -160,11 +160,19 @@ pub(crate) fn access(admin: PgConnectOptions, data_dir: &Path) -> Result<Access,
 }
 
 /// Where the master keys are.
-fn vault_keys(options: &Database) -> PathBuf {
+pub(crate) fn vault_keys(options: &Database) -> PathBuf {
     options
         .vault_keys
         .clone()
         .unwrap_or_else(|| options.data_dir.join(VAULT_KEYS))
+}
+
+/// The master keys, if there are any.
+///
+/// # Errors
+/// When the file is there and cannot be used.
+pub(crate) fn present_masters(options: &Database) -> Result<Option<FileKeys>, MasterError> {
+    FileKeys::open(&vault_keys(options))
 }
 
 /// The master keys of what is sealed. They are made for a database in which nothing is
@@ -176,10 +184,10 @@ pub(crate) async fn masters(
     options: &Database,
     databases: &Databases,
 ) -> Result<Arc<dyn MasterKeys>, Box<dyn Error>> {
-    let path = vault_keys(options);
-    if let Some(keys) = FileKeys::open(&path)? {
+    if let Some(keys) = present_masters(options)? {
         return Ok(Arc::new(keys));
     }
+    let path = vault_keys(options);
     for spec in host().schemas() {
         let db = databases.open(spec.service, 1).await?;
         let used = rotate::usage(&db).await?;

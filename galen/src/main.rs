@@ -9,6 +9,7 @@ mod demo;
 mod events;
 mod hospital;
 mod import;
+mod keys;
 mod latency;
 mod operator;
 mod progress;
@@ -67,6 +68,7 @@ async fn run(cli: Cli) -> Result<ExitCode, Box<dyn std::error::Error>> {
         Command::Verify(options) => verify::run(options).await,
         Command::Audit(command) => audit::run(command).await,
         Command::Events(command) => events::run(command).await,
+        Command::Keys(command) => keys::run(command).await,
         Command::Access(cli::Access::Explain(options)) => access::explain(options).await,
         Command::Projections(options) => projections::run(options).await,
         Command::Bench(options) => bench::run(options).await,

@@ -30,6 +30,11 @@ impl Progress {
         self.0.inc(1);
     }
 
+    /// So many steps are done by now.
+    pub(crate) fn reach(&self, steps: u64) {
+        self.0.set_position(steps);
+    }
+
     /// All is done.
     pub(crate) fn finish(&self) {
         self.0.finish_and_clear();

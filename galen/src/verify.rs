@@ -2,11 +2,12 @@
 
 use std::process::ExitCode;
 
+use galen_vault::{check as vault, rotate};
 use serde::Serialize;
 use sqlx::{AssertSqlSafe, Row as _};
 
 use crate::audit;
-use crate::cli::Verify;
+use crate::cli::{Database, Verify};
 use crate::hospital::{self, Opened};
 
 #[derive(Serialize)]
@@ -27,6 +28,7 @@ const SHOWN: usize = 20;
 pub(crate) async fn run(options: Verify) -> Result<ExitCode, Box<dyn std::error::Error>> {
     let opened = Opened::open(&options.database).await?;
     let mut findings = check(&opened).await?;
+    findings.extend(sealed(&options.database, &opened).await?);
     let evidence = audit::kept(&options.database)?;
     findings.push(Finding {
         service: "audit",
@@ -100,5 +102,46 @@ async fn check(opened: &Opened) -> Result<Vec<Finding>, Box<dyn std::error::Erro
             broken,
         });
     }
+    Ok(findings)
+}
+
+/// Whether everything that should be sealed is, by keys that are there.
+async fn sealed(
+    options: &Database,
+    opened: &Opened,
+) -> Result<Vec<Finding>, Box<dyn std::error::Error>> {
+    let masters = hospital::present_masters(options)?;
+    let mut findings = Vec::new();
+    let mut missing = Vec::new();
+    for (service, columns) in hospital::host().sealed() {
+        let db = opened.databases().open(service, 1).await?;
+        let mut broken = Vec::new();
+        for column in columns {
+            let shown = u16::try_from(SHOWN - broken.len().min(SHOWN)).unwrap_or_default();
+            broken.extend(vault::without_key(&db, column, shown).await?);
+        }
+        findings.push(Finding {
+            service,
+            invariant: "what should be sealed is, by a key of its subject",
+            broken,
+        });
+        match &masters {
+            Some(masters) => missing.extend(vault::missing_masters(&db, masters).await?),
+            None => {
+                let path = hospital::vault_keys(options);
+                missing.extend(rotate::usage(&db).await?.iter().map(|(master, keys)| {
+                    let path = path.display();
+                    format!(
+                        "{service}: {keys} data keys are under {master}, but there is no {path}"
+                    )
+                }));
+            }
+        }
+    }
+    findings.push(Finding {
+        service: "vault",
+        invariant: "every master key that wraps data keys is there",
+        broken: missing,
+    });
     Ok(findings)
 }

@@ -1,17 +1,20 @@
 //! The transaction of a command, with its idempotency key.
 
+mod stored;
+
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
-use bytes::Bytes;
 use galen_kernel::{Problem, Timestamp};
 use galen_storage::{Db, Error, Migration, Ts, Tx};
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
-use sqlx::postgres::PgRow;
-use sqlx::{PgExecutor, Row as _};
+use galen_vault::Vault;
+use sqlx::PgConnection;
 
 use crate::audit::Note;
 use crate::outcome::{Answer, Halt, Outcome};
+
+pub(crate) use stored::sealed_answers;
+pub use stored::{SEALED_ANSWERS, erase_days};
 
 /// How long a key is remembered.
 pub const KEY_LIFETIME: jiff::SignedDuration = jiff::SignedDuration::from_hours(24);
@@ -75,11 +78,18 @@ $$;
 ",
 };
 
+/// A key with what its answer is sealed and opened by.
+#[derive(Clone)]
+pub(crate) struct Claim {
+    pub(crate) key: IdempotencyKey,
+    pub(crate) vault: Vault,
+}
+
 /// The transaction of one command. Derefs to [`Tx`], so it publishes and runs SQL.
 /// Dropping it undoes everything, the claim of the key included.
 pub struct Command {
     tx: Tx,
-    claim: Option<IdempotencyKey>,
+    claim: Option<Claim>,
     note: Arc<Note>,
 }
 
@@ -87,14 +97,14 @@ impl Command {
     /// Starts a transaction and claims the key in it.
     pub(crate) async fn begin(
         db: &Db,
-        claim: Option<IdempotencyKey>,
+        claim: Option<Claim>,
         note: Arc<Note>,
     ) -> Result<Self, Halt> {
         let mut tx = db.begin().await?;
         if let Some(claim) = &claim {
-            let sql =
-                "select fingerprint, status, headers, body from claim_idempotency_key($1, $2)";
-            claim.unless_settled(sql, tx.conn()).await?;
+            let sql = "select status, subject, answer, fingerprint, headers, body
+                       from claim_idempotency_key($1, $2)";
+            claim.unless_settled(sql, db.service(), tx.conn()).await?;
         }
         Ok(Self { tx, claim, note })
     }
@@ -106,22 +116,9 @@ impl Command {
     /// When the commit fails; the outcome of a lost connection is unknown, and the
     /// same key finds it out.
     pub async fn commit(mut self, answer: Answer) -> Outcome {
-        if let Some(claim) = &self.claim {
-            let now = self.tx.clock().now();
-            sqlx::query(
-                "insert into idempotency (caller, key, fingerprint, status, headers, body, created_at)
-                 values ($1, $2, $3, $4, $5, $6, $7)",
-            )
-            .bind(&claim.caller)
-            .bind(&claim.key)
-            .bind(&claim.fingerprint[..])
-            .bind(answer.status.as_u16().cast_signed())
-            .bind(stored_headers(&answer.headers))
-            .bind(&answer.body[..])
-            .bind(Ts::from(now))
-            .execute(self.tx.conn())
-            .await
-            .map_err(Error::from)?;
+        if let Some(Claim { key, vault }) = &self.claim {
+            let (now, service) = (self.tx.clock().now(), self.tx.service());
+            stored::store(self.tx.conn(), vault, service, key, &answer, now).await?;
         }
         let entry = self.note.of_command(&answer);
         self.note.recorder().add(&mut self.tx, &entry)?;
@@ -133,9 +130,13 @@ impl Command {
 }
 
 /// Says what is known of a key, without claiming it.
-pub(crate) async fn look_up(db: &Db, claim: &IdempotencyKey) -> Result<(), Halt> {
-    let sql = "select fingerprint, status, headers, body from look_up_idempotency_key($1, $2)";
-    claim.unless_settled(sql, db.pool()).await
+pub(crate) async fn look_up(db: &Db, claim: &Claim) -> Result<(), Halt> {
+    let sql = "select status, subject, answer, fingerprint, headers, body
+               from look_up_idempotency_key($1, $2)";
+    let mut connection = db.pool().acquire().await.map_err(Error::from)?;
+    claim
+        .unless_settled(sql, db.service(), &mut connection)
+        .await
 }
 
 /// Forgets the keys of answers given before an instant; returns how many.
@@ -162,56 +163,31 @@ pub async fn forget_keys(db: &Db, before: Timestamp) -> Result<u64, Error> {
     }
 }
 
-impl IdempotencyKey {
+impl Claim {
     /// Goes on unless the key was used before, or the first request still runs.
     async fn unless_settled(
         &self,
         sql: &'static str,
-        executor: impl PgExecutor<'_>,
+        service: &'static str,
+        connection: &mut PgConnection,
     ) -> Result<(), Halt> {
         let stored = sqlx::query(sql)
-            .bind(&self.caller)
-            .bind(&self.key)
-            .fetch_optional(executor)
+            .bind(&self.key.caller)
+            .bind(&self.key.key)
+            .fetch_optional(&mut *connection)
             .await;
         match stored.map_err(Error::from) {
             Ok(None) => Ok(()),
-            Ok(Some(row)) => Err(self.settled_by(&row)?),
+            Ok(Some(row)) => {
+                let row = stored::Row::read(&row)?;
+                let settled = row.settles(&self.key, &self.vault, service, connection);
+                Err(settled.await?)
+            }
             Err(error) if error.sqlstate().as_deref() == Some(LOCK_NOT_AVAILABLE) => {
                 Err(in_progress().into())
             }
             Err(error) => Err(error.into()),
         }
-    }
-
-    /// What the stored answer means for this request: a replay, or a refusal when
-    /// the request is another one.
-    fn settled_by(&self, row: &PgRow) -> Result<Halt, Problem> {
-        let fingerprint: &[u8] = row.try_get("fingerprint").map_err(Error::from)?;
-        if fingerprint != self.fingerprint {
-            return Ok(Problem::new(
-                422,
-                "IDEMPOTENCY_KEY_REUSED",
-                "The idempotency key was used for another request.",
-            )
-            .into());
-        }
-        let status: i16 = row.try_get("status").map_err(Error::from)?;
-        let headers: serde_json::Value = row.try_get("headers").map_err(Error::from)?;
-        let body: Vec<u8> = row.try_get("body").map_err(Error::from)?;
-        let answer = Answer {
-            status: u16::try_from(status)
-                .ok()
-                .and_then(|status| StatusCode::from_u16(status).ok())
-                .ok_or(Error::Inconsistent {
-                    column: "idempotency.status",
-                })?,
-            headers: read_headers(headers).ok_or(Error::Inconsistent {
-                column: "idempotency.headers",
-            })?,
-            body: Bytes::from(body),
-        };
-        Ok(Halt::Replay(Box::new(answer)))
     }
 }
 
@@ -221,27 +197,6 @@ fn in_progress() -> Problem {
         "The first request with this idempotency key is still running.",
     )
     .retry_after(1)
-}
-
-/// Headers as pairs of text; what a handler answers with is visible ASCII.
-fn stored_headers(headers: &HeaderMap) -> serde_json::Value {
-    headers
-        .iter()
-        .filter_map(|(name, value)| Some(serde_json::json!([name.as_str(), value.to_str().ok()?])))
-        .collect()
-}
-
-fn read_headers(stored: serde_json::Value) -> Option<HeaderMap> {
-    let pairs: Vec<(String, String)> = serde_json::from_value(stored).ok()?;
-    pairs
-        .iter()
-        .map(|(name, value)| {
-            Some((
-                HeaderName::try_from(name).ok()?,
-                HeaderValue::try_from(value).ok()?,
-            ))
-        })
-        .collect()
 }
 
 impl Deref for Command {

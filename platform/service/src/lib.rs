@@ -35,5 +35,8 @@ pub use peers::{PeerError, Peers};
 pub use problems::ProblemPage;
 
 /// Migrations that every service's schema starts with.
-pub const SHARED_MIGRATIONS: &[galen_storage::Migration] =
-    &[command::IDEMPOTENCY, galen_vault::DATA_KEYS];
+pub const SHARED_MIGRATIONS: &[galen_storage::Migration] = &[
+    command::IDEMPOTENCY,
+    command::SEALED_ANSWERS,
+    galen_vault::DATA_KEYS,
+];

@@ -18,6 +18,7 @@ use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
 use futures::FutureExt as _;
 use galen_kernel::{Problem, TraceContext};
+use galen_vault::Vault;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use http_body_util::Limited;
 use sha2::{Digest as _, Sha256};
@@ -53,6 +54,14 @@ pub(crate) fn guarded(routes: Router, gate: Gate) -> Router {
         })
         .layer(from_fn(guard))
         .layer(axum::Extension(gate))
+}
+
+/// Gives routes the vault that seals the answers they store.
+pub(crate) fn with_vault(routes: Router, vault: Vault) -> Router {
+    if !routes.has_routes() {
+        return routes;
+    }
+    routes.route_layer(axum::Extension(vault))
 }
 
 /// Routes for operators: problems for unknown paths and methods, and nothing else.

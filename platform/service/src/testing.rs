@@ -114,6 +114,7 @@ impl TestApi {
     pub fn recorded(routes: Router, platform: &Platform, audit: Recorder) -> Self {
         let gate = Gate::new(platform.keys.clone(), platform.clock.clone());
         let watched = audit::watched(routes, audit.clone(), platform.clock.clone());
+        let watched = rest::with_vault(watched, platform.vault.clone());
         let router = rest::observed(rest::guarded(watched, gate));
         Self {
             router,

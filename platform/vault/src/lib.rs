@@ -12,7 +12,8 @@
 //! | data keys in the database and in memory | [`vault`], `store` |
 //! | master keys | [`master`], [`ring`], [`mod@file`] |
 //! | equality without reading | [`index`] |
-//! | new keys for old, erasure | [`rotate`] |
+//! | new masters for old | [`rotate`] |
+//! | new data keys for old | [`mod@reseal`] |
 //! | what `galen verify` asks | [`check`] |
 //!
 //! **What it does not hide.** Who has entries, how many, of which kind and when they
@@ -30,6 +31,7 @@ pub mod error;
 pub mod file;
 pub mod index;
 pub mod master;
+pub mod reseal;
 pub mod ring;
 pub mod rotate;
 pub mod seal;

@@ -190,19 +190,30 @@ impl Keyring {
         sealed: &Sealed<T>,
     ) -> Result<Pii<T>, Error> {
         let place = column.place();
+        let text = self.open_bytes(place, subject.into(), row.into(), sealed)?;
+        serde_json::from_slice(&text)
+            .map(Pii::new)
+            .map_err(|_| Error::Inconsistent(place))
+    }
+
+    /// The text of a value, for whoever does not know its type.
+    pub(crate) fn open_bytes<T>(
+        &self,
+        place: Place,
+        subject: Subject,
+        row: Uuid,
+        sealed: &Sealed<T>,
+    ) -> Result<Vec<u8>, Error> {
         let id = sealed.key_id().ok_or(Error::NotSealed(place))?;
         let key = match self.keys.get(&id) {
             None => return Err(Error::UnknownKey(place)),
             Some(None) => return Err(Error::Erased),
             Some(Some(key)) => key,
         };
-        if key.subject != subject.into() {
+        if key.subject != subject {
             return Err(Error::OtherSubject(place));
         }
-        let text = key.open_bytes(place, row.into(), sealed.bytes())?;
-        serde_json::from_slice(&text)
-            .map(Pii::new)
-            .map_err(|_| Error::Inconsistent(place))
+        key.open_bytes(place, row, sealed.bytes())
     }
 }
 

@@ -1,5 +1,7 @@
 //! The table of data keys and all SQL about it.
 
+use std::ops::Range;
+
 use galen_kernel::Timestamp;
 use galen_storage::{Migration, Ts};
 use sqlx::postgres::PgRow;
@@ -157,6 +159,43 @@ pub(crate) async fn erase(
     .execute(connection)
     .await?;
     Ok(erased)
+}
+
+/// The subjects of a range that have keys and were not erased.
+pub(crate) async fn with_keys(
+    executor: impl PgExecutor<'_>,
+    subjects: &Range<Uuid>,
+) -> Result<Vec<Uuid>, Error> {
+    Ok(sqlx::query_scalar(
+        "select distinct subject from data_key
+         where subject >= $1 and subject < $2 and wrapped is not null order by subject",
+    )
+    .bind(subjects.start)
+    .bind(subjects.end)
+    .fetch_all(executor)
+    .await?)
+}
+
+/// How many subjects have keys.
+pub(crate) async fn count_subjects(executor: impl PgExecutor<'_>) -> Result<i64, Error> {
+    let sql = "select count(distinct subject) from data_key where wrapped is not null";
+    Ok(sqlx::query_scalar(sql).fetch_one(executor).await?)
+}
+
+/// Some subjects that have keys, in order.
+pub(crate) async fn subjects_after(
+    executor: impl PgExecutor<'_>,
+    after: Uuid,
+    limit: i64,
+) -> Result<Vec<Uuid>, Error> {
+    Ok(sqlx::query_scalar(
+        "select distinct subject from data_key
+         where subject > $1 and wrapped is not null order by subject limit $2",
+    )
+    .bind(after)
+    .bind(limit)
+    .fetch_all(executor)
+    .await?)
 }
 
 /// Locks some data keys that another master than this wraps.

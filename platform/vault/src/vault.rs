@@ -1,6 +1,7 @@
 //! The data keys of one schema, kept in memory for a minute.
 
 use std::collections::HashSet;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -260,6 +261,19 @@ impl Vault {
             self.inner.by_id.invalidate(&id);
         }
         Ok(())
+    }
+
+    /// Erases the subjects of a range of ids that still have keys, where subjects are
+    /// periods rather than persons. Returns how many.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn erase_range(&self, subjects: Range<Uuid>) -> Result<u64, Error> {
+        let found = store::with_keys(&self.inner.pool, &subjects).await?;
+        for subject in &found {
+            self.erase(*subject).await?;
+        }
+        Ok(found.len() as u64)
     }
 
     /// Makes a version of a data key, or finds the one that somebody else made.

@@ -11,7 +11,7 @@ use galen_testkit::TestDatabase;
 use galen_vault::column::Place;
 use galen_vault::{
     Column, DATA_KEYS, DataKey, Error, FileKeys, MasterKeys, MemoryKeys, Ring, Sealed,
-    SealedColumn, Subject, Vault, check, rotate,
+    SealedColumn, Subject, Vault, check, reseal, rotate,
 };
 use sqlx::Row as _;
 use uuid::Uuid;
@@ -453,6 +453,99 @@ fn a_place_is_named_in_full() {
         BODY.place().to_string(),
         format!("{schema}.{table}.{column}")
     );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn data_keys_are_replaced_while_everybody_reads_and_writes() {
+    let world = Arc::new(World::open().await);
+    let patients: Vec<Uuid> = (0..250).map(|_| world.clock.uuid()).collect();
+    let mut notes = Vec::new();
+    for patient in &patients {
+        let id = world.write(&world.vault, *patient, "before").await;
+        notes.push((id.expect("written"), "before"));
+    }
+    world.vault.erase(patients[0]).await.expect("erased");
+    let (gone, _) = notes.remove(0);
+    // A tool, in another process than the one that writes on with the keys it knows.
+    let tool = world.elsewhere().await;
+    let stop = Arc::new(AtomicBool::new(false));
+    let writer = tokio::spawn({
+        let (world, stop, patients) = (Arc::clone(&world), Arc::clone(&stop), patients.clone());
+        async move {
+            let mut written = Vec::new();
+            for patient in patients.iter().skip(1).cycle() {
+                let id = world.write(&world.vault, *patient, "during").await?;
+                assert_eq!(world.read(&world.vault, id).await?, "during");
+                written.push((id, "during"));
+                if stop.load(Ordering::Relaxed) {
+                    return Ok(written);
+                }
+            }
+            Ok::<_, Error>(written)
+        }
+    });
+    let mut steps = Vec::new();
+    let renewed = reseal::renew(&world.db, &tool, |done| steps.push(done)).await;
+    assert_eq!(renewed.expect("renewed"), 249);
+    assert_eq!(steps, [200, 249], "who was erased gets no key");
+    let sealed = reseal::reseal(&world.db, &tool, &SEALED, |_| {}).await;
+    assert!(sealed.expect("sealed anew") >= 249);
+    stop.store(true, Ordering::Relaxed);
+    notes.extend(
+        writer
+            .await
+            .expect("no panic")
+            .expect("nobody is disturbed"),
+    );
+    // What was written with remembered keys is found and done as well.
+    reseal::reseal(&world.db, &tool, &SEALED, |_| {})
+        .await
+        .expect("the rest");
+    let left = reseal::outdated(&world.db, &SEALED).await.expect("counted");
+    assert_eq!((left.values, left.outdated), (notes.len() as i64 + 1, 0));
+    assert_eq!(world.broken().await, 0);
+    let fresh = world.elsewhere().await;
+    for (id, text) in notes {
+        assert_eq!(world.read(&fresh, id).await.expect("read"), text);
+        assert_eq!(world.read(&world.vault, id).await.expect("read"), text);
+    }
+    assert!(matches!(world.read(&fresh, gone).await, Err(Error::Erased)));
+}
+
+#[tokio::test]
+async fn a_value_that_was_moved_is_not_sealed_anew() {
+    let world = World::open().await;
+    let patient = world.clock.uuid();
+    for text in ["first", "second"] {
+        world
+            .write(&world.vault, patient, text)
+            .await
+            .expect("written");
+    }
+    world
+        .run("update note n set body = o.body from note o where o.id <> n.id")
+        .await;
+    world.vault.rotate(patient).await.expect("a new key");
+    let refused = reseal::reseal(&world.db, &world.vault, &SEALED, |_| {}).await;
+    assert!(matches!(refused, Err(Error::Refused(_))), "{refused:?}");
+}
+
+#[tokio::test]
+async fn a_range_of_subjects_is_erased() {
+    let world = World::open().await;
+    let [first, second, third] = [1, 2, 3].map(Uuid::from_u128);
+    let mut ids = Vec::new();
+    for subject in [first, second, third] {
+        let id = world.write(&world.vault, subject, "x").await;
+        ids.push(id.expect("written"));
+    }
+    let erased = world.vault.erase_range(first..third).await;
+    assert_eq!(erased.expect("erased"), 2);
+    let fresh = world.elsewhere().await;
+    for id in &ids[..2] {
+        assert!(matches!(world.read(&fresh, *id).await, Err(Error::Erased)));
+    }
+    assert_eq!(world.read(&fresh, ids[2]).await.expect("read"), "x");
 }
 
 #[tokio::test]

@@ -91,6 +91,7 @@ impl Service for Identity {
             "0009_second_factor",
             "0010_passkey",
             "0014_familiar_place",
+            "0015_signing_key_sealed",
         ],
         subscribes: &["patients"],
     };
@@ -112,9 +113,14 @@ impl Service for Identity {
         let hasher = Hasher::new(seats, queue)
             .await
             .map_err(|e| start_error("trying the password hash", e))?;
-        let keyring = Keyring::open(platform.db.clone(), platform.keys.clone(), rotation)
-            .await
-            .map_err(|e| start_error("opening the signing keys", e))?;
+        let keyring = Keyring::open(
+            platform.db.clone(),
+            platform.vault.clone(),
+            platform.keys.clone(),
+            rotation,
+        )
+        .await
+        .map_err(|e| start_error("opening the signing keys", e))?;
         remember_ended(&platform).await?;
         first_administrator::ensure(&platform, &hasher).await?;
         let keyring = Arc::new(keyring);
@@ -178,7 +184,7 @@ impl Service for Identity {
     }
 
     fn sealed() -> &'static [SealedColumn] {
-        &[mfa::store::SEALED]
+        &[mfa::store::SEALED, signing::store::SEALED]
     }
 
     fn checks() -> &'static [Check] {

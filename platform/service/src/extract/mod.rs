@@ -13,6 +13,7 @@ use galen_access::{Authentication, Permission, Principal, Scope};
 use galen_contracts::ids::{PatientId, PractitionerId};
 use galen_kernel::{Clock, Problem, Timestamp};
 use galen_storage::Db;
+use galen_vault::Vault;
 use http::request::Parts;
 
 pub use body::{Body, Params, PathIds};
@@ -22,7 +23,7 @@ pub use conditions::IDEMPOTENCY_KEY;
 pub use gate::{Caller, Gate};
 
 use crate::audit::Note;
-use crate::command::{self, Command, IdempotencyKey};
+use crate::command::{self, Claim, Command, IdempotencyKey};
 use crate::outcome::Halt;
 
 /// What a request needs before its handler runs.
@@ -55,6 +56,7 @@ pub struct Cx<R> {
     scope: Scope,
     if_match: Option<Vec<i64>>,
     idempotency: Option<IdempotencyKey>,
+    vault: Option<Vault>,
     clock: Clock,
     note: Arc<Note>,
     _request: PhantomData<fn(R)>,
@@ -152,8 +154,8 @@ impl<R: Requires> Cx<R> {
     /// # Errors
     /// [`Halt::Replay`], 422 on another body, 409 while the first still runs.
     pub async fn replayed(&self, db: &Db) -> Result<(), Halt> {
-        match &self.idempotency {
-            Some(claim) => command::look_up(db, claim).await,
+        match self.claim()? {
+            Some(claim) => command::look_up(db, &claim).await,
             None => Ok(()),
         }
     }
@@ -163,7 +165,18 @@ impl<R: Requires> Cx<R> {
     /// # Errors
     /// As [`Cx::replayed`], and when the database cannot be reached.
     pub async fn begin(&self, db: &Db) -> Result<Command, Halt> {
-        Command::begin(db, self.idempotency.clone(), Arc::clone(&self.note)).await
+        Command::begin(db, self.claim()?, Arc::clone(&self.note)).await
+    }
+
+    fn claim(&self) -> Result<Option<Claim>, Problem> {
+        match (&self.idempotency, &self.vault) {
+            (None, _) => Ok(None),
+            (Some(key), Some(vault)) => Ok(Some(Claim {
+                key: key.clone(),
+                vault: vault.clone(),
+            })),
+            (Some(_), None) => Err(Problem::internal("a route is served without its vault")),
+        }
     }
 
     /// Tells the audit log what is concerned, where the path does not say it. Ids
@@ -207,6 +220,7 @@ impl<S: Send + Sync, R: Requires> FromRequestParts<S> for Cx<R> {
         Ok(Self {
             if_match: conditions::if_match(&parts.headers)?,
             idempotency: conditions::idempotency_key(parts, caller.as_deref())?,
+            vault: parts.extensions.get().cloned(),
             caller,
             scope,
             clock: gate.clock,

@@ -21,6 +21,7 @@ pub use galen_listener::{Encrypted, TlsFiles};
 pub use run::RunningHost;
 
 use crate::audit::Recorder;
+use crate::command::sealed_answers;
 use crate::{Check, Config, ConfigError, Job, Peers, ProblemPage, Setting};
 
 /// What the host gives a service.
@@ -210,6 +211,7 @@ type Starter = Box<dyn FnOnce(Platform) -> BoxFuture<'static, Result<Started, St
 /// A started service, its type forgotten.
 struct Started {
     name: &'static str,
+    vault: Vault,
     rest: OpenApiRouter,
     well_known: axum::Router,
     rpc: Option<tonic::service::Routes>,
@@ -224,7 +226,7 @@ struct Started {
 pub struct Host {
     schemas: Vec<SchemaSpec>,
     checks: Vec<(&'static str, &'static [Check])>,
-    sealed: Vec<(&'static str, &'static [SealedColumn])>,
+    sealed: Vec<(&'static str, Vec<SealedColumn>)>,
     settings: Vec<Setting>,
     problems: Vec<ProblemPage>,
     starters: Vec<(&'static str, Starter)>,
@@ -248,16 +250,20 @@ impl Host {
     pub fn with<S: Service>(mut self) -> Self {
         self.schemas.push(S::SCHEMA);
         self.checks.push((S::NAME, S::checks()));
-        self.sealed.push((S::NAME, S::sealed()));
+        let mut sealed = S::sealed().to_vec();
+        sealed.push(sealed_answers(S::NAME));
+        self.sealed.push((S::NAME, sealed));
         self.settings.extend(S::settings());
         self.problems.extend(S::problems());
         self.starters.push((
             S::NAME,
             Box::new(|platform| {
                 Box::pin(async move {
+                    let vault = platform.vault.clone();
                     let service = Arc::new(S::start(platform).await?);
                     Ok(Started {
                         name: S::NAME,
+                        vault,
                         rest: service.rest(),
                         well_known: service.well_known(),
                         rpc: service.rpc(),
@@ -310,9 +316,9 @@ impl Host {
         &self.checks
     }
 
-    /// The sealed columns of all added services.
+    /// The sealed columns of all added services, their stored answers included.
     #[must_use]
-    pub fn sealed(&self) -> &[(&'static str, &'static [SealedColumn])] {
+    pub fn sealed(&self) -> &[(&'static str, Vec<SealedColumn>)] {
         &self.sealed
     }
 

@@ -273,7 +273,7 @@ async fn start(
     let mut jobs = Vec::new();
     for (_, db, service) in &mut started {
         let mut own = std::mem::take(&mut service.jobs);
-        own.push(forgetting(service.name, db.clone()));
+        own.push(forgetting(service.name, db.clone(), service.vault.clone()));
         jobs.extend(job::schedule(db, own, &works.stopping, &works.jobs));
     }
 
@@ -391,13 +391,19 @@ fn serve_rpc(
     }
 }
 
-fn forgetting(service: &'static str, db: Db) -> Job {
+fn forgetting(service: &'static str, db: Db, vault: Vault) -> Job {
     Job::new(
         format!("{service}.forget-idempotency-keys"),
         FORGETTING,
         move || {
-            let db = db.clone();
-            async move { Ok(command::forget_keys(&db, db.clock().now() - KEY_LIFETIME).await?) }
+            let (db, vault) = (db.clone(), vault.clone());
+            async move {
+                let before = db.clock().now() - KEY_LIFETIME;
+                let forgotten = command::forget_keys(&db, before).await?;
+                // A day more, for a process whose clock is behind.
+                command::erase_days(&vault, before - KEY_LIFETIME).await?;
+                Ok(forgotten)
+            }
         },
     )
 }
@@ -415,8 +421,14 @@ fn public_router(
     let mut documents = vec![("operations", operations_document)];
     for (recorder, _, service) in started {
         let (routes, document) = service.rest.split_for_parts();
-        api = api.merge(audit::watched(routes, recorder.clone(), clock.clone()));
-        root = root.merge(audit::watched(service.well_known, recorder, clock.clone()));
+        let whole = |routes| {
+            rest::with_vault(
+                audit::watched(routes, recorder.clone(), clock.clone()),
+                service.vault.clone(),
+            )
+        };
+        api = api.merge(whole(routes));
+        root = root.merge(whole(service.well_known));
         documents.push((service.name, document));
     }
     for (name, document) in &documents {

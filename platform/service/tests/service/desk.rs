@@ -21,6 +21,7 @@ use galen_service::{
 };
 use galen_storage::{Db, Migration, SchemaSpec, Tx};
 use galen_testkit::TestDatabase;
+use galen_vault::Vault;
 use serde::{Deserialize, Serialize};
 use sqlx::Row as _;
 use tokio::sync::{Notify, Semaphore};
@@ -415,5 +416,9 @@ impl Alone {
 impl Desk {
     pub(crate) fn db(&self) -> &Db {
         &self.platform.db
+    }
+
+    pub(crate) fn vault(&self) -> &Vault {
+        &self.platform.vault
     }
 }

@@ -1,9 +1,10 @@
 //! Repeated requests.
 
 use galen_access::Role;
-use galen_service::command::{KEY_LIFETIME, forget_keys};
+use galen_service::command::{KEY_LIFETIME, erase_days, forget_keys};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 
 use crate::desk::alone;
 
@@ -224,4 +225,92 @@ async fn old_keys_are_forgotten() {
             .unwrap(),
         0
     );
+}
+
+#[tokio::test]
+async fn a_stored_answer_says_nothing_without_its_key() {
+    let alone = alone().await;
+    let doctor = alone.api.as_role(Role::Doctor).key("k");
+    let first = doctor.post("/notes", json!({ "text": "a canary" })).await;
+    assert_eq!(first.body["text"], "a canary");
+    let pool = alone.desk.db().pool();
+    let row: String = sqlx::query_scalar(
+        "select row_to_json(i)::text || encode(i.answer, 'escape') from idempotency i",
+    )
+    .fetch_one(pool)
+    .await
+    .unwrap();
+    for word in [
+        "canary",
+        "/api/v1/notes/",
+        first.body["id"].as_str().unwrap(),
+    ] {
+        assert!(!row.contains(word), "{row}");
+    }
+    assert!(row.contains("\"fingerprint\":null"), "{row}");
+
+    // Put under another key, it is no answer to anything.
+    sqlx::query("update idempotency set key = 'other'")
+        .execute(pool)
+        .await
+        .unwrap();
+    let moved = doctor
+        .key("other")
+        .post("/notes", json!({ "text": "a canary" }))
+        .await;
+    assert_eq!(moved.status.as_u16(), 500);
+}
+
+#[tokio::test]
+async fn an_answer_from_before_answers_were_sealed_is_repeated_for_its_day() {
+    let alone = alone().await;
+    let doctor = alone.api.as_role(Role::Doctor).key("k");
+    let first = doctor.post("/notes", json!({ "text": "a" })).await;
+    let pool = alone.desk.db().pool();
+    let body = json!({ "text": "a" }).to_string();
+    let mut fingerprint = Sha256::new();
+    for part in ["POST", "/api/v1/notes", "application/json", &body] {
+        fingerprint.update(part.len().to_be_bytes());
+        fingerprint.update(part);
+    }
+    sqlx::query(
+        r#"update idempotency set id = null, subject = null, answer = null, fingerprint = $1,
+               headers = '[["etag", "\"1\""]]', body = $2"#,
+    )
+    .bind(fingerprint.finalize().to_vec())
+    .bind(&first.bytes[..])
+    .execute(pool)
+    .await
+    .unwrap();
+    let again = doctor.post("/notes", json!({ "text": "a" })).await;
+    assert_eq!((again.status, &again.bytes), (first.status, &first.bytes));
+    assert_eq!(again.header("etag"), Some("\"1\""));
+    let other = doctor.post("/notes", json!({ "text": "b" })).await;
+    assert_eq!(
+        (other.status.as_u16(), other.code()),
+        (422, Some("IDEMPOTENCY_KEY_REUSED"))
+    );
+    assert_eq!(alone.notes().await, 1);
+}
+
+#[tokio::test]
+async fn a_day_whose_answers_are_forgotten_is_erased() {
+    let alone = alone().await;
+    let (db, vault) = (alone.desk.db(), alone.desk.vault());
+    for key in ["today", "tomorrow"] {
+        let doctor = alone.api.as_role(Role::Doctor).key(key);
+        let noted = doctor.post("/notes", json!({ "text": key })).await;
+        assert_eq!(noted.status.as_u16(), 201);
+        alone.clock.advance(SignedDuration::from_hours(24));
+    }
+    let before = alone.clock.now() - KEY_LIFETIME;
+    assert_eq!(erase_days(vault, before).await.unwrap(), 1);
+    assert_eq!(erase_days(vault, before).await.unwrap(), 0);
+    let left: Vec<String> = sqlx::query_scalar(
+        "select right(subject::text, 8) from data_key where wrapped is not null",
+    )
+    .fetch_all(db.pool())
+    .await
+    .unwrap();
+    assert_eq!(left, ["20261103"]);
 }

@@ -5,6 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use galen_access::{Authentication, EndedSessions, KeySet, Principal, SigningKey, TokenError};
 use galen_kernel::{Problem, Timestamp};
 use galen_storage::{Db, Error, Tx};
+use galen_vault::Vault;
 use jiff::SignedDuration;
 use serde_json::json;
 
@@ -23,12 +24,16 @@ pub(crate) enum KeyringError {
     /// The database failed.
     #[error(transparent)]
     Storage(#[from] Error),
+    /// A stored key does not open.
+    #[error(transparent)]
+    Vault(#[from] galen_vault::Error),
 }
 
 impl From<KeyringError> for Problem {
     fn from(error: KeyringError) -> Self {
         match error {
             KeyringError::Storage(error) => error.into(),
+            KeyringError::Vault(error) => error.into(),
             error => Self::internal(error),
         }
     }
@@ -37,6 +42,7 @@ impl From<KeyringError> for Problem {
 /// The signing keys, and where the platform learns of them.
 pub(crate) struct Keyring {
     db: Db,
+    vault: Vault,
     published: KeySet,
     period: SignedDuration,
     current: RwLock<SigningKey>,
@@ -46,27 +52,33 @@ impl Keyring {
     /// Makes keys at the first start, and reads them at every other.
     pub(crate) async fn open(
         db: Db,
+        vault: Vault,
         published: KeySet,
         period: SignedDuration,
     ) -> Result<Self, KeyringError> {
         let now = db.clock().now();
         let mut tx = db.begin().await?;
         store::lock(tx.conn()).await?;
-        if !store::all(tx.conn())
+        let sealed = store::seal(tx.conn(), &vault).await?;
+        if sealed > 0 {
+            tracing::info!(keys = sealed, "signing keys are sealed now");
+        }
+        if !store::all(tx.conn(), &vault)
             .await?
             .iter()
             .any(|stored| stored.state == State::Current)
         {
-            store::insert_next(tx.conn(), &SigningKey::generate()?, now).await?;
+            announce(&mut tx, &vault, now).await?;
             store::activate(tx.conn(), now).await?;
-            store::insert_next(tx.conn(), &SigningKey::generate()?, now).await?;
+            announce(&mut tx, &vault, now).await?;
         }
-        let keys = store::all(tx.conn()).await?;
+        let keys = store::all(tx.conn(), &vault).await?;
         tx.commit().await?;
         publish(&published, &keys)?;
         let current = RwLock::new(current(keys)?);
         Ok(Self {
             db,
+            vault,
             published,
             period,
             current,
@@ -100,7 +112,8 @@ impl Keyring {
 
     /// Takes over what another process has changed.
     pub(crate) async fn reload(&self) -> Result<(), KeyringError> {
-        self.take_over(store::all(self.db.pool()).await?)
+        let mut connection = self.db.pool().acquire().await.map_err(Error::from)?;
+        self.take_over(store::all(&mut connection, &self.vault).await?)
     }
 
     /// Rotates when the current key has signed long enough, and forgets keys that
@@ -111,7 +124,7 @@ impl Keyring {
         store::lock(tx.conn()).await?;
         let forgotten = store::forget(tx.conn(), model::forgettable_before(now)).await?;
         let rotated = self.rotate(&mut tx, now).await?;
-        let keys = store::all(tx.conn()).await?;
+        let keys = store::all(tx.conn(), &self.vault).await?;
         tx.commit().await?;
         self.take_over(keys)?;
         if rotated {
@@ -121,7 +134,7 @@ impl Keyring {
     }
 
     async fn rotate(&self, tx: &mut Tx, now: Timestamp) -> Result<bool, KeyringError> {
-        let keys = store::all(tx.conn()).await?;
+        let keys = store::all(tx.conn(), &self.vault).await?;
         let current = keys
             .iter()
             .find(|stored| stored.state == State::Current)
@@ -134,7 +147,7 @@ impl Keyring {
         }
         store::retire(tx.conn(), now).await?;
         store::activate(tx.conn(), now).await?;
-        store::insert_next(tx.conn(), &SigningKey::generate()?, now).await?;
+        announce(tx, &self.vault, now).await?;
         Ok(true)
     }
 
@@ -144,6 +157,12 @@ impl Keyring {
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = current(keys)?;
         Ok(())
     }
+}
+
+/// Makes the next key.
+async fn announce(tx: &mut Tx, vault: &Vault, now: Timestamp) -> Result<(), KeyringError> {
+    let id = tx.clock().uuid();
+    Ok(store::insert_next(tx.conn(), vault, &SigningKey::generate()?, id, now).await?)
 }
 
 /// Looks for changes by other processes for as long as the keyring is used.

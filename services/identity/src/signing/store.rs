@@ -1,9 +1,11 @@
-//! SQL of signing keys.
+//! SQL of signing keys, which are sealed.
 
 use galen_access::SigningKey;
 use galen_kernel::Timestamp;
 use galen_storage::{Error, Ts};
-use sqlx::{PgConnection, PgExecutor, Row as _};
+use galen_vault::{Column, Sealed, SealedColumn, Vault};
+use sqlx::{PgConnection, Row as _};
+use uuid::Uuid;
 
 use super::model::State;
 
@@ -25,20 +27,71 @@ pub(crate) async fn lock(tx: &mut PgConnection) -> Result<(), Error> {
     Ok(())
 }
 
+/// What the sealed keys are about: the hospital itself.
+const SUBJECT: Uuid = uuid::uuid!("67616c65-6e01-8000-8000-000000000001");
+
+/// A key as PKCS #8.
+const PKCS8: Column<Vec<u8>> = Column::new("identity", "signing_key", "sealed");
+
+/// The sealed column, for the tools.
+pub(crate) const SEALED: SealedColumn = SealedColumn {
+    place: PKCS8.place(),
+    row: "id",
+    subject: "'67616c65-6e01-8000-8000-000000000001'::uuid",
+};
+
+/// Seals what an older version has stored as it was; returns how many keys.
+pub(crate) async fn seal(tx: &mut PgConnection, vault: &Vault) -> Result<u64, galen_vault::Error> {
+    let stored: Vec<(Uuid, Vec<u8>)> =
+        sqlx::query_as("select id, pkcs8 from signing_key where pkcs8 is not null for update")
+            .fetch_all(&mut *tx)
+            .await?;
+    for (id, pkcs8) in &stored {
+        let sealed = vault
+            .key_of(&mut *tx, SUBJECT)
+            .await?
+            .seal(&PKCS8, *id, pkcs8)?;
+        let done = sqlx::query("update signing_key set pkcs8 = null, sealed = $2 where id = $1")
+            .bind(id)
+            .bind(sealed)
+            .execute(&mut *tx)
+            .await?;
+        one("sealing a signing key", done.rows_affected())?;
+    }
+    Ok(stored.len() as u64)
+}
+
 /// Every key.
-pub(crate) async fn all(db: impl PgExecutor<'_>) -> Result<Vec<StoredKey>, Error> {
+pub(crate) async fn all(
+    db: &mut PgConnection,
+    vault: &Vault,
+) -> Result<Vec<StoredKey>, galen_vault::Error> {
     let rows = sqlx::query(
-        "select kid, pkcs8, state, activated_at from signing_key order by created_at, kid",
+        "select id, kid, pkcs8, sealed, state, activated_at from signing_key order by created_at, kid",
     )
-    .fetch_all(db)
+    .fetch_all(&mut *db)
     .await?;
+    let sealed: Vec<Option<Sealed<Vec<u8>>>> = rows
+        .iter()
+        .map(|row| row.try_get("sealed"))
+        .collect::<Result<_, _>>()?;
+    let ring = vault.keyring(db, sealed.iter().flatten()).await?;
     rows.iter()
-        .map(|row| {
-            let key = SigningKey::from_pkcs8(row.try_get("kid")?, row.try_get("pkcs8")?).map_err(
-                |_| Error::Inconsistent {
-                    column: "identity.signing_key.pkcs8",
-                },
-            )?;
+        .zip(&sealed)
+        .map(|(row, sealed)| {
+            let pkcs8 = match sealed {
+                Some(sealed) => {
+                    let id: Uuid = row.try_get("id")?;
+                    ring.open(&PKCS8, SUBJECT, id, sealed)?.into_inner()
+                }
+                // Of a process of an older version, which is about to end.
+                None => row.try_get("pkcs8")?,
+            };
+            let key = SigningKey::from_pkcs8(row.try_get("kid")?, &pkcs8).map_err(|_| {
+                Error::Inconsistent {
+                    column: "identity.signing_key.sealed",
+                }
+            })?;
             let state = State::from_name(row.try_get("state")?).ok_or(Error::Inconsistent {
                 column: "identity.signing_key.state",
             })?;
@@ -57,14 +110,18 @@ pub(crate) async fn all(db: impl PgExecutor<'_>) -> Result<Vec<StoredKey>, Error
 /// Stores the next key.
 pub(crate) async fn insert_next(
     tx: &mut PgConnection,
+    vault: &Vault,
     key: &SigningKey,
+    id: Uuid,
     now: Timestamp,
-) -> Result<(), Error> {
+) -> Result<(), galen_vault::Error> {
+    let sealing = vault.key_of(&mut *tx, SUBJECT).await?;
     sqlx::query(
-        "insert into signing_key (kid, pkcs8, state, created_at) values ($1, $2, 'NEXT', $3)",
+        "insert into signing_key (id, kid, sealed, state, created_at) values ($1, $2, $3, 'NEXT', $4)",
     )
+    .bind(id)
     .bind(key.kid())
-    .bind(key.pkcs8())
+    .bind(sealing.seal(&PKCS8, id, &key.pkcs8().to_vec())?)
     .bind(Ts::from(now))
     .execute(tx)
     .await?;
@@ -90,10 +147,14 @@ pub(crate) async fn activate(tx: &mut PgConnection, now: Timestamp) -> Result<()
     .bind(Ts::from(now))
     .execute(tx)
     .await?;
-    match done.rows_affected() {
+    one("activating a signing key", done.rows_affected())
+}
+
+const fn one(operation: &'static str, actual: u64) -> Result<(), Error> {
+    match actual {
         1 => Ok(()),
         actual => Err(Error::RowsAffected {
-            operation: "activating a signing key",
+            operation,
             expected: 1,
             actual,
         }),

@@ -117,3 +117,56 @@ async fn a_token_of_another_key_is_not_accepted() {
         StatusCode::UNAUTHORIZED
     );
 }
+
+#[tokio::test]
+async fn stored_keys_are_sealed_those_of_an_older_version_too() {
+    let hospital = Hospital::open().await;
+    let clear: i64 = sqlx::query_scalar(
+        "select count(*) from identity.signing_key where pkcs8 is not null or sealed is null",
+    )
+    .fetch_one(hospital.behind_the_curtain())
+    .await
+    .expect("counted");
+    assert_eq!(clear, 0);
+
+    // As an older version has left them.
+    let old = [("CURRENT", "now()"), ("NEXT", "null")].map(|(state, activated)| {
+        let key = galen_access::SigningKey::generate().expect("randomness");
+        (state, activated, key)
+    });
+    sqlx::query("delete from identity.signing_key")
+        .execute(hospital.behind_the_curtain())
+        .await
+        .expect("deleted");
+    for (state, activated, key) in &old {
+        let sql = format!(
+            "insert into identity.signing_key (kid, pkcs8, state, created_at, activated_at)
+             values ($1, $2, '{state}', now(), {activated})"
+        );
+        sqlx::query(sqlx::AssertSqlSafe(sql))
+            .bind(key.kid())
+            .bind(key.pkcs8())
+            .execute(hospital.behind_the_curtain())
+            .await
+            .expect("stored");
+    }
+    for _ in 0..2 {
+        let (platform, identity) = hospital.another_process(&[]).await;
+        assert!(identity.is_ok());
+        let expected: Vec<_> = old.iter().map(|(_, _, key)| key.kid().to_owned()).collect();
+        assert_eq!(kids(&platform.keys.jwks()), expected, "none is made anew");
+    }
+    let stored: Vec<(Option<Vec<u8>>, Vec<u8>)> =
+        sqlx::query_as("select pkcs8, sealed from identity.signing_key")
+            .fetch_all(hospital.behind_the_curtain())
+            .await
+            .expect("they are sealed");
+    assert_eq!(stored.len(), 2);
+    for (pkcs8, sealed) in stored {
+        assert_eq!(pkcs8, None);
+        for (_, _, key) in &old {
+            let secret = &key.pkcs8()[36..68];
+            assert!(!sealed.windows(32).any(|part| part == secret));
+        }
+    }
+}

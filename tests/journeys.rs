@@ -117,6 +117,48 @@ pub(crate) async fn a_patient_is_registered_books_and_is_seen(hospital: &Hospita
     );
 }
 
+/// Somebody has no password at hand, asks for a link, and is logged in by it, once.
+pub(crate) async fn a_mailed_link_logs_in_once(hospital: &Hospital) {
+    let admin = hospital.admin().await;
+    let id = patient(&admin).await;
+    let record = admin
+        .get(&format!("/api/v1/patients/{id}"))
+        .await
+        .expect("an answer");
+    let record = expect_status(&record, 200);
+    // The welcome mail says that the account is there.
+    credential_token(hospital.dir(), &admin, &id).await;
+
+    let anonymous = hospital.anonymous();
+    let ask = json!({ "username": text(&record, "mrn") });
+    let path = "/api/v1/auth/magic-link";
+    let asked = anonymous
+        .send(Method::POST, path, Some(&ask), HeaderMap::new())
+        .await
+        .expect("an answer");
+    expect_status(&asked, 204);
+    let email = text(&record, "email");
+    let secret = mailed_token(hospital.dir(), &email, "/magic-link#token=").await;
+
+    let path = "/api/v1/auth/magic-link/consume";
+    let consume = json!({ "secret": secret });
+    let tokens = anonymous
+        .send(Method::POST, path, Some(&consume), HeaderMap::new())
+        .await
+        .expect("an answer");
+    expect_status(&tokens, 200);
+    let me = hospital.anonymous();
+    me.keep(&tokens).await.expect("tokens");
+    let own = me.get("/api/v1/patients/me").await.expect("an answer");
+    assert_eq!(text(&expect_status(&own, 200), "id"), id);
+
+    let again = anonymous
+        .send(Method::POST, path, Some(&consume), HeaderMap::new())
+        .await
+        .expect("an answer");
+    expect_status(&again, 400);
+}
+
 /// A booking is moved, then cancelled; the patient is told, and the time is free again.
 pub(crate) async fn a_booking_is_moved_and_cancelled(hospital: &Hospital) {
     let admin = hospital.admin().await;
@@ -298,17 +340,22 @@ pub(crate) async fn credential_token(dir: &Path, reception: &Client, patient: &s
         ),
         "email",
     );
+    mailed_token(dir, &email, "/set-password#token=").await
+}
+
+/// The secret of a link in a mail to an address, by the page that the link leads to.
+async fn mailed_token(dir: &Path, email: &str, page: &str) -> String {
     let spool = dir.join("notifications/mail");
-    let found = eventually("the welcome mail arrives", || async {
+    let found = eventually("the mail arrives", || async {
         let mails = std::fs::read_dir(&spool).map_err(|e| e.to_string())?;
         mails
             .flatten()
             .filter_map(|entry| std::fs::read_to_string(entry.path()).ok())
-            .filter(|mail| mail.contains(&email))
+            .filter(|mail| mail.contains(email))
             // Quoted-printable breaks long lines with "=\r\n" and writes "=" as "=3D".
             .map(|mail| mail.replace("=\r\n", "").replace("=3D", "="))
             .find_map(|mail| {
-                mail.split_once("#token=").map(|(_, rest)| {
+                mail.split_once(page).map(|(_, rest)| {
                     rest.split_whitespace()
                         .next()
                         .unwrap_or_default()

@@ -69,6 +69,7 @@ fn main() -> ExitCode {
     let mut trials: Vec<Trial> = Vec::new();
     trials.extend(shared![
         journeys::a_patient_is_registered_books_and_is_seen,
+        journeys::a_mailed_link_logs_in_once,
         journeys::a_booking_is_moved_and_cancelled,
         journeys::a_stale_version_is_refused,
         journeys::patients_see_only_their_own,

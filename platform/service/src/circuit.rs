@@ -5,14 +5,18 @@ use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Failures in a row that open the circuit.
+/// Failures in a row that open the circuit of a peer.
 const THRESHOLD: u32 = 20;
-/// How long an open circuit refuses; then one question at a time tries again.
+/// How long the open circuit of a peer refuses.
 const PAUSE: Duration = Duration::from_secs(2);
 
-/// The circuit of one peer.
-#[derive(Debug, Default)]
-pub(crate) struct Circuit(Mutex<State>);
+/// The circuit of one peer, or of a provider outside.
+#[derive(Debug)]
+pub struct Circuit {
+    threshold: u32,
+    pause: Duration,
+    state: Mutex<State>,
+}
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 struct State {
@@ -29,15 +33,32 @@ pub(crate) fn to(peer: &'static str) -> Arc<Circuit> {
     Arc::clone(circuits.entry(peer).or_default())
 }
 
+impl Default for Circuit {
+    fn default() -> Self {
+        Self::new(THRESHOLD, PAUSE)
+    }
+}
+
 impl Circuit {
+    /// A closed circuit that so many failures in a row open. Open, it refuses for the
+    /// pause; then one question at a time tries again.
+    #[must_use]
+    pub fn new(threshold: u32, pause: Duration) -> Self {
+        Self {
+            threshold,
+            pause,
+            state: Mutex::default(),
+        }
+    }
+
     /// Whether a question may be asked now. Of those that come after the pause, one
     /// is let through as a trial, and the next only a pause later.
-    pub(crate) fn admits(&self, now: Instant) -> bool {
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+    pub fn admits(&self, now: Instant) -> bool {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         match state.refuse_until {
             Some(until) if now < until => false,
             Some(_) => {
-                state.refuse_until = Some(now + PAUSE);
+                state.refuse_until = Some(now + self.pause);
                 true
             }
             None => true,
@@ -45,18 +66,18 @@ impl Circuit {
     }
 
     /// The peer answered, be it with a refusal. Returns whether that closed the circuit.
-    pub(crate) fn answered(&self) -> bool {
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+    pub fn answered(&self) -> bool {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         std::mem::take(&mut *state).refuse_until.is_some()
     }
 
     /// The peer did not answer. Returns whether that opened the circuit.
-    pub(crate) fn failed(&self, now: Instant) -> bool {
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+    pub fn failed(&self, now: Instant) -> bool {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.failures = state.failures.saturating_add(1);
-        let opens = state.failures >= THRESHOLD && state.refuse_until.is_none();
-        if state.failures >= THRESHOLD {
-            state.refuse_until = Some(now + PAUSE);
+        let opens = state.failures >= self.threshold && state.refuse_until.is_none();
+        if state.failures >= self.threshold {
+            state.refuse_until = Some(now + self.pause);
         }
         opens
     }

@@ -24,6 +24,7 @@ pub mod rpc;
 pub mod testing;
 
 pub use check::Check;
+pub use circuit::Circuit;
 pub use command::Command;
 pub use config::{Config, ConfigError, Setting};
 pub use extract::{Body, Cx, Needs, Params, PathIds, Requires};

@@ -2,8 +2,8 @@
 //!
 //! **Owns** accounts (schema `identity`), their passwords (argon2id), the roles that
 //! the hospital makes, and sessions; authenticators (their secrets sealed) with backup
-//! codes; the keys that sign access tokens; and the links that let somebody choose a
-//! password.
+//! codes; the keys that sign access tokens; the links that let somebody choose a
+//! password or log in; and who of the hospital's directory has which account.
 //!
 //! **Offers** registration, login with growing pauses after failures and a second
 //! factor for who wants one, showing again who one is before dangerous things, refresh
@@ -25,6 +25,7 @@
 
 mod account;
 mod attempt;
+mod directory;
 mod jobs;
 mod link;
 mod merge;
@@ -70,6 +71,7 @@ pub struct Identity {
     hasher: Hasher,
     keyring: Arc<Keyring>,
     public_url: String,
+    directory: Option<directory::Provider>,
     vault: Vault,
     /// `None` where passkeys are not possible.
     relying_party: Option<RelyingParty>,
@@ -90,6 +92,8 @@ impl Service for Identity {
             "0008_authentication",
             "0009_second_factor",
             "0010_passkey",
+            "0012_login_link",
+            "0013_directory",
             "0014_familiar_place",
             "0015_signing_key_sealed",
         ],
@@ -106,6 +110,7 @@ impl Service for Identity {
 
     async fn start(platform: Platform) -> Result<Self, StartError> {
         let public_url = public_url(&platform.config)?;
+        let directory = directory::open(&platform.config, &public_url, &platform.clock)?;
         let relying_party = RelyingParty::of(&platform.config, &public_url)?;
         let rotation = rotation(&platform.config)?;
         let queue = platform.config.get_or(PASSWORD_QUEUE, 256)?;
@@ -130,6 +135,7 @@ impl Service for Identity {
             hasher,
             keyring,
             public_url,
+            directory,
             vault: platform.vault,
             relying_party,
         })
@@ -144,6 +150,12 @@ impl Service for Identity {
             .routes(routes!(link::forgot::forgot))
             .routes(routes!(link::redeem::set))
             .routes(routes!(link::redeem::reset))
+            .routes(routes!(link::ask::ask))
+            .routes(routes!(link::consume::consume))
+            .routes(routes!(directory::show::show))
+            .routes(routes!(directory::start::start))
+            .routes(routes!(directory::callback::complete))
+            .routes(routes!(directory::link::link, directory::link::unlink))
             .routes(routes!(account::me::me))
             .routes(routes!(session::step_up::step_up))
             .routes(routes!(session::list::list, session::end::end_others))
@@ -193,6 +205,14 @@ impl Service for Identity {
 }
 
 const SETTINGS: &[Setting] = &[
+    directory::SETTINGS[0],
+    directory::SETTINGS[1],
+    directory::SETTINGS[2],
+    directory::SETTINGS[3],
+    directory::SETTINGS[4],
+    directory::SETTINGS[5],
+    directory::SETTINGS[6],
+    directory::SETTINGS[7],
     Setting {
         key: first_administrator::USERNAME,
         doc: "login name of the first administrator; admin",

@@ -45,6 +45,41 @@ pub(crate) const PAGES: &[ProblemPage] = &[
         advice: "Each refresh token works once. Refresh from one place at a time, and keep the newest token: a second use of a token ends the session.",
     },
     ProblemPage {
+        code: "DIRECTORY_NOT_CONFIGURED",
+        title: "This hospital has no directory to log in through.",
+        advice: "Log in with a user name and a password. An operator sets `identity.directory.issuer`.",
+    },
+    ProblemPage {
+        code: "DIRECTORY_UNAVAILABLE",
+        title: "The hospital's directory does not answer.",
+        advice: "Try again after the seconds of `Retry-After`. Logins with a password go on.",
+    },
+    ProblemPage {
+        code: "DIRECTORY_LOGIN_REFUSED",
+        title: "This login through the directory cannot be completed; begin again.",
+        advice: "A login completes once, within ten minutes, in the browser that began it. If beginning again does not help, the log says why: the directory's answer is not genuine, or the account is locked.",
+    },
+    ProblemPage {
+        code: "DIRECTORY_IDENTITY_UNKNOWN",
+        title: "The directory knows you, but you have no account here.",
+        advice: "Ask an administrator to link your account: `POST /users/{id}/directory-identity`.",
+    },
+    ProblemPage {
+        code: "DIRECTORY_ROLE_MISSING",
+        title: "None of your groups in the directory gives a role here.",
+        advice: "Ask for a group that does. An operator says which those are in `identity.directory.roles`.",
+    },
+    ProblemPage {
+        code: "DIRECTORY_IDENTITY_TAKEN",
+        title: "They of the directory have an account.",
+        advice: "Part them from that account first: `DELETE /users/{id}/directory-identity`.",
+    },
+    ProblemPage {
+        code: "ACCOUNT_HAS_DIRECTORY_IDENTITY",
+        title: "The account belongs to somebody of the directory.",
+        advice: "Part it from them first: `DELETE /users/{id}/directory-identity`.",
+    },
+    ProblemPage {
         code: "USERNAME_TAKEN",
         title: "This user name is taken.",
         advice: "Choose another one; case makes no difference.",

@@ -44,8 +44,9 @@ impl Accounts for Answers {
 fn answer(identity: &Identity, minted: Minted) -> MintCredentialLinkResponse {
     MintCredentialLinkResponse {
         url: format!(
-            "{}/set-password#token={}",
+            "{}/{}#token={}",
             identity.public_url,
+            minted.purpose.page(),
             minted.secret.expose()
         ),
         email: minted

@@ -93,7 +93,8 @@ impl Service for Notifications {
             "0002_texts",
             "0003_preference",
             "0004_message",
-            "0005_access"
+            "0005_access",
+            "0006_login_link"
         ],
         subscribes: &["identity", "patients", "scheduling", "staff"],
     };

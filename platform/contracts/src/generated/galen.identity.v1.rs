@@ -332,7 +332,7 @@ pub struct UserProvisioned {
     #[prost(string, tag = "2")]
     pub patient_id: ::prost::alloc::string::String,
 }
-/// A link to set or reset a password is wanted. The notifications service asks
+/// A link to set or reset a password, or to log in, is wanted. The notifications service asks
 /// identity to mint it at the moment of sending, so no token is ever stored or
 /// logged in clear.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -375,6 +375,8 @@ pub enum CredentialLinkPurpose {
     Unspecified = 0,
     SetPassword = 1,
     ResetPassword = 2,
+    /// Logs in, once.
+    LogIn = 3,
 }
 impl CredentialLinkPurpose {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -386,6 +388,7 @@ impl CredentialLinkPurpose {
             Self::Unspecified => "CREDENTIAL_LINK_PURPOSE_UNSPECIFIED",
             Self::SetPassword => "CREDENTIAL_LINK_PURPOSE_SET_PASSWORD",
             Self::ResetPassword => "CREDENTIAL_LINK_PURPOSE_RESET_PASSWORD",
+            Self::LogIn => "CREDENTIAL_LINK_PURPOSE_LOG_IN",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -394,6 +397,7 @@ impl CredentialLinkPurpose {
             "CREDENTIAL_LINK_PURPOSE_UNSPECIFIED" => Some(Self::Unspecified),
             "CREDENTIAL_LINK_PURPOSE_SET_PASSWORD" => Some(Self::SetPassword),
             "CREDENTIAL_LINK_PURPOSE_RESET_PASSWORD" => Some(Self::ResetPassword),
+            "CREDENTIAL_LINK_PURPOSE_LOG_IN" => Some(Self::LogIn),
             _ => None,
         }
     }

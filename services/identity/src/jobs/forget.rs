@@ -1,5 +1,5 @@
-//! Forgets what is of no more use: old failures, ended sessions, old links,
-//! passkey ceremonies that nobody completed.
+//! Forgets what is of no more use: old failures, ended sessions, old links, and what
+//! nobody completed: passkey ceremonies and logins through the directory.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,10 +11,13 @@ use jiff::SignedDuration;
 
 use crate::Identity;
 use crate::attempt::model::{FAMILIAR_FOR, FORGOTTEN_AFTER, MOST_REMEMBERED};
-use crate::{attempt, link, mfa, passkey, session};
+use crate::{attempt, directory, link, mfa, passkey, session};
 
 /// Often enough that the failures of a flood of names stay few.
 const EVERY: Duration = Duration::from_secs(600);
+
+/// The most logins through the directory that may be under way: anybody can begin one.
+const MOST_LOGINS: i64 = 100_000;
 
 /// An authenticator whose first code was not shown by then never will be.
 const NEVER_CONFIRMED_AFTER: SignedDuration = SignedDuration::from_hours(24);
@@ -37,9 +40,12 @@ async fn forget(db: &Db) -> Result<u64, Problem> {
     let sessions =
         session::store::purge(db.pool(), ago(now, session::model::KEPT_AFTER_END)).await?;
     let links = link::store::purge(db.pool(), ago(now, link::model::KEPT)).await?;
+    let logins =
+        directory::store::forget_logins(db.pool(), ago(now, directory::LIFETIME), MOST_LOGINS)
+            .await?;
     let authenticators = mfa::store::purge(db.pool(), ago(now, NEVER_CONFIRMED_AFTER)).await?;
     let ceremonies = passkey::store::purge(db.pool(), now).await?;
-    Ok(failures + places + addresses + sessions + links + authenticators + ceremonies)
+    Ok(failures + places + addresses + sessions + links + logins + authenticators + ceremonies)
 }
 
 fn ago(now: Timestamp, by: SignedDuration) -> Timestamp {

@@ -3,13 +3,15 @@
 use galen_kernel::Pii;
 use galen_storage::{Db, Error};
 
-use super::model::LinkId;
+use super::model::{LinkId, Purpose};
 use super::store;
 use crate::account;
 use crate::secret::Secret;
 
 /// A link ready to be sent.
 pub(crate) struct Minted {
+    /// What it is for.
+    pub(crate) purpose: Purpose,
     /// Shown back by who follows the link.
     pub(crate) secret: Secret,
     /// Where the account is reached; `None` for patients.
@@ -47,6 +49,7 @@ pub(crate) async fn mint(db: &Db, id: LinkId) -> Result<Minted, MintError> {
     store::set_secret(tx.conn(), id, secret.hash(), expires_at).await?;
     tx.commit().await?;
     Ok(Minted {
+        purpose: link.purpose,
         secret,
         email: account
             .email

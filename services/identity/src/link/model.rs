@@ -10,8 +10,6 @@ pub(crate) enum LinkKind {}
 /// [`Link`]'s id.
 pub(crate) type LinkId = Id<LinkKind>;
 
-/// A message that cannot be sent for this long is not worth sending any more.
-const MINTABLE_FOR: SignedDuration = SignedDuration::from_hours(72);
 /// An account is not mailed another link of the same purpose within this time.
 pub(crate) const PAUSE: SignedDuration = SignedDuration::from_mins(5);
 /// How long links are kept after they could last be minted.
@@ -24,6 +22,8 @@ pub(crate) enum Purpose {
     SetPassword,
     /// Another one for who forgot theirs.
     ResetPassword,
+    /// A session, without a password.
+    LogIn,
 }
 
 impl Purpose {
@@ -32,12 +32,13 @@ impl Purpose {
         match self {
             Self::SetPassword => "SET_PASSWORD",
             Self::ResetPassword => "RESET_PASSWORD",
+            Self::LogIn => "LOG_IN",
         }
     }
 
     /// Reads its column.
     pub(crate) fn from_name(name: &str) -> Option<Self> {
-        [Self::SetPassword, Self::ResetPassword]
+        [Self::SetPassword, Self::ResetPassword, Self::LogIn]
             .into_iter()
             .find(|purpose| purpose.name() == name)
     }
@@ -47,15 +48,34 @@ impl Purpose {
         match self {
             Self::SetPassword => CredentialLinkPurpose::SetPassword,
             Self::ResetPassword => CredentialLinkPurpose::ResetPassword,
+            Self::LogIn => CredentialLinkPurpose::LogIn,
+        }
+    }
+
+    /// The page that it leads to.
+    pub(crate) const fn page(self) -> &'static str {
+        match self {
+            Self::SetPassword | Self::ResetPassword => "set-password",
+            Self::LogIn => "magic-link",
         }
     }
 
     /// How long a secret works after it was mailed: a day to take up a new
-    /// account, an hour for who is waiting for it.
+    /// account, an hour for who is waiting for it, minutes where nothing else is
+    /// asked of who has it.
     const fn lifetime(self) -> SignedDuration {
         match self {
             Self::SetPassword => SignedDuration::from_hours(24),
             Self::ResetPassword => SignedDuration::from_hours(1),
+            Self::LogIn => SignedDuration::from_mins(15),
+        }
+    }
+
+    /// A message that cannot be sent for this long is not worth sending any more.
+    const fn mintable_for(self) -> SignedDuration {
+        match self {
+            Self::SetPassword | Self::ResetPassword => SignedDuration::from_hours(72),
+            Self::LogIn => SignedDuration::from_mins(15),
         }
     }
 }
@@ -65,7 +85,7 @@ impl Purpose {
 pub(crate) struct Link {
     /// Identity.
     pub(crate) id: LinkId,
-    /// Whose password it sets.
+    /// Whose password it sets, or who is logged in.
     pub(crate) account: UserId,
     /// What for.
     pub(crate) purpose: Purpose,
@@ -85,7 +105,7 @@ impl Link {
             account,
             purpose,
             requested_at: now,
-            mintable_until: later(now, MINTABLE_FOR),
+            mintable_until: later(now, purpose.mintable_for()),
             closed_at: None,
         }
     }
@@ -118,10 +138,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_secret_works_for_its_lifetime_from_minting_and_is_not_minted_late(hours in 0_i64..100) {
-            let now = Timestamp::UNIX_EPOCH + SignedDuration::from_hours(hours);
-            for (purpose, lifetime) in [(Purpose::SetPassword, 24), (Purpose::ResetPassword, 1)] {
-                let expected = (hours < 72).then(|| now + SignedDuration::from_hours(lifetime));
+        fn a_secret_works_for_its_lifetime_from_minting_and_is_not_minted_late(minutes in 0_i64..6_000) {
+            let now = Timestamp::UNIX_EPOCH + SignedDuration::from_mins(minutes);
+            for (purpose, lifetime, mintable) in [
+                (Purpose::SetPassword, 24 * 60, 72 * 60),
+                (Purpose::ResetPassword, 60, 72 * 60),
+                (Purpose::LogIn, 15, 15),
+            ] {
+                let expected = (minutes < mintable).then(|| now + SignedDuration::from_mins(lifetime));
                 prop_assert_eq!(link(purpose).mint(now), expected);
             }
         }
@@ -138,7 +162,7 @@ mod tests {
 
     #[test]
     fn purposes_are_read_as_they_are_written() {
-        for purpose in [Purpose::SetPassword, Purpose::ResetPassword] {
+        for purpose in [Purpose::SetPassword, Purpose::ResetPassword, Purpose::LogIn] {
             assert_eq!(Purpose::from_name(purpose.name()), Some(purpose));
         }
         assert_eq!(Purpose::from_name("OTHER"), None);

@@ -16,6 +16,7 @@ use secrecy::SecretString;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
+use super::model::Purpose;
 use super::store;
 use crate::account::{self, Account};
 use crate::password::{NewPassword, PasswordHash};
@@ -23,6 +24,9 @@ use crate::secret::SecretHash;
 use crate::session::device::Device;
 use crate::session::ending::Ending;
 use crate::{Identity, attempt};
+
+/// Links of both purposes choose a password.
+const CHOOSES: &[Purpose] = &[Purpose::SetPassword, Purpose::ResetPassword];
 
 /// A secret and a new password.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -113,7 +117,7 @@ async fn holder(
     secret: SecretHash,
     now: Timestamp,
 ) -> Result<Option<Account>, galen_storage::Error> {
-    match store::account_of(s.db.pool(), secret, now).await? {
+    match store::account_of(s.db.pool(), secret, CHOOSES, now).await? {
         Some(id) => account::store::by_id(s.db.pool(), id).await,
         None => Ok(None),
     }
@@ -133,11 +137,11 @@ async fn replace(
     let account = account
         .filter(|account| account.lock.is_none())
         .ok_or(DeadLink)?;
-    if !store::use_secret(tx.conn(), secret, now).await? {
+    if !store::use_secret(tx.conn(), secret, CHOOSES, now).await? {
         return Err(DeadLink.into());
     }
     account::store::set_password(tx.conn(), id, hash).await?;
-    store::close_all(tx.conn(), id, now).await?;
+    store::close(tx.conn(), id, CHOOSES, now).await?;
     let ending = Ending::all_of(&mut tx, id, now).await?;
     attempt::store::begin_anew(tx.conn(), &account, device.household(), now).await?;
     tx.commit().await?;

@@ -87,50 +87,65 @@ pub(crate) async fn set_secret(
     }
 }
 
-/// Whose password a secret may set now.
+/// Whose account a secret opens now, if it is of a link for one of these purposes.
 pub(crate) async fn account_of(
     db: impl PgExecutor<'_>,
     secret: SecretHash,
+    purposes: &[Purpose],
     now: Timestamp,
 ) -> Result<Option<UserId>, Error> {
     let id = sqlx::query_scalar::<_, Uuid>(
-        "select account_id from credential_link where secret_hash = $1 and closed_at is null and expires_at > $2",
+        "select account_id from credential_link
+         where secret_hash = $1 and purpose = any ($2) and closed_at is null and expires_at > $3",
     )
     .bind(secret.bytes())
+    .bind(names(purposes))
     .bind(Ts::from(now))
     .fetch_optional(db)
     .await?;
     Ok(id.map(Into::into))
 }
 
-/// Uses a secret up: false when it does not work any more.
+/// Uses a secret up: false when it does not work any more, or is for something else.
 pub(crate) async fn use_secret(
     tx: &mut PgConnection,
     secret: SecretHash,
+    purposes: &[Purpose],
     now: Timestamp,
 ) -> Result<bool, Error> {
-    let done = sqlx::query("update credential_link set closed_at = $2 where secret_hash = $1 and closed_at is null and expires_at > $2")
-        .bind(secret.bytes())
-        .bind(Ts::from(now))
-        .execute(tx)
-        .await?;
+    let done = sqlx::query(
+        "update credential_link set closed_at = $3
+         where secret_hash = $1 and purpose = any ($2) and closed_at is null and expires_at > $3",
+    )
+    .bind(secret.bytes())
+    .bind(names(purposes))
+    .bind(Ts::from(now))
+    .execute(tx)
+    .await?;
     Ok(done.rows_affected() == 1)
 }
 
-/// Closes what other links the account has.
-pub(crate) async fn close_all(
+/// Closes what links for these purposes the account has.
+pub(crate) async fn close(
     tx: &mut PgConnection,
     account: UserId,
+    purposes: &[Purpose],
     now: Timestamp,
 ) -> Result<u64, Error> {
     let done = sqlx::query(
-        "update credential_link set closed_at = $2 where account_id = $1 and closed_at is null",
+        "update credential_link set closed_at = $3
+         where account_id = $1 and purpose = any ($2) and closed_at is null",
     )
     .bind(account.uuid())
+    .bind(names(purposes))
     .bind(Ts::from(now))
     .execute(tx)
     .await?;
     Ok(done.rows_affected())
+}
+
+fn names(purposes: &[Purpose]) -> Vec<&'static str> {
+    purposes.iter().map(|purpose| purpose.name()).collect()
 }
 
 /// Deletes links that were asked for before an instant.

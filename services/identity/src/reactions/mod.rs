@@ -17,6 +17,8 @@ use galen_storage::Tx;
 
 use crate::account::Account;
 use crate::account::store::{self, StoreError};
+use crate::link;
+use crate::link::model::Purpose;
 use crate::session::{self, ending};
 
 /// Applies events of patients to accounts.
@@ -54,6 +56,7 @@ async fn store_and_tell(tx: &mut Tx, before: &Account, after: Account) -> Result
     if after.ends_sessions_of(before) {
         let now = tx.clock().now();
         let sessions = session::store::revoke_all(tx.conn(), after.id, now).await?;
+        link::store::close(tx.conn(), after.id, &[Purpose::LogIn], now).await?;
         ending::tell(tx, after.id, &sessions);
     }
     store::update(tx.conn(), after).await?;

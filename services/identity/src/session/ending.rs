@@ -9,6 +9,8 @@ use galen_kernel::Timestamp;
 use galen_storage::{Error, Tx};
 
 use super::store;
+use crate::link;
+use crate::link::model::Purpose;
 use crate::role::model::CustomName;
 
 /// An event names at most so many sessions.
@@ -43,13 +45,15 @@ impl Ending {
         Self { sessions, at }
     }
 
-    /// Ends all sessions of an account, which is locked by this transaction.
+    /// Ends all sessions of an account, which is locked by this transaction, and
+    /// closes the links that would log in: each is a session that is still to come.
     pub(crate) async fn all_of(
         tx: &mut Tx,
         account: UserId,
         now: Timestamp,
     ) -> Result<Self, Error> {
         let sessions = store::revoke_all(tx.conn(), account, now).await?;
+        link::store::close(tx.conn(), account, &[Purpose::LogIn], now).await?;
         Ok(Self::tell(tx, account, sessions, now))
     }
 
@@ -71,7 +75,7 @@ impl Ending {
         Ok(Self { sessions, at: now })
     }
 
-    /// Ends all sessions of an account but one.
+    /// Ends all sessions of an account but one, and closes the links that would log in.
     pub(crate) async fn all_but(
         tx: &mut Tx,
         account: UserId,
@@ -79,6 +83,7 @@ impl Ending {
         now: Timestamp,
     ) -> Result<Self, Error> {
         let sessions = store::revoke_others(tx.conn(), account, kept, now).await?;
+        link::store::close(tx.conn(), account, &[Purpose::LogIn], now).await?;
         Ok(Self::tell(tx, account, sessions, now))
     }
 

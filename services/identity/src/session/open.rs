@@ -78,11 +78,24 @@ pub(crate) async fn open(
     methods: &[Method],
     now: Timestamp,
 ) -> Result<Option<TokenAnswer>, OpenError> {
+    let authentication = Authentication::new(methods, now);
+    open_as(tx, keyring, account, device, authentication, now).await
+}
+
+/// As [`open`], for somebody who may have shown some time ago who they are.
+pub(crate) async fn open_as(
+    tx: &mut Tx,
+    keyring: &Keyring,
+    account: &Account,
+    device: &Device,
+    authentication: Authentication,
+    now: Timestamp,
+) -> Result<Option<TokenAnswer>, OpenError> {
     let session = Session {
         id: tx.clock().id(),
         account: account.id,
         created_at: now,
-        authentication: Authentication::new(methods, now),
+        authentication,
         last_used_at: now,
         expires_at: model::expiry(now, now),
         revoked_at: None,

@@ -15,7 +15,7 @@ use totp_rs::{Builder, Secret, Totp};
 use crate::hospital::{ADMIN_PASSWORD, Hospital, PASSWORD, Tokens, tokens};
 
 /// The telephone that shows the codes of one account.
-struct Phone {
+pub(crate) struct Phone {
     totp: Totp,
     secret: String,
     clock: Clock,
@@ -23,7 +23,7 @@ struct Phone {
 
 impl Phone {
     /// Enrols one; it has yet to be confirmed.
-    async fn enrolled(hospital: &Hospital, caller: &TestCaller) -> Self {
+    pub(crate) async fn enrolled(hospital: &Hospital, caller: &TestCaller) -> Self {
         let reply = caller.post("/auth/mfa/totp", Value::Null).await;
         assert_eq!(reply.status, StatusCode::CREATED, "{:?}", reply.body);
         assert_eq!(reply.header("cache-control"), Some("no-store"));
@@ -41,19 +41,19 @@ impl Phone {
     }
 
     /// What it shows now.
-    fn code(&self) -> String {
+    pub(crate) fn code(&self) -> String {
         let now = self.clock.now().as_second();
         self.totp.generate(now.cast_unsigned()).to_string()
     }
 
     /// Waits for the next code.
-    fn next_code(&self) -> String {
+    pub(crate) fn next_code(&self) -> String {
         self.clock.advance(SignedDuration::from_secs(30));
         self.code()
     }
 
     /// Six digits that it does not show, nor before nor after.
-    fn wrong_code(&self) -> String {
+    pub(crate) fn wrong_code(&self) -> String {
         let now = self.clock.now().as_second().cast_unsigned();
         let near: Vec<String> = [now - 30, now, now + 30]
             .map(|then| self.totp.generate(then).to_string())
@@ -65,7 +65,7 @@ impl Phone {
     }
 }
 
-async fn confirm(caller: &TestCaller, code: &str) -> Reply {
+pub(crate) async fn confirm(caller: &TestCaller, code: &str) -> Reply {
     caller
         .post("/auth/mfa/totp/verify", json!({ "code": code }))
         .await

@@ -1,4 +1,4 @@
-//! Accounts: a link to set a password goes out by mail or SMS.
+//! Accounts: a link to set a password or to log in goes out by mail or SMS.
 
 use galen_contracts::convert::{self, WireError};
 use galen_contracts::identity::v1::{CredentialLinkPurpose, CredentialLinkRequested};
@@ -27,6 +27,7 @@ impl Handle<CredentialLinkRequested> for Accounts {
         let template = match event.purpose() {
             CredentialLinkPurpose::SetPassword => TemplateName::AccountWelcome,
             CredentialLinkPurpose::ResetPassword => TemplateName::PasswordReset,
+            CredentialLinkPurpose::LogIn => TemplateName::LoginLink,
             CredentialLinkPurpose::Unspecified => {
                 return Err(WireError::Malformed("purpose").into());
             }

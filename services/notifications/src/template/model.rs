@@ -56,6 +56,8 @@ codes! {
         AccountWelcome = "ACCOUNT_WELCOME",
         /// A forgotten password.
         PasswordReset = "PASSWORD_RESET",
+        /// Somebody wants to log in without a password.
+        LoginLink = "LOGIN_LINK",
         /// Somebody who does not treat the patient opened their record in an emergency.
         RecordOpened = "RECORD_OPENED",
     }
@@ -66,7 +68,7 @@ impl TemplateName {
     #[must_use]
     pub const fn category(self) -> Category {
         match self {
-            Self::AccountWelcome | Self::PasswordReset => Category::Account,
+            Self::AccountWelcome | Self::PasswordReset | Self::LoginLink => Category::Account,
             Self::AppointmentReminder => Category::Reminder,
             Self::WaitlistOffer => Category::Waitlist,
             Self::RecordOpened => Category::Privacy,
@@ -80,7 +82,7 @@ impl TemplateName {
     }
 
     /// Whether the text exists for a channel. Who cannot log in cannot read in the
-    /// account, so links to set a password are never shown there.
+    /// account, so links to set a password or to log in are never shown there.
     #[must_use]
     pub fn fits(self, channel: Channel) -> bool {
         channel != Channel::InApp || self.category() != Category::Account

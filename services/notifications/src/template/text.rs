@@ -24,7 +24,7 @@ pub enum Variable {
     OfferTime,
     /// The login name.
     Username,
-    /// The secret link to set a password.
+    /// The secret link to set a password or to log in.
     Link,
     /// The hospital's name.
     Hospital,

@@ -95,3 +95,30 @@ async fn nobody_to_be_reached_is_for_a_person_to_solve() {
     let dead = world.heard.dead.lock().expect("no panics").clone();
     assert_eq!(dead[0].reason_code, "NO_ADDRESS");
 }
+
+#[tokio::test]
+async fn a_link_that_logs_in_is_mailed_in_the_readers_language_and_stored_nowhere() {
+    for (language, words) in [
+        ("en", "Your link to log in"),
+        ("de", "Ihr Link zum Anmelden"),
+        ("tr", "Merhaba"),
+        ("es", "Su enlace para entrar"),
+    ] {
+        let world = World::new().await;
+        let patient = world.patient("ada@example.org", "", language);
+        let link = wanted(&world, Some(patient), CredentialLinkPurpose::LogIn);
+        world
+            .neighbours
+            .links
+            .lock()
+            .expect("no panics")
+            .insert(link.link_id.clone(), String::new());
+        world.hears(link).await;
+        assert_eq!(world.send().await, 1);
+        let mails = world.mails();
+        let mail = mails.values().next().expect("a mail");
+        assert!(mail.contains("#secret-token-1"), "{mail}");
+        assert!(mail.contains(words), "{mail}");
+        assert!(!world.everything_stored().await.contains("secret-token"));
+    }
+}

@@ -18,11 +18,12 @@ demo: ## build Galen, import synthetic patients, play a day, verify, leave it ru
 stop: ## stop the hospital that `make demo` left running
 	$(GALEN) demo --stop
 
-test: ## every test: units, properties, journeys, races, faults, fuzzed API
-	@scripts/install.sh build postgresql python
+test: ## every test: units, properties, journeys, races, faults, fuzzed API, a browser
+	@scripts/install.sh build postgresql python browser
 	$(CARGO) build --locked --package galen
 	$(CARGO) test --locked --workspace
 	scripts/fuzz-api.sh
+	scripts/browser-tests.sh
 
 fuzz: ## fuzz every parser that faces the outside, ten seconds each
 	@scripts/install.sh build c++

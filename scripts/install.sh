@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what a target needs on Debian; silent when it is there.
-#   scripts/install.sh build c++ postgresql python buf cargo-deny
+#   scripts/install.sh build c++ postgresql python browser buf cargo-deny
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -39,6 +39,15 @@ for need in "$@"; do
             echo "installing schemathesis into .tools/python"
             python3 -m venv .tools/python
             .tools/python/bin/pip install --quiet --disable-pip-version-check --requirement tests/api-fuzz/requirements.txt
+        fi
+        ;;
+    browser)
+        command -v chromium >/dev/null || debian chromium
+        command -v npm >/dev/null || debian nodejs npm
+        # npm writes the hidden lock last, so it is as old as what it installed.
+        if [ ! tests/browser/node_modules/.package-lock.json -nt tests/browser/package-lock.json ]; then
+            echo "installing playwright-core into tests/browser"
+            npm ci --silent --no-fund --no-audit --prefix tests/browser
         fi
         ;;
     buf)

@@ -22,6 +22,7 @@ pub(crate) struct Hospital {
     settings: Vec<(String, String)>,
     log: Option<PathBuf>,
     limits: &'static str,
+    listen: String,
     _owner: Option<tempfile::TempDir>,
 }
 
@@ -36,6 +37,17 @@ impl Hospital {
         Self::set_up(settings, false, "off")
     }
 
+    /// Starts a fresh hospital that knows the address that others reach it at: an
+    /// application checks that the provider it asks is the one that it found.
+    pub(crate) fn at_a_known_address() -> Self {
+        let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = free.local_addr().expect("an address").to_string();
+        drop(free);
+        let url = format!("http://{address}");
+        let settings = [("GALEN_IDENTITY_PUBLIC_URL", url.as_str())];
+        Self::set_up_at(address, &settings, false, "off")
+    }
+
     /// As [`Hospital::fresh`], with rate limits as an operator has them.
     pub(crate) fn with_limits() -> Self {
         Self::set_up(&[], false, "on")
@@ -47,6 +59,15 @@ impl Hospital {
     }
 
     fn set_up(settings: &[(&str, &str)], logging: bool, limits: &'static str) -> Self {
+        Self::set_up_at("127.0.0.1:0".to_owned(), settings, logging, limits)
+    }
+
+    fn set_up_at(
+        listen: String,
+        settings: &[(&str, &str)],
+        logging: bool,
+        limits: &'static str,
+    ) -> Self {
         let owner = tempfile::Builder::new()
             .prefix("galen-outside-")
             .tempdir()
@@ -63,6 +84,7 @@ impl Hospital {
                 .collect(),
             log: logging.then(|| owner.path().join("log")),
             limits,
+            listen,
             _owner: Some(owner),
         };
         hospital.start();
@@ -77,7 +99,7 @@ impl Hospital {
             .args([
                 "up",
                 "--listen",
-                "127.0.0.1:0",
+                &self.listen,
                 "--ops-listen",
                 "127.0.0.1:0",
                 "--limits",

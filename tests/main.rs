@@ -19,6 +19,7 @@ mod matrix;
 mod mfa;
 mod plain;
 mod poison;
+mod provider;
 mod races;
 mod requests;
 mod start;
@@ -102,6 +103,7 @@ fn main() -> ExitCode {
     trials.extend(alone![
         matrix::every_rpc_is_asked_by_whom_the_table_says,
         matrix::an_answer_is_explained_by_its_policies,
+        provider::a_foreign_client_library_logs_somebody_in,
         start::a_restart_keeps_everything,
         start::a_second_start_on_a_directory_is_refused,
         start::a_stopped_hospital_can_be_verified,

@@ -14,6 +14,7 @@ use galen_kernel::Timestamp;
 use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use moka::sync::Cache;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::{Authentication, EndedSessions, Grants, Method, Principal, Role};
@@ -22,8 +23,11 @@ use crate::{Authentication, EndedSessions, Grants, Method, Principal, Role};
 pub const ACCESS_TOKEN_SECONDS: i64 = 15 * 60;
 /// Clock skew that is forgiven.
 pub const LEEWAY_SECONDS: u64 = 30;
-/// Whom the tokens are for.
+/// Whom the tokens are for: the API.
 pub const AUDIENCE: &str = "galen";
+/// Whom tokens are for that only say who somebody is, to a client that they log in for.
+/// The API takes none of them.
+pub const USERINFO_AUDIENCE: &str = "galen-userinfo";
 
 /// Ours are about 700 bytes, with custom roles up to 2,000; what is far longer is not looked at.
 const LONGEST_TOKEN: usize = 4096;
@@ -170,12 +174,47 @@ impl SigningKey {
         issuer: &str,
         now: Timestamp,
     ) -> Result<String, TokenError> {
+        self.sign_for(AUDIENCE, principal, authentication, issuer, now)
+    }
+
+    /// Signs an access token that only says who somebody is: without roles, and not for
+    /// the API.
+    ///
+    /// # Errors
+    /// When signing fails.
+    pub fn sign_for_userinfo(
+        &self,
+        user_id: UserId,
+        session_id: SessionId,
+        authentication: &Authentication,
+        issuer: &str,
+        now: Timestamp,
+    ) -> Result<String, TokenError> {
+        let principal = Principal {
+            user_id,
+            session_id,
+            roles: Vec::new(),
+            grants: Grants::default(),
+            patient_id: None,
+            practitioner_id: None,
+        };
+        self.sign_for(USERINFO_AUDIENCE, &principal, authentication, issuer, now)
+    }
+
+    fn sign_for(
+        &self,
+        audience: &str,
+        principal: &Principal,
+        authentication: &Authentication,
+        issuer: &str,
+        now: Timestamp,
+    ) -> Result<String, TokenError> {
         let iat = now.as_second();
         let mut jti = [0; 16];
         aws_lc_rs::rand::fill(&mut jti).map_err(|_| TokenError::Invalid)?;
-        self.encode(&Claims {
+        self.sign_claims(&Claims {
             iss: issuer.to_owned(),
-            aud: AUDIENCE.to_owned(),
+            aud: audience.to_owned(),
             sub: principal.user_id,
             sid: principal.session_id,
             roles: principal.roles.iter().map(ToString::to_string).collect(),
@@ -195,7 +234,11 @@ impl SigningKey {
         })
     }
 
-    fn encode<C: Serialize>(&self, claims: &C) -> Result<String, TokenError> {
+    /// Signs any claims. Their audience must be none of an access token's.
+    ///
+    /// # Errors
+    /// When signing fails.
+    pub fn sign_claims<C: Serialize>(&self, claims: &C) -> Result<String, TokenError> {
         let header = Header {
             kid: Some(self.kid.as_ref().to_owned()),
             ..Header::new(Algorithm::ES256)
@@ -242,6 +285,19 @@ impl Keys {
         }
     }
 
+    /// The key that a token says it was signed with, if it may have been.
+    fn key_of(&self, token: &str) -> Result<&DecodingKey, TokenError> {
+        let header = jsonwebtoken::decode_header(token).map_err(|e| refusal(&e))?;
+        if header.alg != Algorithm::ES256 {
+            return Err(TokenError::NotForHere);
+        }
+        header
+            .kid
+            .as_deref()
+            .and_then(|kid| self.by_id.get(kid))
+            .ok_or(TokenError::Invalid)
+    }
+
     /// What a token says, if one of the keys signed it.
     fn claims(&self, token: &str) -> Result<Arc<Claims>, TokenError> {
         let mut digest = [0; 32];
@@ -249,15 +305,7 @@ impl Keys {
         if let Some(known) = self.signed.get(&digest) {
             return Ok(known);
         }
-        let header = jsonwebtoken::decode_header(token).map_err(|e| refusal(&e))?;
-        if header.alg != Algorithm::ES256 {
-            return Err(TokenError::NotForHere);
-        }
-        let key = header
-            .kid
-            .as_deref()
-            .and_then(|kid| self.by_id.get(kid))
-            .ok_or(TokenError::Invalid)?;
+        let key = self.key_of(token)?;
         let claims = jsonwebtoken::decode::<Claims>(token, key, &SIGNATURE_ONLY)
             .map_err(|e| refusal(&e))?
             .claims;
@@ -361,11 +409,24 @@ impl KeySet {
     /// # Errors
     /// [`TokenError`].
     pub fn verify_whole(&self, token: &str, now: Timestamp) -> Result<Verified, TokenError> {
+        self.verify_for(&[AUDIENCE], token, now)
+    }
+
+    /// As [`KeySet::verify_whole`], for one of these audiences.
+    ///
+    /// # Errors
+    /// [`TokenError`].
+    pub fn verify_for(
+        &self,
+        audiences: &[&str],
+        token: &str,
+        now: Timestamp,
+    ) -> Result<Verified, TokenError> {
         if token.len() > LONGEST_TOKEN {
             return Err(TokenError::Invalid);
         }
         let claims = self.keys().claims(token)?;
-        if claims.iss != *self.issuer || claims.aud != AUDIENCE {
+        if claims.iss != *self.issuer || !audiences.contains(&claims.aud.as_str()) {
             return Err(TokenError::NotForHere);
         }
         let (now, leeway) = (now.as_second(), LEEWAY_SECONDS.cast_signed());
@@ -403,6 +464,21 @@ impl KeySet {
             until,
             authentication: Authentication::new(&methods, at),
         })
+    }
+
+    /// What one of the keys signed, an id token for example. Whom it is for, and whether
+    /// it is too old, is for the caller to look at.
+    ///
+    /// # Errors
+    /// When none of them did, or the claims are others.
+    pub fn signed_claims<C: DeserializeOwned>(&self, token: &str) -> Result<C, TokenError> {
+        if token.len() > LONGEST_TOKEN {
+            return Err(TokenError::Invalid);
+        }
+        let keys = self.keys();
+        let key = keys.key_of(token)?;
+        let decoded = jsonwebtoken::decode::<C>(token, key, &SIGNATURE_ONLY);
+        Ok(decoded.map_err(|e| refusal(&e))?.claims)
     }
 
     fn keys(&self) -> Arc<Keys> {

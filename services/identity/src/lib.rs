@@ -2,14 +2,16 @@
 //!
 //! **Owns** accounts (schema `identity`), their passwords (argon2id), the roles that
 //! the hospital makes, and sessions; authenticators (their secrets sealed) with backup
-//! codes; the keys that sign access tokens; the links that let somebody choose a
-//! password or log in; and who of the hospital's directory has which account.
+//! codes; the public halves of passkeys; the keys that sign access tokens; the links
+//! that let somebody choose a password or log in; and who of the hospital's directory
+//! has which account.
 //!
 //! **Offers** registration, login with growing pauses after failures and a second
-//! factor for who wants one, showing again who one is before dangerous things, refresh
-//! tokens that work once and end their session when used twice, sessions whose
-//! access tokens are refused from the moment they end, the administration of
-//! accounts, the public keys, and over gRPC the minting of links.
+//! factor for who wants one, login with a passkey, showing again who one is before
+//! dangerous things, refresh tokens that work once and end their session when used
+//! twice, sessions whose access tokens are refused from the moment they end, logins
+//! for other applications (OpenID Connect), the administration of accounts and of
+//! those applications, the public keys, and over gRPC the minting of links.
 //!
 //! **Hears** from `patients` that somebody was registered (an account is made and a
 //! link mailed, or the account they registered with is linked), that records were
@@ -25,6 +27,7 @@
 
 mod account;
 mod attempt;
+mod client;
 mod directory;
 mod jobs;
 mod link;
@@ -33,6 +36,7 @@ mod mfa;
 mod passkey;
 mod password;
 mod problems;
+mod provider;
 mod reactions;
 mod role;
 mod rpc;
@@ -92,6 +96,7 @@ impl Service for Identity {
             "0008_authentication",
             "0009_second_factor",
             "0010_passkey",
+            "0011_oauth_client",
             "0012_login_link",
             "0013_directory",
             "0014_familiar_place",
@@ -176,11 +181,17 @@ impl Service for Identity {
             .routes(routes!(account::get::get, account::change::change))
             .routes(routes!(role::list::list, role::create::create))
             .routes(routes!(role::change::change))
+            .routes(routes!(client::list::list, client::create::create))
+            .routes(routes!(
+                client::get::get,
+                client::change::change,
+                client::delete::delete
+            ))
             .with_state(Arc::clone(self))
     }
 
     fn well_known(self: &Arc<Self>) -> axum::Router {
-        signing::jwks::well_known(Arc::clone(self))
+        signing::jwks::well_known(Arc::clone(self)).merge(provider::routes(Arc::clone(self)))
     }
 
     fn rpc(self: &Arc<Self>) -> Option<Routes> {
@@ -225,7 +236,7 @@ const SETTINGS: &[Setting] = &[
     },
     Setting {
         key: PUBLIC_URL,
-        doc: "where people reach the console, for links in messages; http://127.0.0.1:8080",
+        doc: "where people and applications reach Galen: in links in messages, and the issuer of logins for other applications; http://127.0.0.1:8080",
         secret: false,
     },
     Setting {
@@ -271,10 +282,27 @@ const CHECKS: &[Check] = &[
               from refresh_token where used_at is null group by session_id having count(*) > 1",
     },
     Check {
+        name: "no account has more passkeys than it may",
+        sql: "select 'account ' || account_id || ' has ' || count(*) || ' passkeys'
+              from passkey group by account_id having count(*) > 20",
+    },
+    Check {
         name: "no locked account has a living session",
         sql: "select 'session ' || s.id || ' of locked account ' || a.id || ' lives'
               from session s join account a on a.id = s.account_id
               where a.lock_reason is not null and s.revoked_at is null and s.expires_at > now()",
+    },
+    Check {
+        name: "no disabled client has a living session",
+        sql: "select 'session ' || s.id || ' of disabled client ' || c.id || ' lives'
+              from session s join oauth_client c on c.id = s.client_id
+              where not c.enabled and s.revoked_at is null and s.expires_at > now()",
+    },
+    Check {
+        name: "only clients that may act for their users do",
+        sql: "select 'session ' || s.id || ' of client ' || c.id || ' reaches the API'
+              from session s join oauth_client c on c.id = s.client_id
+              where not c.api_access and 'galen' = any (s.scopes) and s.revoked_at is null and s.expires_at > now()",
     },
     Check {
         name: "who has backup codes has an authenticator in use",
@@ -299,11 +327,17 @@ async fn remember_ended(platform: &Platform) -> Result<(), StartError> {
 
 fn public_url(config: &Config) -> Result<String, ConfigError> {
     let url = config.get_or(PUBLIC_URL, "http://127.0.0.1:8080".to_owned())?;
-    if !url.starts_with("http://") && !url.starts_with("https://") {
-        return Err(ConfigError::Invalid {
+    let refuse = |reason: &str| {
+        Err(ConfigError::Invalid {
             key: PUBLIC_URL.to_owned(),
-            reason: "must begin with http:// or https://".to_owned(),
-        });
+            reason: reason.to_owned(),
+        })
+    };
+    if !url.starts_with("http://") && !url.starts_with("https://") {
+        return refuse("must begin with http:// or https://");
+    }
+    if url.contains(['?', '#']) {
+        return refuse("must have neither a query nor a fragment");
     }
     Ok(url.trim_end_matches('/').to_owned())
 }

@@ -105,6 +105,11 @@ pub(crate) const PAGES: &[ProblemPage] = &[
         advice: "Choose another name, or change that role with `PUT /roles/{name}`. Names of built-in roles are taken.",
     },
     ProblemPage {
+        code: "CLIENT_IS_PUBLIC",
+        title: "A public client has no secret.",
+        advice: "Register a confidential client when the application can keep a secret: a server can, a browser or a telephone cannot.",
+    },
+    ProblemPage {
         code: "ROLE_IS_BUILT_IN",
         title: "Built-in roles stay as they are.",
         advice: "Make a role of your own with the permissions that you want, and give that.",

@@ -57,7 +57,7 @@ impl Desk {
     fn token_with(&self, change: impl FnOnce(&mut Value)) -> String {
         let mut claims = claims_of(&self.token());
         change(&mut claims);
-        self.key.encode(&claims).unwrap()
+        self.key.sign_claims(&claims).unwrap()
     }
 }
 
@@ -196,6 +196,37 @@ fn a_token_says_when_and_how_its_holder_showed_who_they_are() {
     });
     let verified = desk.keys.verify_whole(&silent, desk.clock.now()).unwrap();
     assert!(!verified.authentication.is_recent(desk.clock.now()));
+}
+
+#[test]
+fn a_token_for_a_client_is_not_for_the_api() {
+    let desk = desk();
+    let (user, session) = (desk.principal.user_id, desk.principal.session_id);
+    let token = desk
+        .key
+        .sign_for_userinfo(user, session, &desk.shown(), ISSUER, desk.clock.now())
+        .unwrap();
+    assert_eq!(desk.verify(&token), Err(TokenError::NotForHere));
+    let both = [AUDIENCE, USERINFO_AUDIENCE];
+    let verified = desk.keys.verify_for(&both, &token, desk.clock.now());
+    let principal = verified.unwrap().principal;
+    assert_eq!((principal.user_id, principal.session_id), (user, session));
+    assert!(principal.roles.is_empty() && principal.patient_id.is_none());
+}
+
+#[test]
+fn other_claims_are_read_when_one_of_the_keys_signed_them() {
+    let desk = desk();
+    let claims = json!({ "iss": "https://galen.test", "aud": "a client", "exp": 1 });
+    let token = desk.key.sign_claims(&claims).unwrap();
+    assert_eq!(desk.keys.signed_claims::<Value>(&token), Ok(claims.clone()));
+    assert!(desk.verify(&token).is_err());
+    let stranger = SigningKey::generate().unwrap();
+    let foreign = stranger.sign_claims(&claims).unwrap();
+    let unsigned = with_header(&token, &json!({ "alg": "none", "kid": desk.key.kid() }));
+    for token in [foreign, unsigned] {
+        assert!(desk.keys.signed_claims::<Value>(&token).is_err());
+    }
 }
 
 #[test]

@@ -150,7 +150,8 @@ impl Note {
     /// has said it.
     pub(crate) fn of_answer(&self, ending: Ending<'_>) -> Option<Entry> {
         let found = self.found();
-        let kind = judged(&self.method, found.needs, self.token, ending)?;
+        let explained = found.purpose.is_some();
+        let kind = judged(&self.method, found.needs, self.token, explained, ending)?;
         if found.recorded && !matches!(kind, Kind::Deny) {
             return None;
         }
@@ -212,8 +213,15 @@ pub(crate) fn location(headers: &http::HeaderMap) -> Option<&str> {
     headers.get(header::LOCATION)?.to_str().ok()
 }
 
-/// What there is to say of an answer.
-fn judged(method: &Method, needs: Option<Needs>, token: bool, ending: Ending<'_>) -> Option<Kind> {
+/// What there is to say of an answer. A malformed request is worth a word only where
+/// somebody comes or goes and its handler has said why it refuses.
+fn judged(
+    method: &Method,
+    needs: Option<Needs>,
+    token: bool,
+    explained: bool,
+    ending: Ending<'_>,
+) -> Option<Kind> {
     let looks = matches!(*method, Method::GET | Method::HEAD);
     let personal = match needs? {
         Needs::Nobody => false,
@@ -224,6 +232,9 @@ fn judged(method: &Method, needs: Option<Needs>, token: bool, ending: Ending<'_>
     match ending.status.as_u16() {
         200..300 if looks => personal.then_some(Kind::Read),
         200..300 => Some(written(needs)),
+        // Done, and sent on: a login for an application.
+        303 if !looks => Some(written(needs)),
+        400 if comes_or_goes && explained => Some(Kind::Login),
         401 | 403 | 404 | 409 | 429 if comes_or_goes => Some(Kind::Login),
         401 => token.then_some(Kind::Deny),
         403 => Some(Kind::Deny),
@@ -314,7 +325,7 @@ mod tests {
             status: StatusCode::from_u16(status).unwrap(),
             ..Ending::default()
         };
-        judged(method, Some(needs), true, ending)
+        judged(method, Some(needs), true, false, ending)
     }
 
     #[test]
@@ -352,6 +363,8 @@ mod tests {
                 Some(Kind::Admin),
             ),
             (&post, Needs::Nobody, 200, Some(Kind::Login)),
+            (&post, Needs::Nobody, 303, Some(Kind::Login)),
+            (&get, Needs::Nobody, 303, None),
             (&post, Needs::Nobody, 401, Some(Kind::Login)),
             (&post, Needs::Nobody, 429, Some(Kind::Login)),
             (&post, Needs::Nobody, 400, None),
@@ -365,12 +378,28 @@ mod tests {
     }
 
     #[test]
+    fn a_malformed_login_is_written_down_when_its_handler_says_why() {
+        let ending = Ending {
+            status: StatusCode::BAD_REQUEST,
+            ..Ending::default()
+        };
+        for (needs, explained, kind) in [
+            (Needs::Nobody, true, Some(Kind::Login)),
+            (Needs::Nobody, false, None),
+            (WRITES, true, None),
+        ] {
+            let judged = judged(&Method::POST, Some(needs), false, explained, ending);
+            assert_eq!(judged, kind, "{needs:?} {explained}");
+        }
+    }
+
+    #[test]
     fn only_a_token_that_was_shown_can_be_denied() {
         let ending = Ending {
             status: StatusCode::UNAUTHORIZED,
             ..Ending::default()
         };
-        let judge = |token| judged(&Method::GET, Some(READS), token, ending);
+        let judge = |token| judged(&Method::GET, Some(READS), token, false, ending);
         assert_eq!(judge(true), Some(Kind::Deny));
         assert_eq!(judge(false), None);
     }
@@ -382,7 +411,7 @@ mod tests {
             shows: true,
             ..Ending::default()
         };
-        let kind = judged(&Method::POST, Some(WRITES), true, ending);
+        let kind = judged(&Method::POST, Some(WRITES), true, false, ending);
         assert_eq!(kind, Some(Kind::Read));
     }
 

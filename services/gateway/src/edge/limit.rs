@@ -53,7 +53,7 @@ impl Class {
             None
         } else if reads {
             Some(Self::Read)
-        } else if path.starts_with("/api/v1/auth/") {
+        } else if path.starts_with("/api/v1/auth/") || path == "/oauth2/login" {
             Some(Self::Auth)
         } else {
             Some(Self::Write)
@@ -289,6 +289,9 @@ mod tests {
             (Method::POST, "/api/v1/auth/login", Some(Class::Auth)),
             (Method::DELETE, "/api/v1/auth/sessions/1", Some(Class::Auth)),
             (Method::GET, "/api/v1/auth/me", Some(Class::Read)),
+            (Method::POST, "/oauth2/login", Some(Class::Auth)),
+            (Method::POST, "/oauth2/token", Some(Class::Write)),
+            (Method::GET, "/oauth2/authorize", Some(Class::Read)),
             (Method::POST, "/api/v1/appointments", Some(Class::Write)),
             (Method::GET, "/api/v1/appointments", Some(Class::Read)),
             (Method::POST, "/api/v1/authors", Some(Class::Write)),

@@ -13,6 +13,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::settings::Settings;
 
+/// Where people log in.
+const LOGINS: [&str; 2] = ["/api/v1/auth/login", "/oauth2/login"];
+
 /// Permits for requests under way. Health and logins have some of their own: an
 /// operator must be able to look and to get in exactly when there is no room.
 pub(crate) struct Load {
@@ -33,7 +36,7 @@ impl Load {
     fn admit(&self, method: &Method, path: &str) -> Option<OwnedSemaphorePermit> {
         let reserve = if path.starts_with("/health/") {
             Some(&self.health)
-        } else if *method == Method::POST && path == "/api/v1/auth/login" {
+        } else if *method == Method::POST && LOGINS.contains(&path) {
             Some(&self.logins)
         } else {
             None

@@ -1,5 +1,6 @@
 //! Forgets what is of no more use: old failures, ended sessions, old links, and what
-//! nobody completed: passkey ceremonies and logins through the directory.
+//! nobody completed: codes of applications, passkey ceremonies and logins through the
+//! directory.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +12,7 @@ use jiff::SignedDuration;
 
 use crate::Identity;
 use crate::attempt::model::{FAMILIAR_FOR, FORGOTTEN_AFTER, MOST_REMEMBERED};
-use crate::{attempt, directory, link, mfa, passkey, session};
+use crate::{attempt, directory, link, mfa, passkey, provider, session};
 
 /// Often enough that the failures of a flood of names stay few.
 const EVERY: Duration = Duration::from_secs(600);
@@ -43,9 +44,11 @@ async fn forget(db: &Db) -> Result<u64, Problem> {
     let logins =
         directory::store::forget_logins(db.pool(), ago(now, directory::LIFETIME), MOST_LOGINS)
             .await?;
+    let codes = provider::store::purge(db.pool(), now).await?;
     let authenticators = mfa::store::purge(db.pool(), ago(now, NEVER_CONFIRMED_AFTER)).await?;
     let ceremonies = passkey::store::purge(db.pool(), now).await?;
-    Ok(failures + places + addresses + sessions + links + logins + authenticators + ceremonies)
+    let attempts = failures + places + addresses;
+    Ok(attempts + sessions + links + logins + codes + authenticators + ceremonies)
 }
 
 fn ago(now: Timestamp, by: SignedDuration) -> Timestamp {

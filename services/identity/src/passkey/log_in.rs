@@ -4,9 +4,11 @@
 //! take the same time: the name is not even looked up. It binds the login to the
 //! account of that name. Failures count for nobody and pauses of a name are not for
 //! passkeys: signatures are not guessed, and otherwise whoever guesses passwords, or
-//! answers with nonsense, could keep the owner from the one way in that is left. All refusals are the same, except
-//! that of a key that seems to have been copied, which only its holder can see. Answers
-//! hold tokens, so they are not kept for an `Idempotency-Key`.
+//! answers with nonsense, could keep the owner from the one way in that is left.
+//!
+//! All refusals are the same, except that of a key that seems to have been copied,
+//! which only its holder can see. Answers hold tokens, so they are not kept for an
+//! `Idempotency-Key`.
 
 use std::sync::Arc;
 
@@ -208,7 +210,6 @@ async fn enter(
     };
     passkey.key.update_credential(&used);
     store::used(tx.conn(), &passkey, cx.now()).await?;
-    attempt::store::welcome(tx.conn(), &account, device.household(), cx.now()).await?;
     let tokens = open::open(
         tx,
         &s.keyring,
@@ -219,6 +220,9 @@ async fn enter(
     )
     .await
     .map_err(Problem::from)?;
+    if tokens.is_some() {
+        attempt::store::welcome(tx.conn(), &account, device.household(), cx.now()).await?;
+    }
     Ok(tokens.ok_or(PasskeyError::NotAccepted))
 }
 

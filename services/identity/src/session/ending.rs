@@ -9,6 +9,7 @@ use galen_kernel::Timestamp;
 use galen_storage::{Error, Tx};
 
 use super::store;
+use crate::client::ClientId;
 use crate::link;
 use crate::link::model::Purpose;
 use crate::role::model::CustomName;
@@ -65,6 +66,22 @@ impl Ending {
         now: Timestamp,
     ) -> Result<Self, Error> {
         let ended = store::revoke_of_role(tx.conn(), role, now).await?;
+        Ok(Self::tell_many(tx, ended, now))
+    }
+
+    /// Ends all sessions of a client, which is locked by this transaction.
+    pub(crate) async fn of_client(
+        tx: &mut Tx,
+        client: ClientId,
+        now: Timestamp,
+    ) -> Result<Self, Error> {
+        let mut ended = store::revoke_all_of_client(tx.conn(), client, now).await?;
+        ended.sort_unstable();
+        Ok(Self::tell_many(tx, ended, now))
+    }
+
+    /// As [`Ending::tell`], of several accounts, one after another.
+    fn tell_many(tx: &mut Tx, ended: Vec<(UserId, SessionId)>, now: Timestamp) -> Self {
         for of_one in ended.chunk_by(|(a, _), (b, _)| a == b) {
             let sessions: Vec<SessionId> = of_one.iter().map(|(_, session)| *session).collect();
             if let Some((account, _)) = of_one.first() {
@@ -72,7 +89,7 @@ impl Ending {
             }
         }
         let sessions = ended.into_iter().map(|(_, session)| session).collect();
-        Ok(Self { sessions, at: now })
+        Self { sessions, at: now }
     }
 
     /// Ends all sessions of an account but one, and closes the links that would log in.

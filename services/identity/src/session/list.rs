@@ -1,5 +1,6 @@
 //! `GET /auth/sessions`: where one is logged in.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use axum::extract::State;
@@ -15,6 +16,7 @@ use uuid::Uuid;
 use super::model::Session;
 use super::store;
 use crate::Identity;
+use crate::client::{self, ClientId};
 
 /// One's own sessions.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -53,6 +55,8 @@ pub(crate) struct SessionView {
     user_agent: Option<String>,
     /// Where it was logged in from.
     address: Option<String>,
+    /// The application that was logged in to; null for Galen itself.
+    application: Option<String>,
     /// Whether it is the one that asks.
     current: bool,
 }
@@ -86,12 +90,14 @@ pub(crate) async fn list(
         .transpose()?;
     let sessions = store::list(s.db.pool(), principal.user_id, cx.now(), after, limit).await?;
     let page = Page::from_rows(sessions, limit, |session| session.id);
-    Ok(Answer::ok(&PageView::from(
-        page.map(|session| view(session, principal.session_id)),
-    )))
+    let clients = page.items.iter().filter_map(Session::client).collect();
+    let names = client::store::names(s.db.pool(), clients).await?;
+    Ok(Answer::ok(&PageView::from(page.map(|session| {
+        view(session, &names, principal.session_id)
+    }))))
 }
 
-fn view(session: Session, current: SessionId) -> SessionView {
+fn view(session: Session, names: &HashMap<ClientId, String>, current: SessionId) -> SessionView {
     SessionView {
         id: session.id.uuid(),
         created_at: session.created_at,
@@ -106,6 +112,9 @@ fn view(session: Session, current: SessionId) -> SessionView {
         expires_at: session.expires_at,
         user_agent: session.user_agent,
         address: session.address.map(|address| address.expose().to_string()),
+        application: session
+            .delegation
+            .and_then(|given| names.get(&given.client).cloned()),
         current: session.id == current,
     }
 }

@@ -3,9 +3,13 @@
 use std::net::IpAddr;
 
 use galen_access::Authentication;
+use galen_access::token::ACCESS_TOKEN_SECONDS;
 use galen_contracts::ids::{SessionId, UserId};
 use galen_kernel::{Pii, Timestamp};
 use jiff::SignedDuration;
+
+use crate::client::ClientId;
+use crate::provider::Scopes;
 
 /// A session that is not used ends after this.
 const IDLE: SignedDuration = SignedDuration::from_hours(7 * 24);
@@ -35,13 +39,40 @@ pub(crate) struct Session {
     pub(crate) user_agent: Option<String>,
     /// Where it was logged in from.
     pub(crate) address: Option<Pii<IpAddr>>,
+    /// The client that it was opened for; `None` for Galen's own.
+    pub(crate) delegation: Option<Delegation>,
+}
+
+/// For which client somebody logged in, and what its tokens are good for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Delegation {
+    /// The client.
+    pub(crate) client: ClientId,
+    /// What it asked for.
+    pub(crate) scopes: Scopes,
 }
 
 impl Session {
+    /// The client that it was opened for.
+    pub(crate) fn client(&self) -> Option<ClientId> {
+        self.delegation.as_ref().map(|given| given.client)
+    }
+
+    /// Whether a client may show its refresh tokens, or, without one, Galen's own
+    /// programs.
+    pub(crate) fn belongs_to(&self, client: Option<ClientId>) -> bool {
+        self.client() == client
+    }
+
     /// Whether it can still be refreshed.
     pub(crate) fn is_live(&self, now: Timestamp) -> bool {
         self.revoked_at.is_none() && now < self.expires_at
     }
+}
+
+/// When a session ends that cannot be prolonged: with its one access token.
+pub(crate) fn expiry_without_refresh(now: Timestamp) -> Timestamp {
+    later(now, SignedDuration::from_secs(ACCESS_TOKEN_SECONDS))
 }
 
 /// When a session ends that was made then and is used now.
@@ -86,8 +117,11 @@ mod tests {
             revoked_at: None,
             user_agent: None,
             address: None,
+            delegation: None,
         };
         assert!(session.is_live(created));
+        let client = ClientId::from_uuid(uuid::Uuid::nil());
+        assert!(session.belongs_to(None) && !session.belongs_to(Some(client)));
         assert!(!session.is_live(session.expires_at));
         session.revoked_at = Some(created);
         assert!(!session.is_live(created));

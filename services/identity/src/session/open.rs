@@ -10,9 +10,10 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::device::Device;
-use super::model::{self, Session};
+use super::model::{self, Delegation, Session};
 use super::store;
 use crate::account::Account;
+use crate::provider::Scope;
 use crate::role;
 use crate::secret::{self, Secret};
 use crate::signing::Keyring;
@@ -101,6 +102,7 @@ pub(crate) async fn open_as(
         revoked_at: None,
         user_agent: device.user_agent.clone(),
         address: device.address.clone(),
+        delegation: None,
     };
     let grants = lock_grants(tx, account).await?;
     if !store::insert(tx.conn(), &session, account).await? {
@@ -118,6 +120,71 @@ pub(crate) async fn open_as(
 /// then the sessions that end.
 pub(crate) async fn lock_grants(tx: &mut Tx, account: &Account) -> Result<Grants, Error> {
     role::store::lock_grants_of(tx.conn(), &account.roles.custom()).await
+}
+
+/// What a client gets for its user.
+pub(crate) struct ClientTokens {
+    /// To show who they are, or to act for them.
+    pub(crate) access: String,
+    /// For the next tokens, when it may go on without them.
+    pub(crate) refresh: Option<Secret>,
+}
+
+/// Opens a session for a client, of an account whose owner showed then and so who they
+/// are. `None` as with [`open`].
+pub(crate) async fn open_for_client(
+    tx: &mut Tx,
+    keyring: &Keyring,
+    account: &Account,
+    device: &Device,
+    authentication: Authentication,
+    delegation: Delegation,
+    now: Timestamp,
+) -> Result<Option<(Session, ClientTokens)>, OpenError> {
+    let expires_at = if delegation.scopes.contains(Scope::OfflineAccess) {
+        model::expiry(now, now)
+    } else {
+        model::expiry_without_refresh(now)
+    };
+    let session = Session {
+        id: tx.clock().id(),
+        account: account.id,
+        created_at: now,
+        authentication,
+        last_used_at: now,
+        expires_at,
+        revoked_at: None,
+        user_agent: device.user_agent.clone(),
+        address: device.address.clone(),
+        delegation: Some(delegation),
+    };
+    let grants = lock_grants(tx, account).await?;
+    if !store::insert(tx.conn(), &session, account).await? {
+        return Ok(None);
+    }
+    let tokens = issue_for_client(tx, keyring, account, grants, &session, now).await?;
+    Ok(Some((session, tokens)))
+}
+
+/// Issues the next tokens of a client's session.
+pub(crate) async fn issue_for_client(
+    tx: &mut Tx,
+    keyring: &Keyring,
+    account: &Account,
+    grants: Grants,
+    session: &Session,
+    now: Timestamp,
+) -> Result<ClientTokens, OpenError> {
+    let lasts = session
+        .delegation
+        .as_ref()
+        .is_some_and(|given| given.scopes.contains(Scope::OfflineAccess));
+    let refresh = lasts.then(Secret::generate);
+    if let Some(refresh) = &refresh {
+        store::insert_token(tx.conn(), session.id, refresh.hash(), now).await?;
+    }
+    let access = access_token(keyring, account, grants, session, now)?;
+    Ok(ClientTokens { access, refresh })
 }
 
 /// Issues the next pair of tokens of a session.
@@ -139,7 +206,8 @@ pub(crate) async fn issue(
     })
 }
 
-/// Signs an access token of a session.
+/// Signs an access token of a session. A client's is for the API only if it asked for
+/// that; and what takes a recent login is not for clients, however recent theirs is.
 pub(crate) fn access_token(
     keyring: &Keyring,
     account: &Account,
@@ -147,6 +215,16 @@ pub(crate) fn access_token(
     session: &Session,
     now: Timestamp,
 ) -> Result<String, TokenError> {
+    let authentication = match &session.delegation {
+        None => session.authentication.clone(),
+        Some(given) => {
+            let withheld = Authentication::new(&[], Timestamp::UNIX_EPOCH);
+            if !given.scopes.contains(Scope::Galen) {
+                return keyring.sign_for_userinfo(account.id, session.id, &withheld, now);
+            }
+            withheld
+        }
+    };
     let principal = account.principal(session.id, grants);
-    keyring.sign(&principal, &session.authentication, now)
+    keyring.sign(&principal, &authentication, now)
 }

@@ -10,24 +10,26 @@
 use std::sync::Arc;
 
 use axum::extract::State;
+use galen_access::Grants;
 use galen_contracts::identity::v1::TokenReuseDetected;
+use galen_contracts::ids::SessionId;
 use galen_eventing::Publish as _;
-use galen_kernel::Problem;
+use galen_kernel::{Problem, Timestamp};
 use galen_service::{Body, Cx, Needs, Outcome, Requires};
-use galen_storage::Tx;
+use galen_storage::{Error, Tx};
 use http::StatusCode;
 use secrecy::SecretString;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::ending::Ending;
-use super::model;
-use super::open::{self, OpenError, TokenAnswer};
+use super::model::{self, Session};
+use super::open::{self, TokenAnswer};
 use super::store;
 use crate::Identity;
-use crate::account;
+use crate::account::{self, Account};
+use crate::client::ClientId;
 use crate::secret::SecretHash;
-use crate::signing::Keyring;
 
 /// A refresh token.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -43,13 +45,23 @@ impl Requires for Refresh {
 }
 
 /// What became of a refresh token.
-enum Exchange {
-    /// It was exchanged.
-    Renewed(TokenAnswer),
+pub(crate) enum Exchange {
+    /// It is used up, and its session, of this account, goes on.
+    Renewed(Box<Renewed>),
     /// It was used before; its session ends now, unless it had ended already.
     Reused(Option<Ending>),
     /// It is unknown, or its session has ended.
     Refused,
+}
+
+/// A session that goes on.
+pub(crate) struct Renewed {
+    /// The session.
+    pub(crate) session: Session,
+    /// Whose it is.
+    pub(crate) account: Account,
+    /// What the account's custom roles grant.
+    pub(crate) grants: Grants,
 }
 
 /// Exchanges a refresh token, once.
@@ -67,18 +79,21 @@ pub(crate) async fn refresh(
 ) -> Outcome {
     let mut tx = s.db.begin().await?;
     let token = SecretHash::of(&request.refresh_token);
-    let exchanged = exchange(&mut tx, &s.keyring, token, &cx).await?;
+    let exchanged = exchange(&cx, &mut tx, token, None).await?;
     match exchanged {
-        Exchange::Renewed(tokens) => {
+        Exchange::Renewed(renewed) => {
+            let Renewed {
+                session,
+                account,
+                grants,
+            } = *renewed;
+            let now = cx.now();
+            let tokens = open::issue(&mut tx, &s.keyring, &account, grants, &session, now).await?;
             tx.commit().await?;
             Ok(tokens.answer(StatusCode::OK))
         }
         Exchange::Reused(ending) => {
-            tx.commit().await?;
-            if let Some(ending) = ending {
-                ending.take_effect(s.keyring.ended());
-            }
-            metrics::counter!("galen_identity_token_reuse_total").increment(1);
+            reused(&s, tx, ending).await?;
             Err(refused().into())
         }
         Exchange::Refused => Err(refused().into()),
@@ -94,12 +109,41 @@ const fn refused() -> Problem {
     )
 }
 
-async fn exchange(
+/// Ends the session of what was used twice.
+pub(crate) async fn reused(s: &Identity, tx: Tx, ending: Option<Ending>) -> Result<(), Error> {
+    tx.commit().await?;
+    if let Some(ending) = ending {
+        ending.take_effect(s.keyring.ended());
+    }
+    metrics::counter!("galen_identity_token_reuse_total").increment(1);
+    Ok(())
+}
+
+/// Ends a session because something of it was used twice; to be committed with
+/// [`reused`].
+pub(crate) async fn end_reused(
     tx: &mut Tx,
-    keyring: &Keyring,
+    session: SessionId,
+    now: Timestamp,
+) -> Result<Option<Ending>, Error> {
+    let Some(account) = store::revoke(tx.conn(), session, now).await? else {
+        return Ok(None);
+    };
+    tx.publish(&TokenReuseDetected {
+        user_id: account.to_string(),
+        session_id: session.to_string(),
+    });
+    Ok(Some(Ending::tell(tx, account, vec![session], now)))
+}
+
+/// Uses up a refresh token of a session of this client, or of Galen's own. Who is not
+/// the one spoils nothing.
+pub(crate) async fn exchange<R: Requires>(
+    cx: &Cx<R>,
+    tx: &mut Tx,
     token: SecretHash,
-    cx: &Cx<Refresh>,
-) -> Result<Exchange, OpenError> {
+    client: Option<ClientId>,
+) -> Result<Exchange, Error> {
     let now = cx.now();
     let Some(account) = store::account_of_token(tx.conn(), token).await? else {
         return Ok(Exchange::Refused);
@@ -115,19 +159,11 @@ async fn exchange(
     let Some(session) = store::lock_by_token(tx.conn(), token).await? else {
         return Ok(Exchange::Refused);
     };
-    if !session.is_live(now) {
+    if !session.is_live(now) || !session.belongs_to(client) {
         return Ok(Exchange::Refused);
     }
     if !store::use_token(tx.conn(), token, now).await? {
-        let mut ending = None;
-        if let Some(account) = store::revoke(tx.conn(), session.id, now).await? {
-            tx.publish(&TokenReuseDetected {
-                user_id: account.to_string(),
-                session_id: session.id.to_string(),
-            });
-            ending = Some(Ending::tell(tx, account, vec![session.id], now));
-        }
-        return Ok(Exchange::Reused(ending));
+        return Ok(Exchange::Reused(end_reused(tx, session.id, now).await?));
     }
     store::prolong(
         tx.conn(),
@@ -136,7 +172,9 @@ async fn exchange(
         model::expiry(session.created_at, now),
     )
     .await?;
-    open::issue(tx, keyring, &account, grants, &session, now)
-        .await
-        .map(Exchange::Renewed)
+    Ok(Exchange::Renewed(Box::new(Renewed {
+        session,
+        account,
+        grants,
+    })))
 }

@@ -8,8 +8,10 @@ use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, PgExecutor, Row as _};
 use uuid::Uuid;
 
-use super::model::Session;
+use super::model::{Delegation, Session};
 use crate::account::Account;
+use crate::client::ClientId;
+use crate::provider::Scopes;
 use crate::role::model::CustomName;
 use crate::secret::SecretHash;
 
@@ -21,8 +23,9 @@ pub(crate) async fn insert(
     account: &Account,
 ) -> Result<bool, Error> {
     let done = sqlx::query(
-        "insert into session (id, account_id, created_at, last_used_at, expires_at, user_agent, address, authenticated_at, methods)
-         select $1, id, $4, $5, $6, $7, $8::inet, $9, $10 from account
+        "insert into session (id, account_id, created_at, last_used_at, expires_at, user_agent, address, authenticated_at, methods,
+                              client_id, scopes)
+         select $1, id, $4, $5, $6, $7, $8::inet, $9, $10, $11, $12 from account
          where id = $2 and lock_reason is null and password_hash is not distinct from $3
          for share",
     )
@@ -36,6 +39,8 @@ pub(crate) async fn insert(
     .bind(session.address.as_ref().map(|address| address.expose().to_string()))
     .bind(Ts::from(session.authentication.at))
     .bind(method_names(&session.authentication))
+    .bind(session.delegation.as_ref().map(|given| given.client.uuid()))
+    .bind(session.delegation.as_ref().map_or_else(Vec::new, |given| given.scopes.names()))
     .execute(tx)
     .await?;
     Ok(done.rows_affected() == 1)
@@ -87,7 +92,7 @@ pub(crate) async fn lock_by_token(
 ) -> Result<Option<Session>, Error> {
     let row = sqlx::query(
         "select s.id, s.account_id, s.created_at, s.last_used_at, s.expires_at, s.revoked_at, s.user_agent, host(s.address) as address,
-                s.authenticated_at, s.methods
+                s.authenticated_at, s.methods, s.client_id, s.scopes
          from refresh_token t join session s on s.id = t.session_id
          where t.hash = $1
          for no key update of s",
@@ -98,11 +103,44 @@ pub(crate) async fn lock_by_token(
     row.as_ref().map(read).transpose()
 }
 
+/// The session of a refresh token that was not used.
+pub(crate) async fn by_usable_token(
+    db: impl PgExecutor<'_>,
+    token: SecretHash,
+) -> Result<Option<Session>, Error> {
+    let row = sqlx::query(
+        "select s.id, s.account_id, s.created_at, s.last_used_at, s.expires_at, s.revoked_at, s.user_agent, host(s.address) as address,
+                s.authenticated_at, s.methods, s.client_id, s.scopes
+         from refresh_token t join session s on s.id = t.session_id
+         where t.hash = $1 and t.used_at is null",
+    )
+    .bind(token.bytes())
+    .fetch_optional(db)
+    .await?;
+    row.as_ref().map(read).transpose()
+}
+
+/// The session of an id.
+pub(crate) async fn by_id(
+    db: impl PgExecutor<'_>,
+    id: SessionId,
+) -> Result<Option<Session>, Error> {
+    let row = sqlx::query(
+        "select id, account_id, created_at, last_used_at, expires_at, revoked_at, user_agent, host(address) as address,
+                authenticated_at, methods, client_id, scopes
+         from session where id = $1",
+    )
+    .bind(id.uuid())
+    .fetch_optional(db)
+    .await?;
+    row.as_ref().map(read).transpose()
+}
+
 /// A session, which nobody else changes until the transaction ends.
 pub(crate) async fn lock(tx: &mut PgConnection, id: SessionId) -> Result<Option<Session>, Error> {
     let row = sqlx::query(
         "select id, account_id, created_at, last_used_at, expires_at, revoked_at, user_agent, host(address) as address,
-                authenticated_at, methods
+                authenticated_at, methods, client_id, scopes
          from session where id = $1 for no key update",
     )
     .bind(id.uuid())
@@ -246,6 +284,28 @@ pub(crate) async fn revoke_all(
     Ok(sessions.into_iter().map(Into::into).collect())
 }
 
+/// Ends all sessions of a client, which is locked by this transaction, and says which
+/// those were and whose.
+pub(crate) async fn revoke_all_of_client(
+    tx: &mut PgConnection,
+    client: ClientId,
+    now: Timestamp,
+) -> Result<Vec<(UserId, SessionId)>, Error> {
+    let sessions = sqlx::query_as::<_, (Uuid, Uuid)>(
+        "with living as (
+             select id from session where client_id = $1 and revoked_at is null and expires_at > $2
+             order by id for no key update)
+         update session set revoked_at = $2 from living where session.id = living.id
+         returning account_id, session.id",
+    )
+    .bind(client.uuid())
+    .bind(Ts::from(now))
+    .fetch_all(tx)
+    .await?;
+    let named = |(account, session): (Uuid, Uuid)| (account.into(), session.into());
+    Ok(sessions.into_iter().map(named).collect())
+}
+
 /// Ends all sessions of an account but one, and says which those were.
 pub(crate) async fn revoke_others(
     tx: &mut PgConnection,
@@ -321,7 +381,7 @@ pub(crate) async fn list(
 ) -> Result<Vec<Session>, Error> {
     let rows = sqlx::query(
         "select id, account_id, created_at, last_used_at, expires_at, revoked_at, user_agent, host(address) as address,
-                authenticated_at, methods
+                authenticated_at, methods, client_id, scopes
          from session
          where account_id = $1 and revoked_at is null and expires_at > $2 and ($3::uuid is null or id > $3)
          order by id limit $4",
@@ -362,6 +422,12 @@ fn read(row: &PgRow) -> Result<Session, Error> {
             column: "identity.session.methods",
         })?;
     let authenticated_at = row.try_get::<Ts, _>("authenticated_at")?.to_jiff();
+    let scopes: Vec<String> = row.try_get("scopes")?;
+    let client = row.try_get::<Option<Uuid>, _>("client_id")?;
+    let delegation = client.map(|client| Delegation {
+        client: client.into(),
+        scopes: Scopes::of(scopes.iter().map(String::as_str)),
+    });
     Ok(Session {
         authentication: Authentication::new(&methods, authenticated_at),
         id: row.try_get::<Uuid, _>("id")?.into(),
@@ -372,5 +438,6 @@ fn read(row: &PgRow) -> Result<Session, Error> {
         revoked_at: row.try_get::<Option<Ts>, _>("revoked_at")?.map(Ts::to_jiff),
         user_agent: row.try_get("user_agent")?,
         address,
+        delegation,
     })
 }

@@ -3,10 +3,12 @@
 use std::sync::{Arc, PoisonError, RwLock};
 
 use galen_access::{Authentication, EndedSessions, KeySet, Principal, SigningKey, TokenError};
+use galen_contracts::ids::{SessionId, UserId};
 use galen_kernel::{Problem, Timestamp};
 use galen_storage::{Db, Error, Tx};
 use galen_vault::Vault;
 use jiff::SignedDuration;
+use serde::Serialize;
 use serde_json::json;
 
 use super::model::{self, State};
@@ -92,12 +94,36 @@ impl Keyring {
         authentication: &Authentication,
         now: Timestamp,
     ) -> Result<String, TokenError> {
-        let key = self
-            .current
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
-        key.sign(principal, authentication, self.published.issuer(), now)
+        self.signer()
+            .sign(principal, authentication, self.published.issuer(), now)
+    }
+
+    /// Signs an access token that only says who somebody is.
+    pub(crate) fn sign_for_userinfo(
+        &self,
+        user: UserId,
+        session: SessionId,
+        authentication: &Authentication,
+        now: Timestamp,
+    ) -> Result<String, TokenError> {
+        let issuer = self.published.issuer();
+        self.signer()
+            .sign_for_userinfo(user, session, authentication, issuer, now)
+    }
+
+    /// Signs an id token.
+    pub(crate) fn sign_id_token<C: Serialize>(&self, claims: &C) -> Result<String, TokenError> {
+        self.signer().sign_claims(claims)
+    }
+
+    fn signer(&self) -> SigningKey {
+        let current = self.current.read();
+        current.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// All keys that are checked with.
+    pub(crate) const fn keys(&self) -> &KeySet {
+        &self.published
     }
 
     /// The sessions whose tokens are refused although these keys signed them.

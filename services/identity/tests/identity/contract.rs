@@ -35,6 +35,11 @@ async fn every_operation_of_the_contract_is_served_and_documented() {
         ("get", "/roles"),
         ("post", "/roles"),
         ("put", "/roles/{name}"),
+        ("get", "/oauth-clients"),
+        ("post", "/oauth-clients"),
+        ("get", "/oauth-clients/{id}"),
+        ("patch", "/oauth-clients/{id}"),
+        ("delete", "/oauth-clients/{id}"),
     ] {
         let operation = &document["paths"][path][method];
         assert_eq!(operation["tags"][0], "identity", "{method} {path}");

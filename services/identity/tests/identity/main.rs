@@ -2,6 +2,7 @@
 
 mod administrator;
 mod authenticator;
+mod clients;
 mod contract;
 mod directory;
 mod guessing;
@@ -12,6 +13,8 @@ mod login;
 mod magic_links;
 mod mfa;
 mod passkeys;
+mod portal;
+mod provider;
 mod provisioning;
 mod refresh;
 mod register;

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use totp_rs::{Builder, Secret, Totp};
 
 use crate::hospital::{ADMIN_PASSWORD, Hospital, PASSWORD, Tokens, tokens};
+use crate::portal::{Portal, claims, parameter};
 
 /// The telephone that shows the codes of one account.
 pub(crate) struct Phone {
@@ -487,4 +488,26 @@ async fn an_ended_session_is_not_stepped_up() {
         .expect("ended elsewhere, and not heard of here");
     let reply = step_up(&caller, json!({ "password": PASSWORD })).await;
     assert_eq!(refusal(&reply), (401, Some("UNAUTHENTICATED")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_login_for_an_application_asks_for_the_code_too() {
+    let hospital = Hospital::open().await;
+    let (_, phone, _) = protected(&hospital, "nadia").await;
+    let portal = Portal::register(&hospital, &hospital.admin().await).await;
+    let page = portal.page(&[]).await;
+    let code = phone.next_code();
+    for wrong in ["", &phone.wrong_code()] {
+        let refused = portal
+            .submit_with_code(&page, "nadia", PASSWORD, wrong)
+            .await;
+        assert_eq!(refused.status, StatusCode::FORBIDDEN, "{wrong}");
+    }
+    let sent = portal
+        .submit_with_code(&page, "nadia", PASSWORD, &code)
+        .await;
+    assert_eq!(sent.status, StatusCode::SEE_OTHER);
+    let code = parameter(&sent, "code").expect("a code");
+    let given = portal.exchange(&code, &[]).await.body;
+    assert_eq!(claims(&given["id_token"])["amr"], json!(["pwd", "otp"]));
 }

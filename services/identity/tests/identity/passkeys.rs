@@ -362,7 +362,7 @@ async fn a_locked_account_and_an_unknown_key_answer_the_same() {
     let hospital = Hospital::open().await;
     let admin = hospital.admin().await;
     let (caller, mut authenticator, passkey) = nadia(&hospital).await;
-    let id = hospital.me(&log_in_again(&hospital).await).await["id"].clone();
+    let id = hospital.me(&hospital.log_in("nadia", PASSWORD).await).await["id"].clone();
     let path = format!("/users/{}", id.as_str().expect("an id"));
 
     let locked = admin.patch(&path, json!({ "locked": true })).await;
@@ -391,14 +391,10 @@ async fn a_locked_account_and_an_unknown_key_answer_the_same() {
     assert_eq!(of_locked.body["title"], of_nobody.body["title"]);
 }
 
-async fn log_in_again(hospital: &Hospital) -> Tokens {
-    hospital.log_in("nadia", PASSWORD).await
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn passkeys_of_others_are_neither_seen_nor_removed() {
     let hospital = Hospital::open().await;
-    let (caller, mut authenticator, passkey) = nadia(&hospital).await;
+    let (_, mut authenticator, passkey) = nadia(&hospital).await;
     let omar = hospital.holder_of(&hospital.register("omar").await);
     assert_eq!(omar.get("/auth/passkeys").await.body["items"], json!([]));
     let path = format!("/auth/passkeys/{}", passkey["id"].as_str().expect("an id"));
@@ -418,7 +414,6 @@ async fn passkeys_of_others_are_neither_seen_nor_removed() {
     let other = authenticator.key.as_ref().map(|key| key.user.clone());
     own.key.as_mut().expect("a key").user = other.expect("a user");
     refused(&try_log_in(&hospital, &mut own).await);
-    drop(caller);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -532,6 +527,7 @@ async fn an_account_has_twenty_passkeys_at_most() {
         .post(&format!("{REGISTRATION}/options"), Value::Null)
         .await;
     assert_eq!(full.code(), Some("TOO_MANY_PASSKEYS"));
+    assert!(hospital.complaints().await.is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]

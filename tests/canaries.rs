@@ -518,7 +518,7 @@ fn done(reply: Result<Reply, galen_client::ClientError>) {
     );
 }
 
-async fn book(desk: &Client, body: &Value) -> String {
+pub(crate) async fn book(desk: &Client, body: &Value) -> String {
     let booked = eventually("a booking", || async {
         let reply = desk
             .post("/api/v1/appointments", body)
@@ -535,7 +535,7 @@ async fn book(desk: &Client, body: &Value) -> String {
 }
 
 /// Waits until the patient has got the confirmation.
-async fn told(admin: &Client, patient: &str, appointment: &str) {
+pub(crate) async fn told(admin: &Client, patient: &str, appointment: &str) {
     eventually("the confirmation is sent", || async {
         let path = format!("/api/v1/notifications?recipientId={patient}&limit=200");
         let page: Value = admin
@@ -593,7 +593,7 @@ async fn metrics(hospital: &Hospital) -> String {
 }
 
 /// Every row of every schema, as the operator would dump it.
-fn dump(hospital: &Hospital) -> String {
+pub(crate) fn dump(hospital: &Hospital) -> String {
     let output = galen()
         .args(["psql", "--tool", "pg_dump", "--data-dir"])
         .arg(hospital.dir())
@@ -606,7 +606,7 @@ fn dump(hospital: &Hospital) -> String {
 }
 
 /// The tables of a dump with their rows.
-fn tables(dump: &str) -> impl Iterator<Item = (&str, &str)> {
+pub(crate) fn tables(dump: &str) -> impl Iterator<Item = (&str, &str)> {
     dump.split("\nCOPY ").skip(1).filter_map(|section| {
         let (head, rows) = section.split_once('\n')?;
         let table = head.split(' ').next()?;

@@ -7,6 +7,7 @@ mod audit;
 mod bad_input;
 mod brute_force;
 mod canaries;
+mod erasure;
 mod faults;
 mod forge;
 mod headers;
@@ -112,6 +113,7 @@ fn main() -> ExitCode {
         canaries::every_spelling_of_a_word_is_found,
         start::a_read_model_is_rebuilt_while_it_answers,
         audit::a_changed_entry_is_named,
+        erasure::nothing_of_an_erased_person_is_left_to_read,
         brute_force::guesses_are_slowed_while_others_log_in,
         faults::kills_lose_nothing_and_repeat_nothing,
         keys::a_replaced_master_key_loses_nothing,

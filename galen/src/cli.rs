@@ -1,6 +1,7 @@
 //! The command line: `galen --help` is its manual.
 
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -208,21 +209,22 @@ pub(crate) struct Up {
     )]
     pub(crate) listen: SocketAddr,
     /// Certificate chain in PEM: the public address is then reached by https only; replaced files are noticed
-    #[arg(
-        long,
-        env = "GALEN_TLS_CERT",
-        value_name = "FILE",
-        requires = "tls_key"
-    )]
+    #[arg(long, env = "GALEN_TLS_CERT", value_name = "FILE")]
     pub(crate) tls_cert: Option<PathBuf>,
     /// The certificate's private key in PEM
+    #[arg(long, env = "GALEN_TLS_KEY", value_name = "FILE")]
+    pub(crate) tls_key: Option<PathBuf>,
+    /// Address where plain HTTP is sent to https, at the port of `--listen`; nothing else is served there
+    #[arg(long, env = "GALEN_HTTP_REDIRECT_LISTEN", value_name = "ADDRESS")]
+    pub(crate) http_redirect_listen: Option<SocketAddr>,
+    /// Connections of one client at a time; behind a proxy, which is one client, as many as all people need
     #[arg(
         long,
-        env = "GALEN_TLS_KEY",
-        value_name = "FILE",
-        requires = "tls_cert"
+        env = "GALEN_CONNECTIONS_PER_ADDRESS",
+        default_value = "1024",
+        value_name = "N"
     )]
-    pub(crate) tls_key: Option<PathBuf>,
+    pub(crate) connections_per_address: NonZeroUsize,
     /// Private address: health, metrics
     #[arg(
         long,

@@ -34,6 +34,8 @@ pub(crate) async fn run(options: Up) -> Result<ExitCode, Box<dyn std::error::Err
         listen: options.listen,
         ops_listen: options.ops_listen,
         tls: tls(&options),
+        redirect_listen: options.http_redirect_listen,
+        connections_per_address: options.connections_per_address.get(),
         grpc_listen: None,
         peers: std::collections::BTreeMap::new(),
         zone: options.zone.clone(),
@@ -76,7 +78,7 @@ pub(crate) async fn run(options: Up) -> Result<ExitCode, Box<dyn std::error::Err
     Ok(ExitCode::SUCCESS)
 }
 
-/// The command line takes both files or none.
+/// Both files are given or none: see `config_file`.
 fn tls(options: &Up) -> Option<TlsFiles> {
     let (certificate, key) = (options.tls_cert.clone()?, options.tls_key.clone()?);
     Some(TlsFiles { certificate, key })

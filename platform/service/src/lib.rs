@@ -34,6 +34,7 @@ pub use outcome::{Answer, Halt, Outcome};
 pub use page::PageView;
 pub use peers::{PeerError, Peers};
 pub use problems::ProblemPage;
+pub use rest::BODY_LIMIT;
 
 /// Migrations that every service's schema starts with.
 pub const SHARED_MIGRATIONS: &[galen_storage::Migration] = &[

@@ -28,7 +28,7 @@ use crate::extract::{Fingerprint, Gate, IDEMPOTENCY_KEY, collect, too_large};
 use crate::outcome::Halt;
 
 /// Largest body that is read.
-pub(crate) const BODY_LIMIT: usize = 1024 * 1024;
+pub const BODY_LIMIT: usize = 1024 * 1024;
 /// Longest time to the head of an answer.
 const TIME_LIMIT: Duration = Duration::from_secs(30);
 

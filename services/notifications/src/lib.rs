@@ -30,8 +30,8 @@ use std::time::Duration;
 
 use galen_contracts::identity::v1::CredentialLinkRequested;
 use galen_contracts::patients::v1::{
-    BreakGlassOpened, PatientDeactivated, PatientDemographicsChanged, PatientsMerged,
-    PatientsUnmerged,
+    BreakGlassOpened, PatientDeactivated, PatientDemographicsChanged, PatientErased,
+    PatientsMerged, PatientsUnmerged,
 };
 use galen_contracts::scheduling::v1::{
     AppointmentBooked, AppointmentCancelled, AppointmentCheckedIn, AppointmentGroundRegained,
@@ -72,6 +72,8 @@ pub struct Notifications {
     /// Told when something should be sent at once.
     pub(crate) queue: Queue,
     sender: Arc<Sender>,
+    /// Where mails are, when they are files.
+    spool: Option<Spool>,
 }
 
 impl Notifications {
@@ -101,6 +103,10 @@ impl Service for Notifications {
         let settings = Arc::new(Settings::read(&platform.config)?);
         let contacts = Arc::new(Contacts::new(&platform.peers, platform.clock.clone()));
         let providers = providers(&settings, &platform).await?;
+        let spool = match &providers.0 {
+            Mailer::Spool(spool) => Some(spool.clone()),
+            Mailer::Smtp(_) => None,
+        };
         let sender = Sender::new(
             &platform,
             Arc::clone(&settings),
@@ -114,6 +120,7 @@ impl Service for Notifications {
             contacts,
             queue: Queue::default(),
             sender: Arc::new(sender),
+            spool,
         })
     }
 
@@ -135,7 +142,10 @@ impl Service for Notifications {
             Arc::clone(&self.settings),
             self.queue.clone(),
         ));
-        let changes = Arc::new(ContactChanges::new(Arc::clone(&self.contacts)));
+        let changes = Arc::new(ContactChanges::new(
+            Arc::clone(&self.contacts),
+            self.spool.clone(),
+        ));
         vec![
             Subscription::new("notifications.appointments", appointments)
                 .on::<ConfirmationRequested>()
@@ -170,6 +180,7 @@ impl Service for Notifications {
             Subscription::new("notifications.contacts", changes)
                 .on::<PatientDemographicsChanged>()
                 .on::<PatientDeactivated>()
+                .on::<PatientErased>()
                 .on::<PatientsMerged>()
                 .on::<PatientsUnmerged>()
                 .on::<PractitionerChanged>()

@@ -26,7 +26,7 @@ pub(crate) const ALL: &[Check] = &[
         name: "nobody is stored in the clear",
         sql: "select 'an earlier version stored people in the clear; they are sealed when the service starts' where to_regclass('patient_in_clear') is not null
               union all
-              select mrn || ' is not sealed' from patient where demographics is null",
+              select mrn || ' is not sealed' from patient where demographics is null and erased_at is null",
     },
     Check {
         name: "every record number has matching check digits",
@@ -70,6 +70,27 @@ pub(crate) const ALL: &[Check] = &[
     Check {
         name: "care for what took place does not end",
         sql: "select source || ' ' || source_id || ' took place and ended ' || until from care_ground where took_place and until is not null",
+    },
+    Check {
+        name: "who was erased is found by nothing",
+        sql: "select p.mrn || ' is found' from patient p
+              where p.erased_at is not null
+                and (p.demographics is not null or p.user_id is not null
+                     or exists (select from patient_name_token t where t.patient_id = p.id)
+                     or exists (select from patient_identifier i where i.patient_id = p.id)
+                     or exists (select from entry e where e.patient_id = p.id and e.source_value_index is not null))",
+    },
+    Check {
+        name: "nobody was erased but by two people's decision",
+        sql: "select p.mrn || ' is erased without an approved request' from patient p
+              where p.erased_at is not null
+                and not exists (select from erasure e where e.approved and e.decided_by <> e.requested_by
+                                                        and e.patient_id = survivor_of(p.id))",
+    },
+    Check {
+        name: "no key of who was erased opens anything",
+        sql: "select p.mrn || ' has a key' from patient p join data_key k on k.subject = p.id
+              where p.keys_erased_at is not null and k.wrapped is not null",
     },
     Check {
         name: "every broken glass mends within eight hours",

@@ -3,11 +3,12 @@
 //!
 //! **Owns** the schema `patients`: patients with their record numbers and identifiers,
 //! merges, likely duplicates, coverages, the clinical record (allergies, conditions,
-//! notes, vital signs), who cares for whom, and who broke the glass.
-//! **Offers** `/patients…`, `/break-glass…` and the gRPC services `PatientDirectory` and
+//! notes, vital signs), who cares for whom, who broke the glass, and who was erased.
+//! **Offers** `/patients…`, `/break-glass…`, `/erasures…` and the gRPC services `PatientDirectory` and
 //! `CareDirectory`; publishes registrations, changes of demographics, merges, coverages,
 //! entries and broken glasses, with ids and codes only.
-//! **Hears** its own registrations and changes, to look for duplicates, identity's new
+//! **Hears** its own registrations and changes, to look for duplicates, its own
+//! erasures, to erase keys, identity's new
 //! accounts, to tie them to records, and scheduling's appointments, to know who cares
 //! for whom.
 //! **Schedules** nothing.
@@ -22,6 +23,7 @@ pub mod care;
 mod checks;
 pub mod coverage;
 pub mod duplicate;
+pub mod erasure;
 mod in_clear;
 mod input;
 pub mod merge;
@@ -41,7 +43,7 @@ use galen_contracts::identity::v1::UserProvisioned;
 use galen_contracts::patients::v1::care_directory_server::CareDirectoryServer;
 use galen_contracts::patients::v1::patient_directory_server::PatientDirectoryServer;
 use galen_contracts::patients::v1::{
-    PatientDemographicsChanged, PatientRegistered, PatientsUnmerged,
+    PatientDemographicsChanged, PatientErased, PatientRegistered, PatientsUnmerged,
 };
 use galen_eventing::{Projection, Subscription, subscription};
 use galen_service::{Check, Platform, ProblemPage, Service, Setting, StartError};
@@ -93,7 +95,8 @@ impl Service for Patients {
             "0006_care",
             "0007_break_glass",
             "0008_sealed_patient",
-            "0010_sealed_record"
+            "0010_sealed_record",
+            "0011_erasure"
         ],
         subscribes: &["identity", "scheduling"],
     };
@@ -148,6 +151,10 @@ impl Service for Patients {
             ))
             .routes(routes!(break_glass::review::review))
             .routes(routes!(access_log::list::list))
+            .routes(routes!(erasure::request::request))
+            .routes(routes!(erasure::list::list))
+            .routes(routes!(erasure::approve::approve))
+            .routes(routes!(erasure::reject::reject))
             .with_state(Arc::clone(self))
     }
 
@@ -177,6 +184,14 @@ impl Service for Patients {
             )
             .on::<UserProvisioned>()
             .one_by_one()
+            .build(),
+            Subscription::new(
+                "patients.erasure",
+                Arc::new(reactions::on_patient_erased::EraseKeys {
+                    vault: self.vault.clone(),
+                }),
+            )
+            .on::<PatientErased>()
             .build(),
         ]
     }

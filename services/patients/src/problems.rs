@@ -30,6 +30,21 @@ pub(crate) const PAGES: &[ProblemPage] = &[
         advice: "Send the request to the record that `mergedIntoId` names.",
     },
     ProblemPage {
+        code: "PATIENT_ERASED",
+        title: "The person was erased.",
+        advice: "Their record is gone for good, by the decision of two administrators. Its number is never given to anybody else.",
+    },
+    ProblemPage {
+        code: "ERASURE_REQUESTED",
+        title: "The erasure of this person was requested before.",
+        advice: "`GET /erasures` shows the request. Somebody else than who asked approves it.",
+    },
+    ProblemPage {
+        code: "OWN_ERASURE_REQUEST",
+        title: "Somebody else has to approve what you asked for.",
+        advice: "Ask another administrator to approve it. To take your request back, reject it.",
+    },
+    ProblemPage {
         code: "PATIENT_INACTIVE",
         title: "The record is closed.",
         advice: "Nothing more is done with a closed record.",

@@ -2,7 +2,7 @@
 
 use galen_vault::SealedColumn;
 
-use crate::{break_glass, coverage, patient, record};
+use crate::{break_glass, coverage, erasure, patient, record};
 
 /// All of them.
 pub(crate) const ALL: &[SealedColumn] = &[
@@ -16,4 +16,5 @@ pub(crate) const ALL: &[SealedColumn] = &[
     coverage::store::SEALED,
     break_glass::store::SEALED[0],
     break_glass::store::SEALED[1],
+    erasure::store::SEALED,
 ];

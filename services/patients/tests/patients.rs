@@ -10,6 +10,8 @@ mod caring;
 mod coverages;
 #[path = "patients/duplicates.rs"]
 mod duplicates;
+#[path = "patients/erasing.rs"]
+mod erasing;
 #[path = "patients/hospital.rs"]
 mod hospital;
 #[path = "patients/invariants.rs"]

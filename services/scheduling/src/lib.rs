@@ -33,7 +33,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use galen_contracts::notifications::v1::ConfirmationQueued;
-use galen_contracts::patients::v1::{PatientDeactivated, PatientsMerged, PatientsUnmerged};
+use galen_contracts::patients::v1::{
+    PatientDeactivated, PatientErased, PatientsMerged, PatientsUnmerged,
+};
 use galen_contracts::scheduling::v1::schedule_server::ScheduleServer;
 use galen_contracts::scheduling::v1::{AppointmentCancelled, AppointmentRescheduled};
 use galen_contracts::staff::v1::{
@@ -175,6 +177,7 @@ impl Service for Scheduling {
                 .build(),
             Subscription::new("scheduling.patients", patients)
                 .on::<PatientDeactivated>()
+                .on::<PatientErased>()
                 .on::<PatientsMerged>()
                 .on::<PatientsUnmerged>()
                 .build(),

@@ -143,6 +143,10 @@ pub struct HostOptions {
     pub listen: SocketAddr,
     /// Certificate and key of the public listener; `None` for plain HTTP.
     pub tls: Option<TlsFiles>,
+    /// Listener without TLS that sends everybody to the public one; only with TLS.
+    pub redirect_listen: Option<SocketAddr>,
+    /// Connections of one client to the public listener at a time.
+    pub connections_per_address: usize,
     /// Private listener: health, metrics.
     pub ops_listen: SocketAddr,
     /// gRPC listener for other processes; `None` in one process.
@@ -181,6 +185,9 @@ pub enum HostError {
         /// Why.
         source: std::io::Error,
     },
+    /// Plain HTTP would be sent to TLS, which is not spoken.
+    #[error("there is no TLS to redirect to")]
+    NowhereToRedirect,
     /// The certificate or its key cannot be used.
     #[error(transparent)]
     Tls(#[from] galen_listener::TlsError),

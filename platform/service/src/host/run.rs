@@ -13,7 +13,7 @@ use bytes::Bytes;
 use galen_access::KeySet;
 use galen_eventing::{Backbone, Running};
 use galen_kernel::Clock;
-use galen_listener::{Bounds, Tls, serve};
+use galen_listener::{Bounds, Tls, serve, to_https};
 use galen_storage::{Databases, Db};
 use galen_vault::Vault;
 use http::header;
@@ -47,6 +47,8 @@ pub struct RunningHost {
     pub address: SocketAddr,
     /// Where health and metrics are.
     pub ops_address: SocketAddr,
+    /// Where plain HTTP is sent to TLS.
+    pub redirect_address: Option<SocketAddr>,
     /// Where gRPC is, when it is served to other processes.
     pub grpc_address: Option<SocketAddr>,
     /// The backbone, for `/ops` and tests.
@@ -83,6 +85,7 @@ impl Host {
             Ok(serving) => Ok(RunningHost {
                 address: serving.address,
                 ops_address: serving.ops_address,
+                redirect_address: serving.redirect_address,
                 grpc_address: serving.grpc_address,
                 backbone: serving.backbone,
                 openapi: serving.openapi,
@@ -167,6 +170,7 @@ async fn finished(what: &'static str, tasks: &TaskTracker, patience: Duration) {
 struct Serving {
     address: SocketAddr,
     ops_address: SocketAddr,
+    redirect_address: Option<SocketAddr>,
     grpc_address: Option<SocketAddr>,
     backbone: Arc<Running>,
     openapi: Bytes,
@@ -189,6 +193,12 @@ async fn start(
     // Listening comes first: a taken port should not cost a started hospital.
     let (public, address) = listen(options.listen).await?;
     let (private, ops_address) = listen(options.ops_listen).await?;
+    let redirecting = match options.redirect_listen {
+        Some(_) if tls.is_none() => return Err(HostError::NowhereToRedirect),
+        Some(address) => Some(listen(address).await?),
+        None => None,
+    };
+    let redirect_address = redirecting.as_ref().map(|(_, address)| *address);
     let grpc = match options.grpc_listen {
         Some(address) => Some(listen(address).await?),
         None => None,
@@ -303,11 +313,25 @@ async fn start(
     if let Some(tls) = tls.clone() {
         works.listeners.spawn(tls.watch(works.stopping.clone()));
     }
+    let bounds = Bounds {
+        per_address: options.connections_per_address,
+        ..Bounds::default()
+    };
+    if let Some((redirecting, _)) = redirecting {
+        works.listeners.spawn(serve(
+            redirecting,
+            None,
+            to_https(address.port()),
+            bounds,
+            works.stopping.clone(),
+            options.drain,
+        ));
+    }
     works.listeners.spawn(serve(
         public,
         tls,
         rest::observed(router),
-        Bounds::default(),
+        bounds,
         works.stopping.clone(),
         options.drain,
     ));
@@ -322,6 +346,7 @@ async fn start(
     Ok(Serving {
         address,
         ops_address,
+        redirect_address,
         grpc_address,
         backbone,
         openapi,

@@ -50,6 +50,8 @@ fn options(files: &tempfile::TempDir) -> HostOptions {
         listen: any,
         ops_listen: any,
         tls: None,
+        redirect_listen: None,
+        connections_per_address: 100,
         grpc_listen: Some(any),
         peers: BTreeMap::new(),
         zone: "Europe/Vienna".to_owned(),
@@ -380,6 +382,16 @@ async fn a_host_that_cannot_start_says_why_and_leaves_nothing() {
     )
     .await;
     assert!(zone.to_string().starts_with("zone: "), "{zone}");
+
+    let nowhere = run(
+        HostOptions {
+            redirect_listen: Some(SocketAddr::from(([127, 0, 0, 1], 0))),
+            ..options(&files)
+        },
+        &[],
+    )
+    .await;
+    assert_eq!(nowhere.to_string(), "there is no TLS to redirect to");
 
     let db = database.open("identity").await;
     sqlx::query(

@@ -48,6 +48,8 @@ async fn host(database: &TestDatabase, files: &tempfile::TempDir) -> RunningHost
         listen: any,
         ops_listen: any,
         tls: None,
+        redirect_listen: None,
+        connections_per_address: 100,
         grpc_listen: None,
         peers: BTreeMap::new(),
         zone: "UTC".to_owned(),

@@ -1,5 +1,5 @@
 //! Rate limits: a token bucket for each account, or for each address where nobody
-//! is logged in, in three classes of requests.
+//! is logged in, in four classes of requests.
 
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher as _;
@@ -34,6 +34,19 @@ const CROWDS: u64 = 1024;
 /// Full buckets are forgotten, and the others counted, once in so many requests.
 const HOUSEKEEPING: u32 = 1024;
 
+/// Reads that look through much instead of up something: names in all their
+/// spellings, pairs of records that may be one person, the audit log.
+const SEARCHES: &[&str] = &[
+    "/api/v1/patients",
+    "/api/v1/patients/duplicates",
+    "/api/v1/audit/entries",
+];
+/// Where who one is is proven with something that might be guessed …
+const PROOFS: &[&str] = &["/api/v1/auth/", "/oauth2/login"];
+/// … and where not: these take a token, and tokens are not guessed. Somebody who
+/// guesses passwords must not keep their neighbours from renewing their sessions.
+const TOKENS: &[&str] = &["/api/v1/auth/refresh", "/api/v1/auth/logout"];
+
 /// What kind of request it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Class {
@@ -41,6 +54,8 @@ pub(crate) enum Class {
     Auth,
     /// Changes something.
     Write,
+    /// Looks through much.
+    Search,
     /// Everything else.
     Read,
 }
@@ -52,8 +67,12 @@ impl Class {
         if path.starts_with("/health/") {
             None
         } else if reads {
-            Some(Self::Read)
-        } else if path.starts_with("/api/v1/auth/") || path == "/oauth2/login" {
+            Some(if SEARCHES.contains(&path) {
+                Self::Search
+            } else {
+                Self::Read
+            })
+        } else if PROOFS.iter().any(|begin| path.starts_with(begin)) && !TOKENS.contains(&path) {
             Some(Self::Auth)
         } else {
             Some(Self::Write)
@@ -64,6 +83,7 @@ impl Class {
         match self {
             Self::Auth => "auth",
             Self::Write => "write",
+            Self::Search => "search",
             Self::Read => "read",
         }
     }
@@ -198,6 +218,7 @@ fn seconds_of(time: Duration) -> u32 {
 pub(crate) struct Limits {
     auth: Buckets,
     write: Buckets,
+    search: Buckets,
     read: Buckets,
 }
 
@@ -209,6 +230,7 @@ impl Limits {
         Some(Self {
             auth: buckets(Class::Auth, rates.auth),
             write: buckets(Class::Write, rates.write),
+            search: buckets(Class::Search, rates.search),
             read: buckets(Class::Read, rates.read),
         })
     }
@@ -217,6 +239,7 @@ impl Limits {
         match class {
             Class::Auth => &self.auth,
             Class::Write => &self.write,
+            Class::Search => &self.search,
             Class::Read => &self.read,
         }
     }
@@ -289,7 +312,11 @@ mod tests {
             (Method::POST, "/api/v1/auth/login", Some(Class::Auth)),
             (Method::DELETE, "/api/v1/auth/sessions/1", Some(Class::Auth)),
             (Method::GET, "/api/v1/auth/me", Some(Class::Read)),
+            (Method::POST, "/api/v1/auth/refresh", Some(Class::Write)),
             (Method::POST, "/oauth2/login", Some(Class::Auth)),
+            (Method::GET, "/api/v1/patients", Some(Class::Search)),
+            (Method::POST, "/api/v1/patients", Some(Class::Write)),
+            (Method::GET, "/api/v1/patients/1", Some(Class::Read)),
             (Method::POST, "/oauth2/token", Some(Class::Write)),
             (Method::GET, "/oauth2/authorize", Some(Class::Read)),
             (Method::POST, "/api/v1/appointments", Some(Class::Write)),

@@ -13,8 +13,14 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::settings::Settings;
 
-/// Where people log in.
-const LOGINS: [&str; 2] = ["/api/v1/auth/login", "/oauth2/login"];
+/// How people get in, and stay in.
+const LOGINS: &[&str] = &[
+    "/api/v1/auth/login",
+    "/api/v1/auth/refresh",
+    "/api/v1/auth/passkeys/authentication/options",
+    "/api/v1/auth/passkeys/authentication/verify",
+    "/oauth2/login",
+];
 
 /// Permits for requests under way. Health and logins have some of their own: an
 /// operator must be able to look and to get in exactly when there is no room.

@@ -6,8 +6,10 @@
 //! 3. [`shape`]: length of address and headers, the client's address, headers that
 //!    only we may set.
 //! 4. [`limit`]: token buckets per account or address.
-//! 5. [`load`]: how many are under way at a time.
+//! 5. [`arrive`]: bodies, for a bounded time.
+//! 6. [`load`]: how many are under way at a time.
 
+mod arrive;
 mod limit;
 mod load;
 mod peer;
@@ -26,6 +28,7 @@ use galen_service::{Config, ConfigError};
 use http::{HeaderName, HeaderValue, Method, header};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
+use arrive::Arrivals;
 use limit::Limits;
 use load::Load;
 pub(crate) use load::overloaded;
@@ -48,6 +51,10 @@ pub fn edge(router: Router, config: &Config) -> Result<Router, ConfigError> {
     let mut router = router.layer(from_fn_with_state(
         Arc::new(Load::new(&settings)),
         load::shed,
+    ));
+    router = router.layer(from_fn_with_state(
+        Arc::new(Arrivals::new(&settings)),
+        arrive::arrive,
     ));
     if let Some(limits) = Limits::new(&settings) {
         router = router.layer(from_fn_with_state(Arc::new(limits), limit::limit));

@@ -30,6 +30,16 @@ pub(crate) const PAGES: &[ProblemPage] = &[
         "Send at most 64 header fields with 16 KiB together.",
     ),
     page(
+        "BODY_TOO_SLOW",
+        "The body took too long to arrive.",
+        "Send it at once, over a better line, or in smaller requests. Nothing was done.",
+    ),
+    page(
+        "MALFORMED_REQUEST",
+        "The request is not unambiguous HTTP.",
+        "Send HTTP/1.1 as RFC 9112 writes it: lines that end with CRLF, one `Host`, one `Content-Length` or `Transfer-Encoding: chunked`, a path as target. HTTP libraries do.",
+    ),
+    page(
         "INVALID_LAST_EVENT_ID",
         "Last-Event-ID is malformed.",
         "Send the `id` of the last event that you have seen, as it was, or no `Last-Event-ID` at all.",

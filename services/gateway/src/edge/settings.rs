@@ -1,7 +1,7 @@
 //! The settings of the edge, read once at the start.
 
 use std::fmt;
-use std::num::NonZeroU32;
+use std::num::{NonZeroU8, NonZeroU32};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -30,6 +30,14 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "How many of them at once. Default: 300.",
     ),
     setting(
+        "gateway.search_per_minute",
+        "Searches of patients, duplicates and the audit log, per account or address. Default: 600.",
+    ),
+    setting(
+        "gateway.search_burst",
+        "How many of them at once. Default: 120.",
+    ),
+    setting(
         "gateway.read_per_minute",
         "Reads per account or address. Default: 12000.",
     ),
@@ -48,6 +56,14 @@ pub(crate) const SETTINGS: &[Setting] = &[
     setting(
         "gateway.reserved",
         "Further requests for health and for logins, each. Default: 16.",
+    ),
+    setting(
+        "gateway.body_seconds",
+        "How long the body of a request may take to arrive. Default: 20.",
+    ),
+    setting(
+        "gateway.arriving",
+        "Bodies that may be arriving at a time; when there are more, the slowest is let go. Default: 256.",
     ),
     setting(
         "gateway.trusted_proxies",
@@ -90,11 +106,12 @@ impl Rate {
     }
 }
 
-/// The rates of the three classes.
+/// The rates of the four classes.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Rates {
     pub(crate) auth: Rate,
     pub(crate) write: Rate,
+    pub(crate) search: Rate,
     pub(crate) read: Rate,
 }
 
@@ -106,6 +123,8 @@ pub(crate) struct Settings {
     pub(crate) limited_keys: usize,
     pub(crate) concurrency: usize,
     pub(crate) reserved: usize,
+    pub(crate) arriving: usize,
+    pub(crate) body_patience: Duration,
     pub(crate) trusted_proxies: Vec<Network>,
     pub(crate) allowed_origins: Vec<HeaderValue>,
     pub(crate) hsts: bool,
@@ -126,6 +145,7 @@ impl Settings {
         let rates = Rates {
             auth: rate("auth", at_least_one(60), at_least_one(60))?,
             write: rate("write", at_least_one(3_000), at_least_one(300))?,
+            search: rate("search", at_least_one(600), at_least_one(120))?,
             read: rate("read", at_least_one(12_000), at_least_one(600))?,
         };
         Ok(Self {
@@ -136,6 +156,16 @@ impl Settings {
             limited_keys: config.get_or("gateway.limited_keys", 100_000)?,
             concurrency: bounded(config, "gateway.concurrency", 512)?,
             reserved: bounded(config, "gateway.reserved", 16)?,
+            arriving: bounded(config, "gateway.arriving", 256)?,
+            body_patience: Duration::from_secs(
+                config
+                    .get_or(
+                        "gateway.body_seconds",
+                        NonZeroU8::new(20).unwrap_or(NonZeroU8::MIN),
+                    )?
+                    .get()
+                    .into(),
+            ),
             trusted_proxies: config
                 .get_or("gateway.trusted_proxies", List(Vec::new()))?
                 .0,
@@ -265,6 +295,9 @@ mod tests {
             ("gateway.auth_per_minute", "0"),
             ("gateway.read_burst", "-1"),
             ("gateway.concurrency", "0"),
+            ("gateway.search_per_minute", "0"),
+            ("gateway.body_seconds", "0"),
+            ("gateway.arriving", "0"),
             ("gateway.trusted_proxies", "10.0.0.0/33"),
             ("gateway.allowed_origins", "*"),
             ("gateway.allowed_origins", "https://console.example/path"),

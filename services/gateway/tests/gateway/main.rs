@@ -5,6 +5,7 @@
     reason = "a test panics when its assumptions fail"
 )]
 
+mod answers;
 mod door;
 mod headers;
 mod hospital;

@@ -215,6 +215,36 @@ pub(crate) async fn update(
     Ok(account)
 }
 
+/// Locks the account of somebody who was erased and removes what says who they were:
+/// the name that they chose, their address, how and from where they logged in.
+pub(crate) async fn erase(tx: &mut PgConnection, id: UserId) -> Result<(), Error> {
+    let done = sqlx::query(
+        "update account
+         set username = 'erased-' || replace(id::text, '-', ''), email = null, password_hash = null,
+             lock_reason = 'ADMINISTRATOR', version = version + 1
+         where id = $1",
+    )
+    .bind(id.uuid())
+    .execute(&mut *tx)
+    .await?;
+    one("erasing an account", done.rows_affected())?;
+    sqlx::query("update session set user_agent = null, address = null where account_id = $1")
+        .bind(id.uuid())
+        .execute(&mut *tx)
+        .await?;
+    for statement in [
+        "delete from passkey where account_id = $1",
+        "delete from totp where account_id = $1",
+        "delete from familiar_place where account_id = $1",
+    ] {
+        sqlx::query(statement)
+            .bind(id.uuid())
+            .execute(&mut *tx)
+            .await?;
+    }
+    Ok(())
+}
+
 /// Stores a new password.
 pub(crate) async fn set_password(
     tx: &mut PgConnection,

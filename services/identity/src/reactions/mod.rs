@@ -1,6 +1,7 @@
 //! What identity does about events of patients: everybody with a record has an
-//! account, and records that become one have one.
+//! account, records that become one have one, and who was erased has none that opens.
 
+pub(crate) mod on_patient_erased;
 pub(crate) mod on_patient_registered;
 pub(crate) mod on_patients_merged;
 pub(crate) mod on_patients_unmerged;
@@ -8,7 +9,9 @@ pub(crate) mod on_patients_unmerged;
 use std::sync::Arc;
 
 use galen_contracts::identity::v1::UserChanged;
-use galen_contracts::patients::v1::{PatientRegistered, PatientsMerged, PatientsUnmerged};
+use galen_contracts::patients::v1::{
+    PatientErased, PatientRegistered, PatientsMerged, PatientsUnmerged,
+};
 use galen_eventing::{Failure, Publish as _, Subscription, subscription};
 use galen_storage::Tx;
 
@@ -27,6 +30,7 @@ pub(crate) fn provisioning() -> subscription::Definition {
         .on::<PatientRegistered>()
         .on::<PatientsMerged>()
         .on::<PatientsUnmerged>()
+        .on::<PatientErased>()
         .build()
 }
 

@@ -2,7 +2,7 @@
 
 use galen_contracts::identity::v1::{CredentialLinkRequested, UserChanged, UserProvisioned};
 use galen_contracts::patients::v1::{
-    PatientDeactivated, PatientRegistered, PatientsMerged, PatientsUnmerged,
+    PatientDeactivated, PatientErased, PatientRegistered, PatientsMerged, PatientsUnmerged,
 };
 use http::StatusCode;
 use serde_json::{Value, json};
@@ -291,4 +291,25 @@ async fn the_end_of_a_record_leaves_its_account() {
         })
         .await;
     tokens(&hospital.refresh(&session).await, StatusCode::OK);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_was_erased_logs_in_no_more_and_has_no_name() {
+    let hospital = Hospital::open().await;
+    let (patient, refresh) = patient_with_password(&hospital, "MRN-0077").await;
+    let (_, other) = patient_with_password(&hospital, "MRN-0078").await;
+    for _ in 0..2 {
+        hospital
+            .patients_say(&PatientErased {
+                patient_id: patient.clone(),
+            })
+            .await;
+    }
+    let gone = hospital.refresh(&refresh).await;
+    assert_eq!(gone.status, StatusCode::UNAUTHORIZED);
+    assert_eq!(hospital.refresh(&other).await.status, StatusCode::OK);
+    assert_eq!(account_named(&hospital, "mrn-0077").await, Value::Null);
+    let account = account_named(&hospital, "erased-").await;
+    assert_eq!(account["locked"], json!(true), "{account}");
+    assert_eq!(account["email"], json!(null));
 }

@@ -38,6 +38,16 @@ pub fn address(text: &str) -> Option<Address> {
 }
 
 impl Mail {
+    /// The name of the mail of a message's round.
+    #[must_use]
+    pub fn name(message: Uuid, round: i32) -> String {
+        if round == 1 {
+            message.to_string()
+        } else {
+            format!("{message}-{round}")
+        }
+    }
+
     /// Writes a mail. `round` tells a mail that a person had sent once more from
     /// the one before.
     ///
@@ -51,11 +61,7 @@ impl Mail {
         subject: &str,
         body: &str,
     ) -> Result<Self, NotAMail> {
-        let name = if round == 1 {
-            message.to_string()
-        } else {
-            format!("{message}-{round}")
-        };
+        let name = Self::name(message, round);
         let mail = Message::builder()
             .message_id(Some(format!("<{name}@{}>", from.email.domain())))
             .from(from.clone())

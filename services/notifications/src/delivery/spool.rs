@@ -46,6 +46,17 @@ impl Spool {
         }
     }
 
+    /// Removes the mail of a message, if there is one.
+    ///
+    /// # Errors
+    /// When it is there and cannot be removed.
+    pub async fn remove(&self, name: &str) -> std::io::Result<()> {
+        match fs::remove_file(self.dir.join(format!("{name}.eml"))).await {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+
     async fn write(&self, mail: &Mail) -> std::io::Result<()> {
         let draft = self.dir.join(format!(".{}.tmp", mail.name));
         let mut options = fs::OpenOptions::new();

@@ -244,6 +244,38 @@ pub async fn readdress(
     Ok(readdressed)
 }
 
+/// Takes back what a patient was not told yet, and gives all messages that were for
+/// them, with the latest round of each. Repeating it changes nothing.
+///
+/// # Errors
+/// When the database fails.
+pub async fn silence(
+    connection: &mut PgConnection,
+    patient: PatientId,
+    now: Timestamp,
+) -> Result<Vec<(MessageId, i32)>, Error> {
+    sqlx::query(
+        "update message
+         set status = case status when 'QUEUED' then 'SUPPRESSED' else status end,
+             reason_code = case status when 'QUEUED' then 'PATIENT_ERASED' else reason_code end,
+             expires_at = $2,
+             version = version + 1
+         where recipient_kind = 'PATIENT' and recipient_id = $1 and status in ('QUEUED', 'SENDING')",
+    )
+    .bind(patient.uuid())
+    .bind(Ts::from(now))
+    .execute(&mut *connection)
+    .await?;
+    let messages: Vec<(Uuid, i32)> = sqlx::query_as(
+        "select id, round from message where recipient_kind = 'PATIENT' and recipient_id = $1 order by id",
+    )
+    .bind(patient.uuid())
+    .fetch_all(connection)
+    .await?;
+    let id = |(id, round)| (MessageId::from_uuid(id), round);
+    Ok(messages.into_iter().map(id).collect())
+}
+
 /// Finds a message by id.
 ///
 /// # Errors

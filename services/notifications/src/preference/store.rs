@@ -132,3 +132,15 @@ pub async fn replace(
     .await?;
     Ok(version)
 }
+
+/// Removes what a patient wished. Repeating it changes nothing.
+///
+/// # Errors
+/// When the database fails.
+pub async fn forget(connection: &mut PgConnection, patient: PatientId) -> Result<(), Error> {
+    sqlx::query("delete from preference where patient_id = $1")
+        .bind(patient.uuid())
+        .execute(connection)
+        .await?;
+    Ok(())
+}

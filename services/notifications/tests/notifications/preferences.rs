@@ -1,7 +1,7 @@
 //! How patients want to be told, and that it is kept.
 
 use galen_access::Role;
-use galen_contracts::patients::v1::{PatientDemographicsChanged, PatientsMerged};
+use galen_contracts::patients::v1::{PatientDemographicsChanged, PatientErased, PatientsMerged};
 use galen_contracts::scheduling::v1::AppointmentMissed;
 use http::StatusCode;
 use serde_json::json;
@@ -221,4 +221,50 @@ async fn what_waits_for_a_merged_record_is_told_to_the_surviving_one() {
     assert_eq!(world.messages(retired).await.len(), 0);
     let seen = world.api.as_patient(survivor).get("/notifications").await;
     assert_eq!(seen.body["items"][0]["status"], "SENT");
+}
+
+#[tokio::test]
+async fn who_was_erased_is_told_nothing_more_and_no_mail_stays() {
+    let world = World::new().await;
+    let (patient, other) = (
+        world.patient("ada@example.org", "", "en"),
+        world.patient("bob@example.org", "", "en"),
+    );
+    for told in [patient, other] {
+        let appointment = Some(world.appointment(told, 1));
+        world.hears(AppointmentMissed { appointment }).await;
+    }
+    let wish = json!({ "language": "de" });
+    let path = format!("/notification-preferences/{patient}");
+    let set = world.api.as_patient(patient).put(&path, wish).await;
+    assert!(set.status.is_success(), "{}", set.body);
+    world.send().await;
+    assert_eq!(world.mails().len(), 2);
+    let appointment = Some(world.appointment(patient, 1));
+    world.hears(AppointmentMissed { appointment }).await;
+
+    // It is heard again when the process ends in between.
+    for _ in 0..2 {
+        world
+            .hears(PatientErased {
+                patient_id: patient.to_string(),
+            })
+            .await;
+    }
+    world.send().await;
+    let mails = world.mails();
+    assert_eq!(mails.len(), 1);
+    assert!(mails.values().all(|mail| mail.contains("bob@example.org")));
+    let statuses: Vec<_> = world
+        .messages(patient)
+        .await
+        .iter()
+        .map(|message| message["status"].clone())
+        .collect();
+    assert!(
+        statuses.contains(&json!("SUPPRESSED")) && !statuses.contains(&json!("QUEUED")),
+        "{statuses:?}"
+    );
+    let preferences = world.api.as_patient(patient).get(&path).await.body;
+    assert_eq!(preferences["language"], json!(null));
 }

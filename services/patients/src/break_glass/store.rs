@@ -42,10 +42,12 @@ pub async fn survivor_by_mrn(
     connection: &mut PgConnection,
     mrn: &Mrn,
 ) -> Result<Option<PatientId>, Error> {
-    let id: Option<Uuid> = sqlx::query_scalar("select survivor_of(id) from patient where mrn = $1")
-        .bind(mrn.as_str())
-        .fetch_optional(connection)
-        .await?;
+    let id: Option<Uuid> = sqlx::query_scalar(
+        "select survivor_of(id) from patient where mrn = $1 and erased_at is null",
+    )
+    .bind(mrn.as_str())
+    .fetch_optional(connection)
+    .await?;
     Ok(id.map(PatientId::from_uuid))
 }
 
@@ -123,7 +125,8 @@ pub async fn review(
     Ok(())
 }
 
-/// One page of those in a state, longest waiting first, and one more.
+/// One page of those in a state, longest waiting first, and one more. Those of people
+/// who were erased are left out: why the glass was broken can no longer be read.
 ///
 /// # Errors
 /// When the database fails, or what is stored does not open.
@@ -138,6 +141,7 @@ pub async fn page(
         "select b.*, r.outcome, r.sealed_comment, r.reviewed_by, r.reviewed_at
          from break_glass b left join break_glass_review r on r.break_glass_id = b.id
          where (r.break_glass_id is null) = $1
+           and not exists (select from patient p where p.id = b.patient_id and p.erased_at is not null)
            and ($2::timestamptz is null or (b.opened_at, b.id) > ($2, $3))
          order by b.opened_at, b.id
          limit $4",

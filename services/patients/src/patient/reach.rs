@@ -84,16 +84,27 @@ pub fn reach_everybody<R: Requires>(cx: &Cx<R>) -> Result<(), Problem> {
 /// Loads a record within reach.
 ///
 /// # Errors
-/// 404 when there is none within reach. Otherwise when the database fails.
+/// 404 when there is none within reach, as `PATIENT_ERASED` when the person was erased.
+/// Otherwise when the database fails.
 pub async fn reached<R: Requires>(
     cx: &Cx<R>,
     connection: &mut PgConnection,
     id: PatientId,
 ) -> Result<Patient, Problem> {
     reach(cx, connection, id).await?;
-    store::find(connection, id)
-        .await?
-        .ok_or_else(Problem::not_found)
+    match store::find(connection, id).await? {
+        Some(patient) => Ok(patient),
+        None => Err(missing(connection, id).await?),
+    }
+}
+
+/// What is said of a record within reach that is not there.
+async fn missing(connection: &mut PgConnection, id: PatientId) -> Result<Problem, Problem> {
+    Ok(if store::is_erased(connection, id).await? {
+        Problem::new(404, "PATIENT_ERASED", "The person was erased.")
+    } else {
+        Problem::not_found()
+    })
 }
 
 /// Locks and loads a record within reach.
@@ -106,7 +117,8 @@ pub async fn reached_for_update<R: Requires>(
     id: PatientId,
 ) -> Result<Patient, Problem> {
     reach(cx, connection, id).await?;
-    store::find_for_update(connection, id)
-        .await?
-        .ok_or_else(Problem::not_found)
+    match store::find_for_update(connection, id).await? {
+        Some(patient) => Ok(patient),
+        None => Err(missing(connection, id).await?),
+    }
 }

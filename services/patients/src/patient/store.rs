@@ -13,7 +13,17 @@ use super::model::{IdentityError, Patient, Status};
 use super::person::{PERSON, Person};
 use crate::mrn::Mrn;
 
-/// Loads one record.
+/// Whether a record is there whose person was erased.
+pub async fn is_erased(connection: &mut PgConnection, id: PatientId) -> Result<bool, Error> {
+    Ok(sqlx::query_scalar(
+        "select exists (select from patient where id = $1 and erased_at is not null)",
+    )
+    .bind(id.uuid())
+    .fetch_one(connection)
+    .await?)
+}
+
+/// Loads one record, unless its person was erased.
 pub async fn find(connection: &mut PgConnection, id: PatientId) -> Result<Option<Patient>, Error> {
     Ok(load(connection, &[id.uuid()]).await?.pop())
 }
@@ -45,7 +55,7 @@ pub async fn load(connection: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<Pat
                 case when p.merged_into is not null then survivor_of(p.id) end as survivor_id,
                 array(select r.mrn from patient r where r.id in (select records_of(p.id)) and r.id <> p.id order by r.mrn) as retired_mrns
          from unnest($1::uuid[]) with ordinality as wanted (id, place)
-         join patient p on p.id = wanted.id
+         join patient p on p.id = wanted.id and p.erased_at is null
          order by wanted.place",
     )
     .bind(ids)

@@ -33,6 +33,9 @@ impl Handle<UserProvisioned> for LinkAccount {
 /// person to look at it.
 async fn link(tx: &mut Tx, user: UserId, id: PatientId) -> Result<(), Failure> {
     let Some(patient) = store::find_for_update(tx, id).await? else {
+        if store::is_erased(tx, id).await? {
+            return Ok(());
+        }
         return Err(Failure::Permanent {
             code: "UNKNOWN_PATIENT",
             source: format!("no record {id}").into(),

@@ -59,7 +59,7 @@ async fn checks_find_what_is_wrong() {
         ("where its history", "update patient set merged_into = null", 1),
         (
             "without a gap",
-            "alter table merge_event disable trigger merge_event_append_only; alter table merge_event drop constraint merge_event_alternates; update merge_event set seq = 3",
+            "alter table merge_event disable trigger merge_event_only_erased; alter table merge_event drop constraint merge_event_alternates; update merge_event set seq = 3",
             1,
         ),
         (
@@ -95,6 +95,21 @@ async fn checks_find_what_is_wrong() {
             2,
         ),
         (
+            "is found by nothing",
+            "alter table patient drop constraint patient_is_sealed, drop constraint patient_erased_is_not_found; update patient set erased_at = now()",
+            3,
+        ),
+        (
+            "by two people's decision",
+            "alter table patient drop constraint patient_is_sealed, drop constraint patient_erased_is_not_found; update patient set erased_at = now()",
+            3,
+        ),
+        (
+            "no key of who was erased",
+            "alter table patient drop constraint patient_is_sealed, drop constraint patient_erased_is_not_found; update patient set erased_at = now(), keys_erased_at = now()",
+            3,
+        ),
+        (
             "within eight hours",
             "alter table break_glass disable trigger break_glass_only_sealed; alter table break_glass drop constraint break_glass_ends; update break_glass set until = 'infinity'",
             1,
@@ -111,7 +126,7 @@ async fn checks_find_what_is_wrong() {
         hospital.db.pool().execute(AssertSqlSafe(damage)).await.expect("the owner may do anything");
         assert_eq!(hospital.wrong(check).await.len(), found, "{check}");
     }
-    assert_eq!(Patients::checks().len(), 13, "each is tried above");
+    assert_eq!(Patients::checks().len(), 16, "each is tried above");
 }
 
 #[tokio::test]
@@ -264,7 +279,7 @@ async fn the_document_is_whole() {
             assert!(operation["summary"].is_string(), "{name}");
         }
     }
-    assert_eq!(names.len(), 31);
+    assert_eq!(names.len(), 35);
     let mut references = Vec::new();
     collect_references(&document, &mut references);
     assert!(!references.is_empty());

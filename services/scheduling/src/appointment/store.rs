@@ -1,6 +1,6 @@
 //! All SQL about appointments.
 
-use galen_contracts::ids::{AppointmentId, PractitionerId};
+use galen_contracts::ids::{AppointmentId, PatientId, PractitionerId};
 use galen_kernel::{Pii, Timestamp};
 use galen_storage::{Columns as _, Error, ts};
 use serde::{Deserialize, Serialize};
@@ -347,6 +347,22 @@ pub async fn ahead_of_patient(
     .fetch_all(db)
     .await?;
     Ok(ids.into_iter().map(AppointmentId::from_uuid).collect())
+}
+
+/// Removes what was said about why a patient comes or does not, from every appointment
+/// that was booked for this record. Repeating it changes nothing.
+///
+/// # Errors
+/// When the database fails.
+pub async fn forget_reasons(db: &mut PgConnection, patient: PatientId) -> Result<(), Error> {
+    sqlx::query(
+        "update appointment set reason = null, cancellation_note = null, version = version + 1
+         where patient_id = $1 and (reason is not null or cancellation_note is not null)",
+    )
+    .bind(patient.uuid())
+    .execute(db)
+    .await?;
+    Ok(())
 }
 
 /// The appointments of a series, by start.

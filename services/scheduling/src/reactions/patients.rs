@@ -2,7 +2,9 @@
 
 use galen_contracts::convert;
 use galen_contracts::ids::{AppointmentId, PatientId};
-use galen_contracts::patients::v1::{PatientDeactivated, PatientsMerged, PatientsUnmerged};
+use galen_contracts::patients::v1::{
+    PatientDeactivated, PatientErased, PatientsMerged, PatientsUnmerged,
+};
 use galen_eventing::{Delivery, Failure, Handle, Processes, Publish as _};
 use galen_storage::Tx;
 
@@ -32,13 +34,31 @@ impl Handle<PatientDeactivated> for FollowPatients {
         delivery: Delivery<PatientDeactivated>,
     ) -> Result<(), Failure> {
         let id: PatientId = convert::id("patient_id", &delivery.event.patient_id)?;
+        self.close(tx, id, "PATIENT_DEACTIVATED").await
+    }
+}
+
+impl Handle<PatientErased> for FollowPatients {
+    /// Nothing stays booked or waiting, and nobody can read any more why the patient
+    /// came or did not. That they came stays.
+    async fn handle(&self, tx: &mut Tx, delivery: Delivery<PatientErased>) -> Result<(), Failure> {
+        let id: PatientId = convert::id("patient_id", &delivery.event.patient_id)?;
+        self.close(tx, id, "PATIENT_ERASED").await?;
+        appointment::store::forget_reasons(tx, id).await?;
+        Ok(())
+    }
+}
+
+impl FollowPatients {
+    /// Ends whatever is ahead of a patient.
+    async fn close(&self, tx: &mut Tx, id: PatientId, reason_code: &str) -> Result<(), Failure> {
         self.patients.forget(id).await;
         let now = tx.clock().now();
         let ids = patient::store::ids_of(tx.conn(), id).await?;
         for appointment in appointment::store::ahead_of_patient(tx, &ids, now).await? {
             transition::call_off(&self.bookings, tx, appointment).await?;
             let cancellation = Cancellation {
-                reason_code: "PATIENT_DEACTIVATED".to_owned(),
+                reason_code: reason_code.to_owned(),
                 by: Actor::System,
                 note: None,
             };

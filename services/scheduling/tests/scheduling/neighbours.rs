@@ -1,7 +1,7 @@
 //! What happens when records are closed, merged and restored.
 
 use galen_contracts::patients::v1::{
-    PatientDeactivated, PatientStatus, PatientsMerged, PatientsUnmerged,
+    PatientDeactivated, PatientErased, PatientStatus, PatientsMerged, PatientsUnmerged,
 };
 use serde_json::{Value, json};
 
@@ -188,5 +188,40 @@ async fn chains_of_merges_are_followed_and_undone_one_by_one() {
         (count(a).await, count(b).await, count(c).await),
         (Some(2), Some(2), Some(1))
     );
+    hospital.verify().await;
+}
+
+#[tokio::test]
+async fn why_somebody_came_goes_when_they_are_erased_and_that_they_came_stays() {
+    let hospital = Hospital::open().await;
+    let practitioner = hospital.practitioner().await;
+    let (patient, other) = (hospital.patient(), hospital.patient());
+    let past = hospital.booked(patient, practitioner, at(2, 8, 0)).await;
+    let ahead = hospital.booked(patient, practitioner, at(2, 14, 0)).await;
+    let others = hospital.booked(other, practitioner, at(2, 15, 0)).await;
+    sqlx::query("update appointment set reason = 'zq-reason'")
+        .execute(hospital.service.db.pool())
+        .await
+        .expect("the owner may do anything");
+    hospital.pass(minutes(150)).await;
+    for _ in 0..2 {
+        hospital
+            .patients_tell(&PatientErased {
+                patient_id: patient.to_string(),
+            })
+            .await;
+        hospital.settle().await;
+    }
+    let past = hospital.appointment(&past).await;
+    assert_eq!(
+        (&past["status"], &past["reason"]),
+        (&json!("BOOKED"), &json!(null))
+    );
+    let ahead = hospital.appointment(&ahead).await;
+    assert_eq!(
+        (&ahead["cancellation"]["reasonCode"], &ahead["reason"]),
+        (&json!("PATIENT_ERASED"), &json!(null))
+    );
+    assert_eq!(hospital.appointment(&others).await["reason"], "zq-reason");
     hospital.verify().await;
 }

@@ -15,6 +15,7 @@ pub mod appointment;
 pub mod booking;
 pub mod claim;
 pub mod field;
+mod in_clear;
 pub mod interval;
 pub mod jobs;
 pub mod option;
@@ -45,6 +46,7 @@ use galen_contracts::staff::v1::{
 use galen_eventing::{Processes, Projection, Subscription, TimerSubscription, subscription};
 use galen_service::{Check, Job, Platform, ProblemPage, Service, Setting, StartError};
 use galen_storage::{Db, SchemaSpec};
+use galen_vault::{SealedColumn, Vault};
 use jiff::tz::TimeZone;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -67,6 +69,8 @@ use crate::waitlist::expire::{ExpireOffers, OFFER_EXPIRY};
 pub struct Scheduling {
     /// Its schema.
     pub db: Db,
+    /// The keys of what patients say about their appointments.
+    pub vault: Vault,
     /// What an operator set.
     pub settings: Settings,
     /// The hospital's clocks.
@@ -91,23 +95,26 @@ impl Service for Scheduling {
             "0001_roster",
             "0002_series",
             "0003_appointment",
-            "0004_waitlist"
+            "0004_waitlist",
+            "0005_sealed_words"
         ],
         subscribes: &["staff", "patients", "notifications"],
     };
 
     async fn start(platform: Platform) -> Result<Self, StartError> {
         describe_metrics();
+        in_clear::seal(&platform.db, &platform.vault).await?;
         let settings = Settings::read(&platform.config)?;
         let practitioners = Practitioners::new(&platform.peers);
         let patients = Patients::new(&platform.peers);
         let bookings = Processes::new(Arc::new(BookingProcess));
         Ok(Self {
             db: platform.db,
+            vault: platform.vault.clone(),
             settings,
             zone: platform.zone,
             admission: Admission::new(patients.clone(), practitioners.clone()),
-            placing: Placing::new(bookings.clone(), settings.booking_deadline),
+            placing: Placing::new(bookings.clone(), platform.vault, settings.booking_deadline),
             practitioners,
             patients,
             bookings,
@@ -159,6 +166,7 @@ impl Service for Scheduling {
             patients: self.patients.clone(),
             bookings: self.bookings.clone(),
             settings: self.settings,
+            vault: self.vault.clone(),
         });
         let freed = Arc::new(OfferFreedTime {
             settings: self.settings,
@@ -229,6 +237,10 @@ impl Service for Scheduling {
         CHECKS
     }
 
+    fn sealed() -> &'static [SealedColumn] {
+        appointment::words::SEALED
+    }
+
     fn settings() -> &'static [Setting] {
         settings::SETTINGS
     }
@@ -289,5 +301,9 @@ const CHECKS: &[Check] = &[
               from appointment o
               join appointment n on n.id = o.replaced_by_id or n.replaces_id = o.id
               where n.replaces_id is distinct from o.id or o.replaced_by_id is distinct from n.id",
+    },
+    Check {
+        name: "nothing that is said about an appointment is in clear",
+        sql: "select 'appointment ' || id || ' is in clear' from appointment where reason is not null or cancellation_note is not null",
     },
 ];

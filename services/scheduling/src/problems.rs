@@ -69,4 +69,9 @@ pub(crate) const PAGES: &[ProblemPage] = &[
         title: "The appointment was changed at the same time.",
         advice: "Repeat the request; it then sees the change.",
     },
+    ProblemPage {
+        code: "SUBJECT_ERASED",
+        title: "The person's data were erased.",
+        advice: "What is said about them is not kept any more. Leave the text out.",
+    },
 ];

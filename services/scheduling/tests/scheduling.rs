@@ -29,6 +29,8 @@ mod races;
 mod replanning;
 #[path = "scheduling/reschedule.rs"]
 mod reschedule;
+#[path = "scheduling/sealing.rs"]
+mod sealing;
 #[path = "scheduling/series.rs"]
 mod series;
 #[path = "scheduling/waitlist.rs"]

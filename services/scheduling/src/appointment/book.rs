@@ -15,6 +15,7 @@ use uuid::Uuid;
 use super::error::Attempts;
 use super::placing::{Order, check_hold};
 use super::view::AppointmentView;
+use super::words::Words;
 use crate::claim::model::HoldId;
 use crate::interval::Interval;
 use crate::service_type::{PaymentMode, ServiceType};
@@ -56,14 +57,14 @@ impl Requires for BookAppointment {
 }
 
 impl BookAppointment {
-    fn parse(&self, now: Timestamp) -> Result<(Interval, Option<Pii<String>>), Problem> {
+    fn parse(&self, now: Timestamp) -> Result<(Interval, Option<Pii<Words>>), Problem> {
         let mut wrong = Violations::new();
         let during = field::bookable(&mut wrong, ("/start", self.start), ("/end", self.end), now);
         let reason = self
             .reason
             .as_deref()
-            .and_then(|given| field::text(&mut wrong, "/reason", given, 500));
-        Ok((field::accept(wrong, during)?, reason.map(Pii::new)))
+            .and_then(|given| Words::read(&mut wrong, "/reason", given));
+        Ok((field::accept(wrong, during)?, reason))
     }
 }
 
@@ -128,10 +129,7 @@ async fn place(
         .await?;
     let location = format!("/api/v1/appointments/{}", appointment.id);
     let version = appointment.version;
-    tx.commit(
-        Answer::created(&AppointmentView::from(appointment))
-            .version(version)
-            .location(&location),
-    )
-    .await
+    let view = AppointmentView::open(&scheduling.vault, &mut tx, appointment).await?;
+    tx.commit(Answer::created(&view).version(version).location(&location))
+        .await
 }

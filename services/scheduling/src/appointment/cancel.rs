@@ -5,16 +5,17 @@ use std::sync::Arc;
 use axum::extract::State;
 use galen_access::Permission;
 use galen_contracts::ids::AppointmentId;
-use galen_kernel::{Pii, Problem, Violations};
+use galen_kernel::{Problem, Violations};
 use galen_service::{Answer, Body, Cx, Halt, Needs, Outcome, PathIds, Requires};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::error::Attempts;
-use super::model::{Actor, Cancellation};
+use super::model::{Actor, Cancelling};
 use super::transition;
 use super::view::AppointmentView;
-use crate::{Scheduling, field};
+use super::words::Words;
+use crate::Scheduling;
 
 /// An appointment that will not be.
 #[derive(Deserialize, ToSchema)]
@@ -47,7 +48,7 @@ impl CancelAppointment {
     ///
     /// # Errors
     /// A 400 with every wrong field.
-    pub fn parse(self, by: Actor) -> Result<Cancellation, Problem> {
+    pub fn parse(self, by: Actor) -> Result<Cancelling, Problem> {
         let mut wrong = Violations::new();
         if let Some(code) = &self.reason_code {
             let plain = code.starts_with(|c: char| c.is_ascii_uppercase())
@@ -64,17 +65,17 @@ impl CancelAppointment {
         let note = self
             .reason
             .as_deref()
-            .and_then(|given| field::text(&mut wrong, "/reason", given, 500));
+            .and_then(|given| Words::read(&mut wrong, "/reason", given));
         wrong.finish()?;
         let usual = if by == Actor::Patient {
             "PATIENT_REQUEST"
         } else {
             "ADMINISTRATIVE"
         };
-        Ok(Cancellation {
+        Ok(Cancelling {
             reason_code: self.reason_code.unwrap_or_else(|| usual.to_owned()),
             by,
-            note: note.map(Pii::new),
+            note,
         })
     }
 }
@@ -96,10 +97,10 @@ pub async fn cancel(
     PathIds(id): PathIds<AppointmentId>,
     Body(request): Body<CancelAppointment>,
 ) -> Outcome {
-    let cancellation = request.parse(transition::actor(cx.scope()))?;
+    let wish = request.parse(transition::actor(cx.scope()))?;
     let mut attempts = Attempts::default();
     loop {
-        let outcome = call_off(&cx, &scheduling, id, cancellation.clone()).await;
+        let outcome = call_off(&cx, &scheduling, id, &wish).await;
         if !attempts.again(&outcome) {
             return outcome;
         }
@@ -110,18 +111,11 @@ async fn call_off(
     cx: &Cx<CancelAppointment>,
     scheduling: &Scheduling,
     id: AppointmentId,
-    cancellation: Cancellation,
+    wish: &Cancelling,
 ) -> Result<Answer, Halt> {
     let mut tx = cx.begin(&scheduling.db).await?;
     transition::call_off(&scheduling.bookings, &mut tx, id).await?;
     let appointment = transition::load(cx, &mut tx, id).await?;
-    let cancelled = transition::cancel(
-        &mut tx,
-        appointment,
-        cancellation,
-        cx.now(),
-        &scheduling.settings,
-    )
-    .await?;
-    transition::finish(tx, cancelled).await
+    let cancelled = transition::cancel(scheduling, &mut tx, appointment, wish, cx.now()).await?;
+    transition::finish(scheduling, tx, cancelled).await
 }

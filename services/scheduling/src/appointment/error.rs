@@ -49,6 +49,9 @@ pub enum AppointmentError {
     /// The database failed.
     #[error(transparent)]
     Storage(#[from] Error),
+    /// What was said cannot be sealed or opened.
+    #[error(transparent)]
+    Vault(#[from] galen_vault::Error),
 }
 
 impl From<sqlx::Error> for AppointmentError {
@@ -113,6 +116,7 @@ impl From<AppointmentError> for Problem {
             AppointmentError::Peer(error) => error.into(),
             AppointmentError::Process(failure) => of_failure(failure),
             AppointmentError::Storage(error) => error.into(),
+            AppointmentError::Vault(error) => error.into(),
         }
     }
 }
@@ -139,6 +143,7 @@ impl From<AppointmentError> for Failure {
             AppointmentError::Process(failure) => failure,
             AppointmentError::Storage(error) => error.into(),
             AppointmentError::Peer(error) => error.into(),
+            AppointmentError::Vault(error) => Self::Infrastructure(Box::new(error)),
             refused => Self::Retryable {
                 code: "REFUSED",
                 source: Box::new(refused),

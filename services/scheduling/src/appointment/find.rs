@@ -8,6 +8,7 @@ use galen_contracts::ids::PractitionerId;
 use galen_kernel::{Cursor, Page, Problem, Timestamp, Violations, page};
 use galen_service::page::PageView;
 use galen_service::{Answer, Cx, Needs, Outcome, Params, Requires};
+use galen_storage::Error;
 use serde::Deserialize;
 use utoipa::IntoParams;
 use uuid::Uuid;
@@ -89,10 +90,15 @@ pub async fn find(
         status: query.status,
         needs_reschedule: query.needs_reschedule,
     };
-    let rows = store::find(scheduling.db.pool(), &filter, after, limit).await?;
+    let mut connection = scheduling.db.pool().acquire().await.map_err(Error::from)?;
+    let rows = store::find(&mut *connection, &filter, after, limit).await?;
     let position = |appointment: &super::model::Appointment| {
         Position(appointment.during.start(), appointment.id.uuid())
     };
-    let page = Page::from_rows(rows, limit, position).map(AppointmentView::from);
-    Ok(Answer::ok(&PageView::from(page)))
+    let page = Page::from_rows(rows, limit, position);
+    let items = AppointmentView::open_all(&scheduling.vault, &mut connection, page.items).await?;
+    Ok(Answer::ok(&PageView {
+        items,
+        next_cursor: page.next_cursor,
+    }))
 }

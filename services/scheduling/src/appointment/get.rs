@@ -41,5 +41,6 @@ pub async fn get(
         .ok_or(AppointmentError::Unknown)?;
     reach(cx.scope(), &mut connection, appointment.patient).await?;
     let version = appointment.version;
-    Ok(Answer::ok(&AppointmentView::from(appointment)).version(version))
+    let view = AppointmentView::open(&scheduling.vault, &mut connection, appointment).await?;
+    Ok(Answer::ok(&view).version(version))
 }

@@ -19,3 +19,4 @@ pub mod status;
 pub mod store;
 pub mod transition;
 pub mod view;
+pub mod words;

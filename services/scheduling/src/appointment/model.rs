@@ -4,10 +4,12 @@ use galen_contracts::convert::to_wire;
 use galen_contracts::ids::{AppointmentId, PatientId, PractitionerId, UserId};
 use galen_contracts::scheduling::v1 as contract;
 use galen_kernel::{Id, Pii, Timestamp};
+use galen_vault::Sealed;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 pub use super::status::{Status, Step};
+use super::words::Words;
 use crate::interval::Interval;
 use crate::service_type::{PaymentMode, ServiceType};
 use crate::settings::Settings;
@@ -71,7 +73,18 @@ pub struct Cancellation {
     /// Who.
     pub by: Actor,
     /// In somebody's words.
-    pub note: Option<Pii<String>>,
+    pub note: Option<Sealed<Words>>,
+}
+
+/// A cancellation that somebody asks for.
+#[derive(Debug, Clone)]
+pub struct Cancelling {
+    /// As in [`Cancellation`].
+    pub reason_code: String,
+    /// Who.
+    pub by: Actor,
+    /// In somebody's words.
+    pub note: Option<Pii<Words>>,
 }
 
 /// A time that a patient has with a practitioner.
@@ -90,7 +103,7 @@ pub struct Appointment {
     /// Who is to pay.
     pub payment_mode: PaymentMode,
     /// In the patient's words.
-    pub reason: Option<Pii<String>>,
+    pub reason: Option<Sealed<Words>>,
     /// Where it stands.
     pub status: Status,
     /// Why it must be moved: the practitioner is no longer there.

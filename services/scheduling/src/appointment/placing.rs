@@ -5,12 +5,14 @@ use galen_contracts::ids::{AppointmentId, PatientId, PractitionerId, UserId};
 use galen_eventing::{Processes, Publish as _};
 use galen_kernel::{Pii, Timestamp};
 use galen_storage::Tx;
+use galen_vault::Vault;
 use jiff::SignedDuration;
 use uuid::Uuid;
 
 use super::error::AppointmentError;
 use super::model::{Appointment, SeriesId, Status};
 use super::store;
+use super::words::{self, REASON, Words};
 use crate::booking::process::{BookingProcess, BookingState};
 use crate::claim::model::{HoldId, Obstacle, Unfit};
 use crate::claim::store as claims;
@@ -31,7 +33,7 @@ pub struct Order {
     /// Who is to pay.
     pub payment_mode: PaymentMode,
     /// In the patient's words.
-    pub reason: Option<Pii<String>>,
+    pub reason: Option<Pii<Words>>,
     /// The series it belongs to.
     pub series: Option<SeriesId>,
     /// The appointment whose place it takes.
@@ -47,14 +49,23 @@ const TRIES: u8 = 3;
 #[derive(Clone)]
 pub struct Placing {
     bookings: Processes<BookingProcess>,
+    vault: Vault,
     deadline: SignedDuration,
 }
 
 impl Placing {
     /// Places orders whose booking process may take so long.
     #[must_use]
-    pub const fn new(bookings: Processes<BookingProcess>, deadline: SignedDuration) -> Self {
-        Self { bookings, deadline }
+    pub const fn new(
+        bookings: Processes<BookingProcess>,
+        vault: Vault,
+        deadline: SignedDuration,
+    ) -> Self {
+        Self {
+            bookings,
+            vault,
+            deadline,
+        }
     }
 
     /// Takes the time, writes the appointment and begins its booking process.
@@ -72,14 +83,17 @@ impl Placing {
     ) -> Result<Appointment, AppointmentError> {
         let clock = tx.clock().clone();
         let now = clock.now();
+        let id = clock.id();
+        let of = (order.patient, id);
+        let reason = words::seal(&self.vault, tx, &REASON, of, order.reason.as_ref()).await?;
         let appointment = Appointment {
-            id: clock.id(),
+            id,
             patient: order.patient,
             practitioner: order.practitioner,
             during: order.during,
             service_type: order.service_type,
             payment_mode: order.payment_mode,
-            reason: order.reason,
+            reason,
             status: Status::Booked,
             ground_lost: None,
             cancellation: None,

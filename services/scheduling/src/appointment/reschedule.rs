@@ -6,7 +6,7 @@ use axum::extract::State;
 use galen_access::Permission;
 use galen_contracts::ids::{AppointmentId, PractitionerId};
 use galen_eventing::Publish as _;
-use galen_kernel::{Problem, Timestamp, Violations};
+use galen_kernel::{Pii, Problem, Timestamp, Violations};
 use galen_service::{Answer, Body, Cx, Halt, Needs, Outcome, PathIds, Requires};
 use galen_storage::Error;
 use serde::Deserialize;
@@ -17,6 +17,7 @@ use super::error::{AppointmentError, Attempts};
 use super::model::{Appointment, Step};
 use super::placing::Order;
 use super::view::AppointmentView;
+use super::words::{self, REASON, Words};
 use super::{store, transition};
 use crate::interval::Interval;
 use crate::patient::reach::reach;
@@ -67,7 +68,7 @@ pub async fn reschedule(
 ) -> Outcome {
     let during = request.parse(cx.now())?;
     cx.replayed(&scheduling.db).await?;
-    let old = look_at(&cx, &scheduling, id).await?;
+    let (old, reason) = look_at(&cx, &scheduling, id).await?;
     let practitioner = request
         .practitioner_id
         .map_or(old.practitioner, PractitionerId::from_uuid);
@@ -81,7 +82,7 @@ pub async fn reschedule(
         during,
         service_type: old.service_type,
         payment_mode: old.payment_mode,
-        reason: old.reason,
+        reason,
         series: old.series,
         replaces: Some(id),
         by: Some(cx.principal()?.user_id),
@@ -95,12 +96,13 @@ pub async fn reschedule(
     }
 }
 
-/// Refuses before the questions what would be refused after them.
+/// Refuses before the questions what would be refused after them. Opens the reason,
+/// which is sealed anew for the appointment that takes the place.
 async fn look_at(
     cx: &Cx<RescheduleAppointment>,
     scheduling: &Scheduling,
     id: AppointmentId,
-) -> Result<Appointment, Halt> {
+) -> Result<(Appointment, Option<Pii<Words>>), Halt> {
     let mut connection = scheduling.db.pool().acquire().await.map_err(Error::from)?;
     let appointment = store::get(&mut *connection, id)
         .await?
@@ -113,7 +115,15 @@ async fn look_at(
         cx.now(),
         &scheduling.settings,
     )?;
-    Ok(appointment)
+    let ring = words::keyring(
+        &scheduling.vault,
+        &mut connection,
+        std::slice::from_ref(&appointment),
+    )
+    .await?;
+    let of = (appointment.patient, appointment.id);
+    let reason = words::open(&ring, &REASON, of, appointment.reason.as_ref())?;
+    Ok((appointment, reason))
 }
 
 async fn exchange(
@@ -143,10 +153,7 @@ async fn exchange(
     tx.publish(&ended.rescheduled(new.id));
     let location = format!("/api/v1/appointments/{}", new.id);
     let version = new.version;
-    tx.commit(
-        Answer::created(&AppointmentView::from(new))
-            .version(version)
-            .location(&location),
-    )
-    .await
+    let view = AppointmentView::open(&scheduling.vault, &mut tx, new).await?;
+    tx.commit(Answer::created(&view).version(version).location(&location))
+        .await
 }

@@ -65,5 +65,5 @@ pub async fn revert(
     tx.publish(&NoShowReverted {
         appointment: Some(reverted.facts()),
     });
-    transition::finish(tx, reverted).await
+    transition::finish(&scheduling, tx, reverted).await
 }

@@ -1,7 +1,7 @@
 //! All SQL about appointments.
 
 use galen_contracts::ids::{AppointmentId, PatientId, PractitionerId};
-use galen_kernel::{Pii, Timestamp};
+use galen_kernel::Timestamp;
 use galen_storage::{Columns as _, Error, ts};
 use serde::{Deserialize, Serialize};
 use sqlx::postgres::PgRow;
@@ -16,8 +16,8 @@ use crate::service_type::PaymentMode;
 /// The columns of an appointment `a`.
 macro_rules! columns {
     () => {
-        "a.id, a.patient_id, a.practitioner_id, a.start_at, a.end_at, a.service_type, a.payment_mode, a.reason, a.status,
-         a.ground_lost, a.cancelled_for, a.cancelled_by, a.cancellation_note, a.replaces_id, a.replaced_by_id, a.series_id,
+        "a.id, a.patient_id, a.practitioner_id, a.start_at, a.end_at, a.service_type, a.payment_mode, a.sealed_reason, a.status,
+         a.ground_lost, a.cancelled_for, a.cancelled_by, a.sealed_cancellation_note, a.replaces_id, a.replaced_by_id, a.series_id,
          a.booked_by, a.booked_at, a.version"
     };
 }
@@ -74,7 +74,7 @@ fn read(row: &PgRow) -> Result<Appointment, Error> {
             by: Actor::named(by).ok_or(Error::Inconsistent {
                 column: "scheduling.appointment.cancelled_by",
             })?,
-            note: row.opt_text("cancellation_note")?.map(Pii::new),
+            note: row.col("sealed_cancellation_note")?,
         }),
         _ => None,
     };
@@ -87,7 +87,7 @@ fn read(row: &PgRow) -> Result<Appointment, Error> {
         payment_mode: PaymentMode::named(row.col("payment_mode")?).ok_or(Error::Inconsistent {
             column: "scheduling.appointment.payment_mode",
         })?,
-        reason: row.opt_text("reason")?.map(Pii::new),
+        reason: row.col("sealed_reason")?,
         status: Status::named(row.col("status")?).ok_or(Error::Inconsistent {
             column: "scheduling.appointment.status",
         })?,
@@ -133,7 +133,7 @@ pub async fn insert(
              on conflict do nothing
              returning id
          )
-         insert into appointment (id, patient_id, practitioner_id, start_at, end_at, service_type, payment_mode, reason,
+         insert into appointment (id, patient_id, practitioner_id, start_at, end_at, service_type, payment_mode, sealed_reason,
                                   status, replaces_id, series_id, booked_by, booked_at)
          select id, $2, $3, $4, $5, $6, $7, $8, 'BOOKED', $9, $10, $11, $12 from taken",
     )
@@ -144,7 +144,7 @@ pub async fn insert(
     .bind(ts(new.during.end()))
     .bind(new.service_type.name())
     .bind(new.payment_mode.name())
-    .bind(new.reason.as_ref().map(|reason| reason.expose().as_str()))
+    .bind(new.reason.as_ref())
     .bind(new.replaces.map(|id| id.uuid()))
     .bind(new.series.map(|id| id.uuid()))
     .bind(new.booked_by.map(|id| id.uuid()))
@@ -199,7 +199,7 @@ pub async fn change(db: &mut PgConnection, changed: &Appointment) -> Result<(), 
              delete from claim where id = $1 and not $9
          )
          update appointment
-         set status = $2, ground_lost = $3, cancelled_for = $4, cancelled_by = $5, cancellation_note = $6,
+         set status = $2, ground_lost = $3, cancelled_for = $4, cancelled_by = $5, sealed_cancellation_note = $6,
              replaced_by_id = $7, version = $8
          where id = $1 and version = $8 - 1",
     )
@@ -208,7 +208,7 @@ pub async fn change(db: &mut PgConnection, changed: &Appointment) -> Result<(), 
     .bind(&changed.ground_lost)
     .bind(cancellation.map(|c| c.reason_code.as_str()))
     .bind(cancellation.map(|c| c.by.name()))
-    .bind(cancellation.and_then(|c| c.note.as_ref()).map(|note| note.expose().as_str()))
+    .bind(cancellation.and_then(|c| c.note.as_ref()))
     .bind(changed.replaced_by.map(|id| id.uuid()))
     .bind(changed.version)
     .bind(changed.status.is_open())
@@ -356,8 +356,8 @@ pub async fn ahead_of_patient(
 /// When the database fails.
 pub async fn forget_reasons(db: &mut PgConnection, patient: PatientId) -> Result<(), Error> {
     sqlx::query(
-        "update appointment set reason = null, cancellation_note = null, version = version + 1
-         where patient_id = $1 and (reason is not null or cancellation_note is not null)",
+        "update appointment set sealed_reason = null, sealed_cancellation_note = null, version = version + 1
+         where patient_id = $1 and num_nonnulls(sealed_reason, sealed_cancellation_note) > 0",
     )
     .bind(patient.uuid())
     .execute(db)

@@ -10,14 +10,14 @@ use galen_storage::Tx;
 use sqlx::PgConnection;
 
 use super::error::AppointmentError;
-use super::model::{Actor, Appointment, Cancellation, Status, Step};
-use super::store;
+use super::model::{Actor, Appointment, Cancellation, Cancelling, Status, Step};
 use super::view::AppointmentView;
+use super::words::NOTE;
+use super::{store, words};
 use crate::Scheduling;
 use crate::booking::decision::Input;
 use crate::booking::process::BookingProcess;
 use crate::patient::reach::reach;
-use crate::settings::Settings;
 
 /// Who asks, in the eyes of the rules: whoever reaches only their own is a patient.
 #[must_use]
@@ -86,17 +86,17 @@ pub async fn take<R: Requires>(
     let moved = appointment.moved(next);
     store::change(&mut tx, &moved).await?;
     publish(&mut tx, &moved, step);
-    finish(tx, moved).await
+    finish(scheduling, tx, moved).await
 }
 
 /// Commits with the appointment as the answer.
 ///
 /// # Errors
-/// When the commit fails.
-pub async fn finish(tx: Command, appointment: Appointment) -> Outcome {
+/// When what was said about it does not open, or the commit fails.
+pub async fn finish(scheduling: &Scheduling, mut tx: Command, appointment: Appointment) -> Outcome {
     let version = appointment.version;
-    tx.commit(Answer::ok(&AppointmentView::from(appointment)).version(version))
-        .await
+    let view = AppointmentView::open(&scheduling.vault, &mut tx, appointment).await?;
+    tx.commit(Answer::ok(&view).version(version)).await
 }
 
 fn publish(tx: &mut Tx, moved: &Appointment, step: Step) {
@@ -119,13 +119,19 @@ fn publish(tx: &mut Tx, moved: &Appointment, step: Step) {
 /// # Errors
 /// When the rules refuse, or the database fails.
 pub async fn cancel(
+    scheduling: &Scheduling,
     tx: &mut Tx,
     appointment: Appointment,
-    cancellation: Cancellation,
+    wish: &Cancelling,
     now: Timestamp,
-    settings: &Settings,
 ) -> Result<Appointment, AppointmentError> {
-    let next = appointment.decide(Step::Cancel, cancellation.by, now, settings)?;
+    let next = appointment.decide(Step::Cancel, wish.by, now, &scheduling.settings)?;
+    let of = (appointment.patient, appointment.id);
+    let cancellation = Cancellation {
+        reason_code: wish.reason_code.clone(),
+        by: wish.by,
+        note: words::seal(&scheduling.vault, tx, &NOTE, of, wish.note.as_ref()).await?,
+    };
     let mut cancelled = appointment.moved(next);
     tx.publish(&cancelled.cancelled(&cancellation));
     cancelled.cancellation = Some(cancellation);

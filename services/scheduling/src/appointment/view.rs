@@ -1,11 +1,14 @@
 //! An appointment as the API shows it.
 
-use galen_kernel::{Pii, Timestamp};
+use galen_kernel::Timestamp;
+use galen_vault::{Column, Error, Keyring, Sealed, Vault};
 use serde::Serialize;
+use sqlx::PgConnection;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::model::{Actor, Appointment, Status};
+use super::words::{self, NOTE, REASON, Words};
 use crate::service_type::{PaymentMode, ServiceType};
 
 /// An amount of money.
@@ -99,9 +102,55 @@ pub struct AppointmentView {
     pub booked_at: Timestamp,
 }
 
-impl From<Appointment> for AppointmentView {
-    fn from(appointment: Appointment) -> Self {
-        Self {
+impl AppointmentView {
+    /// An appointment, with what was said about it.
+    ///
+    /// # Errors
+    /// When the database fails, or what is sealed does not open.
+    pub async fn open(
+        vault: &Vault,
+        db: &mut PgConnection,
+        appointment: Appointment,
+    ) -> Result<Self, Error> {
+        let ring = words::keyring(vault, db, std::slice::from_ref(&appointment)).await?;
+        Self::of(&ring, appointment)
+    }
+
+    /// Appointments, with what was said about them: one query for all keys that are not
+    /// remembered.
+    ///
+    /// # Errors
+    /// When the database fails, or what is sealed does not open.
+    pub async fn open_all(
+        vault: &Vault,
+        db: &mut PgConnection,
+        appointments: Vec<Appointment>,
+    ) -> Result<Vec<Self>, Error> {
+        let ring = words::keyring(vault, db, &appointments).await?;
+        appointments
+            .into_iter()
+            .map(|appointment| Self::of(&ring, appointment))
+            .collect()
+    }
+
+    fn of(ring: &Keyring, appointment: Appointment) -> Result<Self, Error> {
+        let of = (appointment.patient, appointment.id);
+        let open = |column: &Column<Words>, sealed: Option<&Sealed<Words>>| {
+            let words = words::open(ring, column, of, sealed)?;
+            Ok::<_, Error>(words.map(|words| String::from(words.into_inner())))
+        };
+        let reason = open(&REASON, appointment.reason.as_ref())?;
+        let cancellation = appointment
+            .cancellation
+            .map(|cancellation| {
+                Ok::<_, Error>(CancellationView {
+                    reason_code: cancellation.reason_code,
+                    reason: open(&NOTE, cancellation.note.as_ref())?,
+                    by: cancellation.by,
+                })
+            })
+            .transpose()?;
+        Ok(Self {
             id: appointment.id.uuid(),
             status: appointment.status,
             version: appointment.version,
@@ -111,22 +160,16 @@ impl From<Appointment> for AppointmentView {
             end: appointment.during.end(),
             service_type: appointment.service_type,
             payment_mode: appointment.payment_mode,
-            reason: appointment.reason.map(Pii::into_inner),
+            reason,
             needs_reschedule: appointment.ground_lost.is_some(),
             needs_reschedule_reason: appointment.ground_lost,
             price: None,
             estimate: None,
-            cancellation: appointment
-                .cancellation
-                .map(|cancellation| CancellationView {
-                    reason_code: cancellation.reason_code,
-                    reason: cancellation.note.map(Pii::into_inner),
-                    by: cancellation.by,
-                }),
+            cancellation,
             replaces_id: appointment.replaces.map(|id| id.uuid()),
             replaced_by_id: appointment.replaced_by.map(|id| id.uuid()),
             series_id: appointment.series.map(|id| id.uuid()),
             booked_at: appointment.booked_at,
-        }
+        })
     }
 }

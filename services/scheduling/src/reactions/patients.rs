@@ -7,6 +7,7 @@ use galen_contracts::patients::v1::{
 };
 use galen_eventing::{Delivery, Failure, Handle, Processes, Publish as _};
 use galen_storage::Tx;
+use galen_vault::Vault;
 
 use crate::appointment::model::{Actor, Cancellation};
 use crate::appointment::{self, transition};
@@ -24,6 +25,8 @@ pub struct FollowPatients {
     pub bookings: Processes<BookingProcess>,
     /// For the offers that follow.
     pub settings: Settings,
+    /// Has the keys of what they said.
+    pub vault: Vault,
 }
 
 impl Handle<PatientDeactivated> for FollowPatients {
@@ -45,7 +48,12 @@ impl Handle<PatientErased> for FollowPatients {
         let id: PatientId = convert::id("patient_id", &delivery.event.patient_id)?;
         self.close(tx, id, "PATIENT_ERASED").await?;
         appointment::store::forget_reasons(tx, id).await?;
-        Ok(())
+        // Old copies of it open no more either, and nothing new is sealed. The keys may be
+        // out of reach at the moment: nobody is forgotten over that.
+        self.vault
+            .erase(id)
+            .await
+            .map_err(|error| Failure::Infrastructure(Box::new(error)))
     }
 }
 

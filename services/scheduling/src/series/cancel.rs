@@ -14,7 +14,7 @@ use super::{get, store};
 use crate::Scheduling;
 use crate::appointment::cancel::CancelAppointment;
 use crate::appointment::error::{AppointmentError, Attempts};
-use crate::appointment::model::{Cancellation, Step};
+use crate::appointment::model::{Cancelling, Step};
 use crate::appointment::{self, transition};
 use crate::patient::reach::reach;
 
@@ -65,10 +65,10 @@ pub async fn cancel(
         reason_code: request.reason_code,
         reason: request.reason,
     };
-    let cancellation = wish.parse(transition::actor(cx.scope()))?;
+    let wish = wish.parse(transition::actor(cx.scope()))?;
     let mut attempts = Attempts::default();
     loop {
-        let outcome = call_off(&cx, &scheduling, id, &cancellation).await;
+        let outcome = call_off(&cx, &scheduling, id, &wish).await;
         if !attempts.again(&outcome) {
             return outcome;
         }
@@ -79,7 +79,7 @@ async fn call_off(
     cx: &Cx<CancelSeries>,
     scheduling: &Scheduling,
     id: SeriesId,
-    cancellation: &Cancellation,
+    wish: &Cancelling,
 ) -> Result<Answer, Halt> {
     let now = cx.now();
     let mut tx = cx.begin(&scheduling.db).await?;
@@ -98,7 +98,7 @@ async fn call_off(
     for seen in appointment::store::of_series(tx.conn(), id).await? {
         if seen.during.start() <= now
             || seen
-                .decide(Step::Cancel, cancellation.by, now, &scheduling.settings)
+                .decide(Step::Cancel, wish.by, now, &scheduling.settings)
                 .is_err()
         {
             continue;
@@ -109,14 +109,7 @@ async fn call_off(
             .await?
             .filter(|current| current.version == seen.version);
         let current = current.ok_or(AppointmentError::Changed)?;
-        transition::cancel(
-            &mut tx,
-            current,
-            cancellation.clone(),
-            now,
-            &scheduling.settings,
-        )
-        .await?;
+        transition::cancel(scheduling, &mut tx, current, wish, now).await?;
     }
     store::cancel(&mut tx, &series, now).await?;
     let series = Series {
@@ -124,6 +117,6 @@ async fn call_off(
         version: series.version + 1,
         ..series
     };
-    let view = get::view(&mut tx, &series).await?;
+    let view = get::view(scheduling, &mut tx, &series).await?;
     tx.commit(Answer::ok(&view).version(series.version)).await
 }

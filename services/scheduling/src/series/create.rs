@@ -17,6 +17,8 @@ use super::view::{ConflictView, SeriesView};
 use crate::appointment::error::{AppointmentError, Attempts};
 use crate::appointment::model::Appointment;
 use crate::appointment::placing::Order;
+use crate::appointment::view::AppointmentView;
+use crate::appointment::words::Words;
 use crate::interval::Interval;
 use crate::service_type::{PaymentMode, ServiceType};
 use crate::{Scheduling, field, roster};
@@ -67,7 +69,7 @@ impl Requires for CreateSeries {
 struct Wish {
     recurrence: Recurrence,
     occurrences: Vec<Interval>,
-    reason: Option<Pii<String>>,
+    reason: Option<Pii<Words>>,
 }
 
 impl CreateSeries {
@@ -95,7 +97,7 @@ impl CreateSeries {
         let reason = self
             .reason
             .as_deref()
-            .and_then(|given| field::text(&mut wrong, "/reason", given, 500));
+            .and_then(|given| Words::read(&mut wrong, "/reason", given));
         let end = self
             .first_start
             .checked_add(length(if lasts { self.duration_minutes } else { 5 }))
@@ -123,7 +125,7 @@ impl CreateSeries {
         Ok(Wish {
             recurrence,
             occurrences,
-            reason: reason.map(Pii::new),
+            reason,
         })
     }
 }
@@ -198,6 +200,7 @@ async fn book(
     }
     store::insert_conflicts(&mut tx, series.id, &conflicts).await?;
     let location = format!("/api/v1/appointment-series/{}", series.id);
+    let booked = AppointmentView::open_all(&scheduling.vault, &mut tx, booked).await?;
     let view = SeriesView::of(&series, booked, conflicts);
     tx.commit(
         Answer::created(&view)

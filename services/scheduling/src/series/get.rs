@@ -12,6 +12,7 @@ use sqlx::PgConnection;
 use super::model::{Series, SeriesId};
 use super::store;
 use super::view::SeriesView;
+use crate::appointment::view::AppointmentView;
 use crate::patient::reach::reach;
 use crate::{Scheduling, appointment};
 
@@ -41,16 +42,21 @@ pub async fn get(
         .await?
         .ok_or_else(Problem::not_found)?;
     reach(cx.scope(), &mut connection, series.patient).await?;
-    let view = view(&mut connection, &series).await?;
+    let view = view(&scheduling, &mut connection, &series).await?;
     Ok(Answer::ok(&view).version(series.version))
 }
 
 /// A series with what became of it.
 ///
 /// # Errors
-/// When the database fails.
-pub async fn view(db: &mut PgConnection, series: &Series) -> Result<SeriesView, Error> {
+/// When the database fails, or what is sealed does not open.
+pub async fn view(
+    scheduling: &Scheduling,
+    db: &mut PgConnection,
+    series: &Series,
+) -> Result<SeriesView, galen_vault::Error> {
     let booked = appointment::store::of_series(&mut *db, series.id).await?;
+    let booked = AppointmentView::open_all(&scheduling.vault, &mut *db, booked).await?;
     let conflicts = store::conflicts(db, series.id).await?;
     Ok(SeriesView::of(series, booked, conflicts))
 }

@@ -6,7 +6,6 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::model::{Conflict, Frequency, Reason, Series};
-use crate::appointment::model::Appointment;
 use crate::appointment::view::AppointmentView;
 use crate::service_type::ServiceType;
 
@@ -67,7 +66,7 @@ pub struct SeriesView {
 impl SeriesView {
     /// A series with what became of it.
     #[must_use]
-    pub fn of(series: &Series, booked: Vec<Appointment>, conflicts: Vec<Conflict>) -> Self {
+    pub fn of(series: &Series, booked: Vec<AppointmentView>, conflicts: Vec<Conflict>) -> Self {
         Self {
             series_id: series.id.uuid(),
             patient_id: series.patient.uuid(),
@@ -79,7 +78,7 @@ impl SeriesView {
             interval: series.recurrence.every,
             count: series.recurrence.count,
             cancelled_at: series.cancelled_at,
-            booked: booked.into_iter().map(AppointmentView::from).collect(),
+            booked,
             conflicts: conflicts.into_iter().map(ConflictView::from).collect(),
             version: series.version,
         }

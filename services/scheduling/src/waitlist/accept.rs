@@ -102,10 +102,7 @@ async fn book(
     tx.cancel_timer(OFFER_EXPIRY, &seen.id.to_string()).await?;
     let location = format!("/api/v1/appointments/{}", appointment.id);
     let version = appointment.version;
-    tx.commit(
-        Answer::created(&AppointmentView::from(appointment))
-            .version(version)
-            .location(&location),
-    )
-    .await
+    let view = AppointmentView::open(&scheduling.vault, &mut tx, appointment).await?;
+    tx.commit(Answer::created(&view).version(version).location(&location))
+        .await
 }

@@ -5,7 +5,7 @@ use galen_contracts::patients::v1::{
 };
 use serde_json::{Value, json};
 
-use crate::hospital::{Hospital, at, minutes};
+use crate::hospital::{Hospital, at, minutes, order};
 
 #[tokio::test]
 async fn nothing_stays_booked_or_waiting_for_a_closed_record() {
@@ -196,13 +196,16 @@ async fn why_somebody_came_goes_when_they_are_erased_and_that_they_came_stays() 
     let hospital = Hospital::open().await;
     let practitioner = hospital.practitioner().await;
     let (patient, other) = (hospital.patient(), hospital.patient());
-    let past = hospital.booked(patient, practitioner, at(2, 8, 0)).await;
-    let ahead = hospital.booked(patient, practitioner, at(2, 14, 0)).await;
-    let others = hospital.booked(other, practitioner, at(2, 15, 0)).await;
-    sqlx::query("update appointment set reason = 'zq-reason'")
-        .execute(hospital.service.db.pool())
-        .await
-        .expect("the owner may do anything");
+    let booked = async |patient, start| {
+        let mut wish = order(patient, practitioner, start, 30);
+        wish["reason"] = "zq-reason".into();
+        let reply = hospital.desk().post("/appointments", wish).await;
+        assert_eq!(reply.body["reason"], "zq-reason", "{}", reply.body);
+        reply.body["id"].as_str().expect("an id").to_owned()
+    };
+    let past = booked(patient, at(2, 8, 0)).await;
+    let ahead = booked(patient, at(2, 14, 0)).await;
+    let others = booked(other, at(2, 15, 0)).await;
     hospital.pass(minutes(150)).await;
     for _ in 0..2 {
         hospital

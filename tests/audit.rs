@@ -80,18 +80,27 @@ pub(crate) async fn logins_are_in_the_log(hospital: &Hospital) {
 /// What is done at the machine itself, without an account, is in the log as well,
 /// whether or not it changed anything.
 pub(crate) async fn the_command_line_is_in_the_log(hospital: &Hospital) {
-    let run = |arguments: &[&str]| {
-        let mut command = galen();
-        command
-            .args(arguments)
-            .arg("--data-dir")
-            .arg(hospital.dir());
-        command.output().expect("galen runs")
-    };
     let letter = "987654321";
-    let output = run(&["events", "discard", letter, "--reason", "a test of the log"]);
+    let output = galen()
+        .args(["events", "discard", letter, "--reason", "a test of the log"])
+        .arg("--data-dir")
+        .arg(hospital.dir())
+        .output()
+        .expect("galen runs");
     assert_eq!(output.status.code(), Some(1), "there is no such letter");
-    let output = run(&["psql", "--tool", "pg_dump", "--service", "staff"]);
+    let output = galen()
+        .args([
+            "psql",
+            "--tool",
+            "pg_dump",
+            "--service",
+            "staff",
+            "--data-dir",
+        ])
+        .arg(hospital.dir())
+        .args(["--", "--schema", "staff", "--schema-only"])
+        .output()
+        .expect("galen runs");
     assert!(output.status.success(), "{output:?}");
 
     let admin = hospital.admin().await;

@@ -211,7 +211,7 @@ proptest! {
         let before = counters.clone();
         let answer = decide(&plan, &claim, &counters);
         prop_assert_eq!(&answer, &decide(&plan, &claim, &counters));
-        let mut shuffled = claim.clone();
+        let mut shuffled = claim;
         shuffled.lines.reverse();
         prop_assert_eq!(&answer, &decide(&plan, &shuffled, &counters));
         counters.apply(&answer.deltas);

@@ -5,7 +5,7 @@
 //! |---|---|
 //! | shares of an amount, and how they are rounded | [`share`] |
 //! | the language | [`model`] |
-//! | what a plan may not say | [`validate`] |
+//! | what a plan may not say | [`mod@validate`] |
 
 pub mod model;
 pub mod share;

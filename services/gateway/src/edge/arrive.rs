@@ -18,6 +18,10 @@ use http_body_util::BodyExt as _;
 
 use super::settings::Settings;
 
+/// Of a body that is too long, so much is read and thrown away: whoever is still sending
+/// when the connection closes does not see the answer that says why.
+const LINGERING: u64 = 16 << 20;
+
 /// Where bodies arrive.
 pub(crate) struct Arrivals {
     porch: Arc<Porch>,
@@ -41,7 +45,9 @@ pub(crate) async fn arrive(
     next: Next,
 ) -> Response {
     let announced = request.body().size_hint().lower();
-    if request.body().is_end_stream() || announced > BODY_LIMIT as u64 {
+    // Whoever asks before sending is not told to send what is too long.
+    let asks = announced > BODY_LIMIT as u64 && request.headers().contains_key(header::EXPECT);
+    if request.body().is_end_stream() || asks || announced > LINGERING {
         return next.run(request).await;
     }
     let (parts, body) = request.into_parts();
@@ -56,17 +62,22 @@ pub(crate) async fn arrive(
     next.run(Request::from_parts(parts, body)).await
 }
 
-/// All of it, or more than is allowed, or what came before it broke off.
+/// All of it, or a little more than is allowed, or what came before it broke off.
 async fn whole(mut body: Body) -> Body {
     let mut bytes = Vec::new();
+    let mut read = 0;
     while let Some(frame) = body.frame().await {
         match frame.map(http_body::Frame::into_data) {
-            Ok(Ok(data)) => bytes.extend_from_slice(&data),
+            Ok(Ok(data)) => {
+                read += data.len() as u64;
+                let room = (BODY_LIMIT + 1).saturating_sub(bytes.len());
+                bytes.extend_from_slice(&data[..data.len().min(room)]);
+            }
             // Trailers mean nothing here.
             Ok(Err(_)) => {}
             Err(error) => return Body::from_stream(stream::iter([Ok(bytes), Err(error)])),
         }
-        if bytes.len() > BODY_LIMIT {
+        if read > LINGERING {
             break;
         }
     }

@@ -31,12 +31,12 @@ pub(crate) async fn traffic(
             let below = if draw(2) == 0 {
                 3
             } else {
-                u64::try_from(wallets).unwrap()
+                u64::try_from(wallets).expect("few wallets")
             };
-            AccountId(2 + i64::try_from(draw(below)).unwrap())
+            AccountId(2 + i64::try_from(draw(below)).expect("few wallets"))
         };
         let (from, to) = (account(), account());
-        let minor = i64::try_from(1 + draw(50)).unwrap();
+        let minor = i64::try_from(1 + draw(50)).expect("a small amount");
         let wish = match draw(8) {
             0 | 1 => transfer(WORLD, to, minor),
             2..=4 => transfer(from, to, minor),
@@ -72,7 +72,7 @@ pub(crate) async fn is_all_there(world: &World, done: Vec<HashMap<TransferId, i6
         sqlx::query_as("select id, at from posting where kind <> 5")
             .fetch_all(world.db.pool())
             .await
-            .unwrap();
+            .expect("the database answers");
     let stored: HashMap<TransferId, i64> = stored
         .into_iter()
         .map(|(id, at)| (TransferId(id), at))

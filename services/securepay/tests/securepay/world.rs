@@ -40,12 +40,12 @@ impl World {
         )
         .execute(db.pool())
         .await
-        .unwrap();
+        .expect("the database answers");
         sqlx::query("insert into account (ledger_id, limits) select 1, least(n, 1)::smallint from generate_series(0, $1) n order by n")
             .bind(wallets)
             .execute(db.pool())
             .await
-            .unwrap();
+            .expect("the database answers");
         let stopping = CancellationToken::new();
         Self {
             database,
@@ -75,14 +75,14 @@ impl World {
     pub(crate) async fn broken_link(&self) -> Option<i64> {
         galen_securepay::writer::verify(&self.db, Shard(0))
             .await
-            .unwrap()
+            .expect("the database answers")
     }
 
     pub(crate) async fn number(&self, sql: &'static str) -> i64 {
         sqlx::query_scalar(sql)
             .fetch_one(self.db.pool())
             .await
-            .unwrap()
+            .expect("the database answers")
     }
 
     pub(crate) async fn balance(&self, account: AccountId) -> i64 {
@@ -90,7 +90,7 @@ impl World {
             .bind(account.0)
             .fetch_one(self.db.pool())
             .await
-            .unwrap()
+            .expect("the database answers")
             .get("balance")
     }
 
@@ -98,11 +98,11 @@ impl World {
     pub(crate) async fn by_force(&self, sql: String) {
         let pool = sqlx::PgPool::connect_with(self.database.admin())
             .await
-            .unwrap();
+            .expect("the database answers");
         sqlx::raw_sql(AssertSqlSafe(sql))
             .execute(&pool)
             .await
-            .unwrap();
+            .expect("the database answers");
     }
 }
 
@@ -111,7 +111,7 @@ pub(crate) fn new_id() -> TransferId {
 }
 
 pub(crate) fn amount(minor: i64) -> Amount {
-    Amount::new(minor).unwrap()
+    Amount::new(minor).expect("positive")
 }
 
 pub(crate) fn request(operation: Operation) -> Request {
@@ -152,7 +152,10 @@ pub(crate) async fn ask(ledger: &Ledger, request: Request) -> Answer {
 
 /// The answers to several that belong together.
 pub(crate) async fn ask_all(ledger: &Ledger, requests: Vec<Request>) -> Vec<Answer> {
-    ledger.submit(Group::new(requests).unwrap()).await.unwrap()
+    ledger
+        .submit(Group::new(requests).expect("not empty"))
+        .await
+        .expect("the ledger answers")
 }
 
 pub(crate) fn refused(answer: Answer) -> Rejection {

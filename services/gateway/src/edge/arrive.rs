@@ -21,6 +21,8 @@ use super::settings::Settings;
 /// Of a body that is too long, so much is read and thrown away: whoever is still sending
 /// when the connection closes does not see the answer that says why.
 const LINGERING: u64 = 16 << 20;
+/// Whoever announces what is too long and then sends nothing gets the answer.
+const PAUSE: Duration = Duration::from_millis(250);
 
 /// Where bodies arrive.
 pub(crate) struct Arrivals {
@@ -54,7 +56,7 @@ pub(crate) async fn arrive(
     let (place, lost) = arrivals.porch.enter();
     let body = tokio::select! {
         biased;
-        body = whole(body) => body,
+        body = whole(body, announced) => body,
         () = lost.cancelled() => return late(parts.version),
         () = tokio::time::sleep(arrivals.patience) => return late(parts.version),
     };
@@ -63,10 +65,19 @@ pub(crate) async fn arrive(
 }
 
 /// All of it, or a little more than is allowed, or what came before it broke off.
-async fn whole(mut body: Body) -> Body {
+async fn whole(mut body: Body, announced: u64) -> Body {
     let mut bytes = Vec::new();
     let mut read = 0;
-    while let Some(frame) = body.frame().await {
+    loop {
+        let next = if announced.max(read) > BODY_LIMIT as u64 {
+            match tokio::time::timeout(PAUSE, body.frame()).await {
+                Ok(next) => next,
+                Err(_) => break,
+            }
+        } else {
+            body.frame().await
+        };
+        let Some(frame) = next else { break };
         match frame.map(http_body::Frame::into_data) {
             Ok(Ok(data)) => {
                 read += data.len() as u64;

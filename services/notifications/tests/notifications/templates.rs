@@ -54,7 +54,7 @@ async fn every_text_that_galen_brings_is_sound_in_every_language() {
             }
         }
     }
-    assert_eq!(texts.len(), 4 * (11 + 11 + 9));
+    assert_eq!(texts.len(), 4 * (12 + 12 + 9));
 }
 
 #[tokio::test]

@@ -44,13 +44,12 @@ pub fn run<F: Future>(work: F) -> F::Output {
 }
 
 fn api() -> TestApi {
-    let pool = {
-        let _entered = RUNTIME.with(|runtime| runtime.handle().clone());
-        let _guard = _entered.enter();
-        // Never connected: no handler here asks the database.
-        sqlx::PgPool::connect_lazy("postgres://nobody@127.0.0.1:1/nothing")
-            .expect("a valid address")
-    };
+    // Pools are made inside of a runtime, even those that never connect.
+    let runtime = RUNTIME.with(|runtime| runtime.handle().clone());
+    let _inside = runtime.enter();
+    // No handler here asks the database.
+    let pool = sqlx::PgPool::connect_lazy("postgres://nobody@127.0.0.1:1/nothing")
+        .expect("a valid address");
     let clock = Clock::manual("2026-11-02T08:00:00Z".parse().expect("an instant"));
     let db = Db::new(pool, "patients", clock.clone(), Wake::default());
     let platform = testing::platform(db, clock, Peers::in_memory([]));

@@ -27,6 +27,26 @@ pub enum Error {
 }
 
 impl Error {
+    /// Fails unless a statement touched as many rows as the rule says.
+    ///
+    /// # Errors
+    /// [`Error::RowsAffected`].
+    pub const fn unless_rows(
+        operation: &'static str,
+        expected: u64,
+        actual: u64,
+    ) -> Result<(), Self> {
+        if actual == expected {
+            Ok(())
+        } else {
+            Err(Self::RowsAffected {
+                operation,
+                expected,
+                actual,
+            })
+        }
+    }
+
     /// Name of the violated constraint, to map onto a domain error.
     #[must_use]
     pub fn constraint(&self) -> Option<&str> {

@@ -11,6 +11,7 @@ pub mod db;
 pub mod error;
 pub mod lease;
 pub mod migrate;
+pub mod private_file;
 pub mod provision;
 mod scram;
 mod secret;

@@ -1,11 +1,11 @@
 //! A secret in a file that only its owner can read.
 
-use std::fs::{self, OpenOptions};
-use std::io::{Error, ErrorKind, Result, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::io::{Error, ErrorKind, Result};
 use std::path::Path;
 
 use secrecy::SecretString;
+
+use crate::private_file;
 
 /// Fewest characters: 128 bits in hex.
 const SHORTEST: usize = 32;
@@ -17,41 +17,20 @@ pub(crate) fn read_or_create(path: &Path) -> Result<SecretString> {
         Err(e) if e.kind() == ErrorKind::NotFound => {}
         result => return result,
     }
-    // Complete before it has its name, so that nobody reads half of it.
-    let draft = path.with_extension(hex::encode(rand::random::<[u8; 8]>()));
-    let mut file = OpenOptions::new()
-        .create_new(true)
-        .write(true)
-        .mode(0o600)
-        .open(&draft)?;
-    file.write_all(hex::encode(rand::random::<[u8; 32]>()).as_bytes())?;
-    file.sync_all()?;
-    let named = fs::hard_link(&draft, path);
-    fs::remove_file(&draft)?;
-    match named {
-        Err(e) if e.kind() != ErrorKind::AlreadyExists => Err(e),
-        _ => read(path),
-    }
+    let made = hex::encode(rand::random::<[u8; 32]>());
+    private_file::create(path, made.as_bytes())?;
+    read(path)
 }
 
 fn read(path: &Path) -> Result<SecretString> {
-    let mode = fs::metadata(path)?.mode();
-    if mode & 0o077 != 0 {
-        return Err(Error::new(
-            ErrorKind::PermissionDenied,
-            format!(
-                "others can read the secret (mode {:04o}); close it with chmod 600",
-                mode & 0o7777
-            ),
-        ));
-    }
-    let text = fs::read_to_string(path)?;
+    let invalid = |what: String| Error::new(ErrorKind::InvalidData, what);
+    let text = String::from_utf8(private_file::read(path, "the secret")?)
+        .map_err(|_| invalid("the secret is no text".to_owned()))?;
     let text = text.trim_end();
     if text.len() < SHORTEST {
-        return Err(Error::new(
-            ErrorKind::InvalidData,
-            format!("the secret is shorter than {SHORTEST} characters"),
-        ));
+        return Err(invalid(format!(
+            "the secret is shorter than {SHORTEST} characters"
+        )));
     }
     Ok(SecretString::from(text))
 }
@@ -59,7 +38,8 @@ fn read(path: &Path) -> Result<SecretString> {
 #[cfg(test)]
 mod tests {
     use secrecy::ExposeSecret;
-    use std::os::unix::fs::PermissionsExt;
+    use std::fs::{self, OpenOptions};
+    use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 
     use super::*;
 

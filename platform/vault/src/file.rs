@@ -6,12 +6,13 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Write as _};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use futures::FutureExt as _;
 use futures::future::{BoxFuture, ready};
+use galen_storage::private_file;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::master::{MasterError, MasterId, MasterKeys, Secret};
@@ -195,18 +196,9 @@ fn write(path: &Path, ring: &Ring) -> Result<(), MasterError> {
 }
 
 fn read(path: &Path) -> Result<Ring, MasterError> {
-    let mode = fs::metadata(path).map_err(failed(path))?.mode();
-    if mode & 0o077 != 0 {
-        let reason = format!(
-            "others can read the master keys (mode {:04o}); close the file with chmod 600",
-            mode & 0o7777
-        );
-        return Err(failed(path)(std::io::Error::new(
-            ErrorKind::PermissionDenied,
-            reason,
-        )));
-    }
-    let text = SecretString::from(fs::read_to_string(path).map_err(failed(path))?);
+    let bytes = private_file::read(path, "the master keys").map_err(failed(path))?;
+    let no_text = |_| failed(path)(std::io::Error::from(ErrorKind::InvalidData));
+    let text = SecretString::from(String::from_utf8(bytes).map_err(no_text)?);
     parse(text.expose_secret()).map_err(|(line, reason)| MasterError::Malformed {
         path: path.display().to_string(),
         line,
@@ -254,7 +246,7 @@ fn secret_of(line: usize, text: &str) -> Result<Secret, (usize, &'static str)> {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt as _;
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 
     use super::*;
 

@@ -233,17 +233,8 @@ pub(crate) async fn rewrapped(
     .execute(connection)
     .await?
     .rows_affected();
-    let expected = keys.len() as u64;
-    if actual == expected {
-        Ok(())
-    } else {
-        Err(galen_storage::Error::RowsAffected {
-            operation: "wrap data keys anew",
-            expected,
-            actual,
-        }
-        .into())
-    }
+    galen_storage::Error::unless_rows("wrap data keys anew", keys.len() as u64, actual)?;
+    Ok(())
 }
 
 /// How many data keys each master wraps.

@@ -126,7 +126,7 @@ impl Rows<'_> {
                     .bind(key.seal(column, id, &read(row)?)?)
                     .execute(&mut *tx)
                     .await?;
-                one_row(done.rows_affected())?;
+                Error::unless_rows("seal what is in clear", 1, done.rows_affected())?;
             }
             tx.commit().await?;
             if rows.is_empty() {
@@ -162,7 +162,7 @@ impl Rows<'_> {
                 .bind(index.bytes())
                 .execute(&mut *tx)
                 .await?;
-                one_row(done.rows_affected())?;
+                Error::unless_rows("seal what is in clear", 1, done.rows_affected())?;
             }
             tx.commit().await?;
             if rows.is_empty() {
@@ -170,18 +170,6 @@ impl Rows<'_> {
             }
             tracing::info!(column = %SOURCE_VALUE.place(), rows = rows.len(), "sealed");
         }
-    }
-}
-
-fn one_row(actual: u64) -> Result<(), Error> {
-    if actual == 1 {
-        Ok(())
-    } else {
-        Err(Error::RowsAffected {
-            operation: "seal what is in clear",
-            expected: 1,
-            actual,
-        })
     }
 }
 

@@ -53,7 +53,7 @@ pub(crate) async fn seal(db: &Db, vault: &Vault) -> Result<(), galen_vault::Erro
             .bind(sealed(&key, &NOTE, id, row, "cancellation_note")?)
             .execute(&mut *tx)
             .await?;
-            one_row(done.rows_affected())?;
+            Error::unless_rows("seal what is in clear", 1, done.rows_affected())?;
         }
         tx.commit().await?;
         tracing::info!(
@@ -75,16 +75,4 @@ fn sealed(
     };
     let words = Words::try_from(text).map_err(|_| Error::Inconsistent { column: clear })?;
     key.seal(column, id, &words).map(Some)
-}
-
-fn one_row(actual: u64) -> Result<(), Error> {
-    if actual == 1 {
-        Ok(())
-    } else {
-        Err(Error::RowsAffected {
-            operation: "seal what is in clear",
-            expected: 1,
-            actual,
-        })
-    }
 }

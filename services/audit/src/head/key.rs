@@ -2,12 +2,12 @@
 //! in the database cannot sign. Its public half stands in a second file, for
 //! whoever checks.
 
-use std::fs::{self, OpenOptions};
-use std::io::{Error, ErrorKind, Result, Write as _};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::fs;
+use std::io::{Error, ErrorKind, Result};
 use std::path::Path;
 
 use aws_lc_rs::signature::Ed25519KeyPair;
+use galen_storage::private_file;
 
 use super::model::Signer;
 
@@ -43,36 +43,13 @@ fn create(path: &Path) -> Result<Ed25519KeyPair> {
     let document = key
         .to_pkcs8()
         .map_err(|_| Error::other("the key cannot be written"))?;
-    // Complete before it has its name, so that nobody reads half of it.
-    let draft = path.with_extension(format!("{}.draft", std::process::id()));
-    let mut file = OpenOptions::new()
-        .create(true)
-        .truncate(true)
-        .write(true)
-        .mode(0o600)
-        .open(&draft)?;
-    file.write_all(document.as_ref())?;
-    file.sync_all()?;
-    let named = fs::hard_link(&draft, path);
-    fs::remove_file(&draft)?;
-    match named {
-        Err(e) if e.kind() != ErrorKind::AlreadyExists => Err(e),
-        _ => read(path),
-    }
+    private_file::create(path, document.as_ref())?;
+    read(path)
 }
 
 fn read(path: &Path) -> Result<Ed25519KeyPair> {
-    let mode = fs::metadata(path)?.mode();
-    if mode & 0o077 != 0 {
-        return Err(Error::new(
-            ErrorKind::PermissionDenied,
-            format!(
-                "others can read the signing key (mode {:04o}); close it with chmod 600",
-                mode & 0o7777
-            ),
-        ));
-    }
-    Ed25519KeyPair::from_pkcs8(&fs::read(path)?).map_err(|_| invalid("it is not an Ed25519 key"))
+    let document = private_file::read(path, "the signing key")?;
+    Ed25519KeyPair::from_pkcs8(&document).map_err(|_| invalid("it is not an Ed25519 key"))
 }
 
 fn invalid(what: &str) -> Error {

@@ -90,15 +90,7 @@ pub(crate) async fn advance(
     .execute(db)
     .await?
     .rows_affected();
-    if moved == 1 {
-        Ok(())
-    } else {
-        Err(Error::RowsAffected {
-            operation: "moving the audit tree on",
-            expected: 1,
-            actual: moved,
-        })
-    }
+    Error::unless_rows("moving the audit tree on", 1, moved)
 }
 
 /// Stores leaves from `first` on, with what they are found by.

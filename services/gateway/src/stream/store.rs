@@ -67,14 +67,7 @@ pub(crate) async fn record(tx: &mut Tx, entries: &[NewEntry]) -> Result<(), Erro
     .bind(ts(now))
     .execute(tx.conn())
     .await?;
-    match written.rows_affected() {
-        actual if actual == expected => Ok(()),
-        actual => Err(Error::RowsAffected {
-            operation: "record stream entries",
-            expected,
-            actual,
-        }),
-    }
+    Error::unless_rows("record stream entries", expected, written.rows_affected())
 }
 
 fn column<'e, T>(entries: &'e [NewEntry], of: impl Fn(&'e NewEntry) -> T) -> Vec<T> {

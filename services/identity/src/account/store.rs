@@ -210,7 +210,8 @@ pub(crate) async fn update(
     .bind(account.practitioner.map(Uuid::from))
     .execute(tx)
     .await?;
-    one("changing an account", done.rows_affected()).map_err(StoreError::Storage)?;
+    Error::unless_rows("changing an account", 1, done.rows_affected())
+        .map_err(StoreError::Storage)?;
     account.version += 1;
     Ok(account)
 }
@@ -227,7 +228,7 @@ pub(crate) async fn erase(tx: &mut PgConnection, id: UserId) -> Result<(), Error
     .bind(id.uuid())
     .execute(&mut *tx)
     .await?;
-    one("erasing an account", done.rows_affected())?;
+    Error::unless_rows("erasing an account", 1, done.rows_affected())?;
     sqlx::query("update session set user_agent = null, address = null where account_id = $1")
         .bind(id.uuid())
         .execute(&mut *tx)
@@ -257,7 +258,7 @@ pub(crate) async fn set_password(
             .bind(password.phc())
             .execute(tx)
             .await?;
-    one("setting a password", done.rows_affected())
+    Error::unless_rows("setting a password", 1, done.rows_affected())
 }
 
 /// Which accounts a list shows.
@@ -297,18 +298,6 @@ pub(crate) async fn list(
 
 fn role_names(account: &Account) -> Vec<&str> {
     account.roles.iter().map(RoleName::as_str).collect()
-}
-
-fn one(operation: &'static str, actual: u64) -> Result<(), Error> {
-    if actual == 1 {
-        Ok(())
-    } else {
-        Err(Error::RowsAffected {
-            operation,
-            expected: 1,
-            actual,
-        })
-    }
 }
 
 fn read(row: &PgRow) -> Result<Account, Error> {

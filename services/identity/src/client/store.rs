@@ -137,7 +137,7 @@ pub(crate) async fn update(
     .bind(client.enabled)
     .execute(tx)
     .await?;
-    one("changing a client", done.rows_affected())?;
+    Error::unless_rows("changing a client", 1, done.rows_affected())?;
     Ok(client.version + 1)
 }
 
@@ -148,19 +148,7 @@ pub(crate) async fn delete(tx: &mut PgConnection, id: ClientId) -> Result<(), Er
         .bind(id.uuid())
         .execute(tx)
         .await?;
-    one("deleting a client", done.rows_affected())
-}
-
-fn one(operation: &'static str, actual: u64) -> Result<(), Error> {
-    if actual == 1 {
-        Ok(())
-    } else {
-        Err(Error::RowsAffected {
-            operation,
-            expected: 1,
-            actual,
-        })
-    }
+    Error::unless_rows("deleting a client", 1, done.rows_affected())
 }
 
 fn uris(client: &Client) -> Vec<&str> {

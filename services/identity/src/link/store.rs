@@ -77,14 +77,7 @@ pub(crate) async fn set_secret(
         .bind(Ts::from(expires_at))
         .execute(tx)
         .await?;
-    match done.rows_affected() {
-        1 => Ok(()),
-        actual => Err(Error::RowsAffected {
-            operation: "minting a link",
-            expected: 1,
-            actual,
-        }),
-    }
+    Error::unless_rows("minting a link", 1, done.rows_affected())
 }
 
 /// Whose account a secret opens now, if it is of a link for one of these purposes.

@@ -94,14 +94,7 @@ pub(crate) async fn confirm(
     .bind(Ts::from(now))
     .execute(tx)
     .await?;
-    match done.rows_affected() {
-        1 => Ok(()),
-        actual => Err(Error::RowsAffected {
-            operation: "confirming an authenticator",
-            expected: 1,
-            actual,
-        }),
-    }
+    Error::unless_rows("confirming an authenticator", 1, done.rows_affected())
 }
 
 /// Uses a step's code up: false when it or a later one was used before.

@@ -93,14 +93,7 @@ pub(crate) async fn used(
     .bind(Ts::from(now))
     .execute(tx)
     .await?;
-    match done.rows_affected() {
-        1 => Ok(()),
-        actual => Err(Error::RowsAffected {
-            operation: "using a passkey",
-            expected: 1,
-            actual,
-        }),
-    }
+    Error::unless_rows("using a passkey", 1, done.rows_affected())
 }
 
 /// Deletes a passkey of an account; false when it has none of this id.

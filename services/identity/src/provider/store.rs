@@ -110,14 +110,7 @@ pub(crate) async fn use_up(
     .bind(session.uuid())
     .execute(tx)
     .await?;
-    match done.rows_affected() {
-        1 => Ok(()),
-        actual => Err(Error::RowsAffected {
-            operation: "using a code",
-            expected: 1,
-            actual,
-        }),
-    }
+    Error::unless_rows("using a code", 1, done.rows_affected())
 }
 
 /// Deletes the codes of a client that nobody has used.

@@ -65,13 +65,7 @@ pub(crate) async fn update(tx: &mut PgConnection, role: &CustomRole) -> Result<i
     .bind(&role.description)
     .execute(&mut *tx)
     .await?;
-    if done.rows_affected() != 1 {
-        return Err(Error::RowsAffected {
-            operation: "changing a role",
-            expected: 1,
-            actual: done.rows_affected(),
-        });
-    }
+    Error::unless_rows("changing a role", 1, done.rows_affected())?;
     sqlx::query("delete from custom_role_grant where role = $1")
         .bind(role.name.as_str())
         .execute(&mut *tx)

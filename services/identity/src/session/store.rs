@@ -160,14 +160,7 @@ pub(crate) async fn authenticate(tx: &mut PgConnection, session: &Session) -> Re
     .bind(method_names(&session.authentication))
     .execute(tx)
     .await?;
-    match done.rows_affected() {
-        1 => Ok(()),
-        actual => Err(Error::RowsAffected {
-            operation: "authenticating a session",
-            expected: 1,
-            actual,
-        }),
-    }
+    Error::unless_rows("authenticating a session", 1, done.rows_affected())
 }
 
 /// Uses a refresh token up: false when it was used before.
@@ -200,14 +193,7 @@ pub(crate) async fn prolong(
     .bind(Ts::from(expires_at))
     .execute(tx)
     .await?;
-    match done.rows_affected() {
-        1 => Ok(()),
-        actual => Err(Error::RowsAffected {
-            operation: "prolonging a session",
-            expected: 1,
-            actual,
-        }),
-    }
+    Error::unless_rows("prolonging a session", 1, done.rows_affected())
 }
 
 /// Ends a session, and says whose it was; `None` when it had ended before.

@@ -56,7 +56,7 @@ pub(crate) async fn seal(tx: &mut PgConnection, vault: &Vault) -> Result<u64, ga
             .bind(sealed)
             .execute(&mut *tx)
             .await?;
-        one("sealing a signing key", done.rows_affected())?;
+        Error::unless_rows("sealing a signing key", 1, done.rows_affected())?;
     }
     Ok(stored.len() as u64)
 }
@@ -147,18 +147,7 @@ pub(crate) async fn activate(tx: &mut PgConnection, now: Timestamp) -> Result<()
     .bind(Ts::from(now))
     .execute(tx)
     .await?;
-    one("activating a signing key", done.rows_affected())
-}
-
-const fn one(operation: &'static str, actual: u64) -> Result<(), Error> {
-    match actual {
-        1 => Ok(()),
-        actual => Err(Error::RowsAffected {
-            operation,
-            expected: 1,
-            actual,
-        }),
-    }
+    Error::unless_rows("activating a signing key", 1, done.rows_affected())
 }
 
 /// Deletes keys that were retired before an instant.

@@ -388,13 +388,5 @@ pub async fn requeue(
     .execute(connection)
     .await?
     .rows_affected();
-    if requeued == 1 {
-        Ok(())
-    } else {
-        Err(Error::RowsAffected {
-            operation: "requeue message",
-            expected: 1,
-            actual: requeued,
-        })
-    }
+    Error::unless_rows("requeue message", 1, requeued)
 }

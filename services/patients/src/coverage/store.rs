@@ -95,15 +95,8 @@ pub async fn update(
     .execute(connection)
     .await
     .map_err(Error::from)?;
-    match done.rows_affected() {
-        1 => Ok(()),
-        actual => Err(Error::RowsAffected {
-            operation: "update coverage",
-            expected: 1,
-            actual,
-        }
-        .into()),
-    }
+    Error::unless_rows("update coverage", 1, done.rows_affected())?;
+    Ok(())
 }
 
 /// Where a page ended: priority, first day, id.

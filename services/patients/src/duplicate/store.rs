@@ -346,14 +346,7 @@ pub async fn dismiss(
     .bind(&decision.reason)
     .execute(connection)
     .await?;
-    match done.rows_affected() {
-        1 => Ok(()),
-        actual => Err(Error::RowsAffected {
-            operation: "dismiss duplicate",
-            expected: 1,
-            actual,
-        }),
-    }
+    Error::unless_rows("dismiss duplicate", 1, done.rows_affected())
 }
 
 /// Notes what a merge or its undoing decided about the pair, if need be as a pair that

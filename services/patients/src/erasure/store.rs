@@ -158,14 +158,7 @@ pub async fn decide(connection: &mut PgConnection, decided: &Erasure) -> Result<
     .bind(decision.map(|decision| Ts::from(decision.at)))
     .execute(connection)
     .await?;
-    match done.rows_affected() {
-        1 => Ok(()),
-        actual => Err(Error::RowsAffected {
-            operation: "decide about an erasure",
-            expected: 1,
-            actual,
-        }),
-    }
+    Error::unless_rows("decide about an erasure", 1, done.rows_affected())
 }
 
 /// Locks all records of a person, against everything: who writes about them waits, and

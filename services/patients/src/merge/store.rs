@@ -75,12 +75,5 @@ pub async fn append(
     .bind(link)
     .execute(connection)
     .await?;
-    match done.rows_affected() {
-        2 => Ok(()),
-        actual => Err(Error::RowsAffected {
-            operation: "link merged record",
-            expected: 2,
-            actual,
-        }),
-    }
+    Error::unless_rows("link merged record", 2, done.rows_affected())
 }

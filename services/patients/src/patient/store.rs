@@ -146,7 +146,7 @@ pub async fn update(
         .execute(&mut *connection)
         .await
         .map_err(Error::from)?;
-    one_row("update patient", done.rows_affected())?;
+    Error::unless_rows("update patient", 1, done.rows_affected())?;
     // Those of the name as it was are known: no index over the records is needed.
     sqlx::query("delete from patient_name_token where patient_id = $1 and token = any($2) and token <> all($3)")
         .bind(id)
@@ -195,7 +195,7 @@ pub async fn seal(
     .bind(columns.beginnings)
     .execute(&mut *connection)
     .await?;
-    rows("seal patients", persons.len(), done.rows_affected())?;
+    Error::unless_rows("seal patients", persons.len() as u64, done.rows_affected())?;
     sqlx::query("insert into patient_name_token (token, patient_id) select * from unnest($1::bytea[], $2::uuid[])")
         .bind(tokens)
         .bind(named)
@@ -311,7 +311,11 @@ pub async fn deactivate(
     .bind(Ts::from(at))
     .execute(connection)
     .await?;
-    Ok(one_row("deactivate patient", done.rows_affected())?)
+    Ok(Error::unless_rows(
+        "deactivate patient",
+        1,
+        done.rows_affected(),
+    )?)
 }
 
 /// Ties an account to a record that has none.
@@ -327,7 +331,7 @@ pub async fn link_user(
         .bind(user.uuid())
         .execute(connection)
         .await?;
-    one_row("link user to patient", done.rows_affected())
+    Error::unless_rows("link user to patient", 1, done.rows_affected())
 }
 
 /// The record that an account is tied to, followed through merges.
@@ -390,22 +394,4 @@ pub async fn lock_birth_date(
     .execute(connection)
     .await?;
     Ok(())
-}
-
-/// An UPDATE of a row that was locked and loaded changes exactly that row.
-fn one_row(operation: &'static str, actual: u64) -> Result<(), Error> {
-    rows(operation, 1, actual)
-}
-
-fn rows(operation: &'static str, expected: usize, actual: u64) -> Result<(), Error> {
-    let expected = expected as u64;
-    if actual == expected {
-        Ok(())
-    } else {
-        Err(Error::RowsAffected {
-            operation,
-            expected,
-            actual,
-        })
-    }
 }

@@ -327,13 +327,6 @@ pub async fn mark_error(
     .bind(key.seal(&ERROR_REASON, entry.id.uuid(), &mark.reason)?)
     .execute(connection)
     .await?;
-    match done.rows_affected() {
-        1 => Ok(()),
-        actual => Err(Error::RowsAffected {
-            operation: "mark entry as made in error",
-            expected: 1,
-            actual,
-        }
-        .into()),
-    }
+    Error::unless_rows("mark entry as made in error", 1, done.rows_affected())?;
+    Ok(())
 }

@@ -215,15 +215,7 @@ pub async fn change(db: &mut PgConnection, changed: &Appointment) -> Result<(), 
     .execute(db)
     .await?
     .rows_affected();
-    if written == 1 {
-        Ok(())
-    } else {
-        Err(Error::RowsAffected {
-            operation: "change appointment",
-            expected: 1,
-            actual: written,
-        })
-    }
+    Error::unless_rows("change appointment", 1, written)
 }
 
 /// A page by start and id. Each of the three orders has its index.

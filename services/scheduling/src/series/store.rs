@@ -155,13 +155,5 @@ pub async fn cancel(db: &mut PgConnection, series: &Series, at: Timestamp) -> Re
     .execute(db)
     .await?
     .rows_affected();
-    if written == 1 {
-        Ok(())
-    } else {
-        Err(Error::RowsAffected {
-            operation: "cancel series",
-            expected: 1,
-            actual: written,
-        })
-    }
+    Error::unless_rows("cancel series", 1, written)
 }

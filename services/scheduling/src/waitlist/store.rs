@@ -176,15 +176,7 @@ pub async fn change(db: &mut PgConnection, changed: &Entry) -> Result<(), Error>
     .execute(db)
     .await?
     .rows_affected();
-    if written == 1 {
-        Ok(())
-    } else {
-        Err(Error::RowsAffected {
-            operation: "change waitlist entry",
-            expected: 1,
-            actual: written,
-        })
-    }
+    Error::unless_rows("change waitlist entry", 1, written)
 }
 
 /// The first entry behind a position in the queue for whom a free time of a

@@ -124,15 +124,7 @@ pub async fn update(db: &mut PgConnection, before: &Leave, after: &Leave) -> Res
     .execute(db)
     .await?
     .rows_affected();
-    if updated == 1 {
-        Ok(())
-    } else {
-        Err(Error::RowsAffected {
-            operation: "update leave",
-            expected: 1,
-            actual: updated,
-        })
-    }
+    Error::unless_rows("update leave", 1, updated)
 }
 
 /// A page of a practitioner's leaves by start and id.

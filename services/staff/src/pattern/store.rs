@@ -126,15 +126,7 @@ pub async fn end(db: &mut PgConnection, pattern: &Pattern, at: Timestamp) -> Res
         .execute(db)
         .await?
         .rows_affected();
-    if ended == 1 {
-        Ok(())
-    } else {
-        Err(Error::RowsAffected {
-            operation: "end shift pattern",
-            expected: 1,
-            actual: ended,
-        })
-    }
+    Error::unless_rows("end shift pattern", 1, ended)
 }
 
 /// Practitioners with patterns that have not been planned up to a day, by id.
@@ -206,13 +198,5 @@ pub async fn planned_until(
         .execute(db)
         .await?
         .rows_affected();
-    if updated == 1 {
-        Ok(())
-    } else {
-        Err(Error::RowsAffected {
-            operation: "extend shift pattern",
-            expected: 1,
-            actual: updated,
-        })
-    }
+    Error::unless_rows("extend shift pattern", 1, updated)
 }

@@ -203,16 +203,8 @@ pub async fn update(
     .await
     .map_err(refused)?
     .rows_affected();
-    if updated == 1 {
-        Ok(())
-    } else {
-        Err(Error::RowsAffected {
-            operation: "update practitioner",
-            expected: 1,
-            actual: updated,
-        }
-        .into())
-    }
+    Error::unless_rows("update practitioner", 1, updated)?;
+    Ok(())
 }
 
 /// Reads one.

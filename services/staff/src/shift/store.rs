@@ -128,15 +128,7 @@ pub async fn cancel(db: &mut PgConnection, shift: &Shift, at: Timestamp) -> Resu
     .execute(db)
     .await?
     .rows_affected();
-    if cancelled == 1 {
-        Ok(())
-    } else {
-        Err(Error::RowsAffected {
-            operation: "cancel shift",
-            expected: 1,
-            actual: cancelled,
-        })
-    }
+    Error::unless_rows("cancel shift", 1, cancelled)
 }
 
 /// Cancels the shifts of a pattern that have not begun, and tells which, by start.

@@ -92,25 +92,47 @@ pub(crate) async fn open_as(
     authentication: Authentication,
     now: Timestamp,
 ) -> Result<Option<TokenAnswer>, OpenError> {
+    let Some((session, grants)) = begin(tx, account, device, authentication, None, now).await?
+    else {
+        return Ok(None);
+    };
+    issue(tx, keyring, account, grants, &session, now)
+        .await
+        .map(Some)
+}
+
+/// Stores a new session, and says what the custom roles of its account grant. `None` as
+/// with [`open`].
+async fn begin(
+    tx: &mut Tx,
+    account: &Account,
+    device: &Device,
+    authentication: Authentication,
+    delegation: Option<Delegation>,
+    now: Timestamp,
+) -> Result<Option<(Session, Grants)>, Error> {
+    let lasts = delegation
+        .as_ref()
+        .is_none_or(|given| given.scopes.contains(Scope::OfflineAccess));
     let session = Session {
         id: tx.clock().id(),
         account: account.id,
         created_at: now,
         authentication,
         last_used_at: now,
-        expires_at: model::expiry(now, now),
+        expires_at: if lasts {
+            model::expiry(now, now)
+        } else {
+            model::expiry_without_refresh(now)
+        },
         revoked_at: None,
         user_agent: device.user_agent.clone(),
         address: device.address.clone(),
-        delegation: None,
+        delegation,
     };
     let grants = lock_grants(tx, account).await?;
-    if !store::insert(tx.conn(), &session, account).await? {
-        return Ok(None);
-    }
-    issue(tx, keyring, account, grants, &session, now)
-        .await
-        .map(Some)
+    let is_stored = store::insert(tx.conn(), &session, account).await?;
+    Ok(is_stored.then_some((session, grants)))
 }
 
 /// What the custom roles of an account grant, which does not change until the
@@ -141,27 +163,12 @@ pub(crate) async fn open_for_client(
     delegation: Delegation,
     now: Timestamp,
 ) -> Result<Option<(Session, ClientTokens)>, OpenError> {
-    let expires_at = if delegation.scopes.contains(Scope::OfflineAccess) {
-        model::expiry(now, now)
-    } else {
-        model::expiry_without_refresh(now)
-    };
-    let session = Session {
-        id: tx.clock().id(),
-        account: account.id,
-        created_at: now,
-        authentication,
-        last_used_at: now,
-        expires_at,
-        revoked_at: None,
-        user_agent: device.user_agent.clone(),
-        address: device.address.clone(),
-        delegation: Some(delegation),
-    };
-    let grants = lock_grants(tx, account).await?;
-    if !store::insert(tx.conn(), &session, account).await? {
+    let delegation = Some(delegation);
+    let Some((session, grants)) =
+        begin(tx, account, device, authentication, delegation, now).await?
+    else {
         return Ok(None);
-    }
+    };
     let tokens = issue_for_client(tx, keyring, account, grants, &session, now).await?;
     Ok(Some((session, tokens)))
 }

@@ -96,7 +96,8 @@ impl Service for Patients {
             "0007_break_glass",
             "0008_sealed_patient",
             "0010_sealed_record",
-            "0011_erasure"
+            "0011_erasure",
+            "0012_found_in_clear"
         ],
         subscribes: &["identity", "scheduling"],
     };

@@ -6,30 +6,9 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 examples=${1:-${GALEN_FUZZ_EXAMPLES:-10}}
-galen=target/debug/galen
-work=$(mktemp -d)
-chmod 755 "$work"
 export GALEN_ADMIN_PASSWORD=fuzz-me-gently-please
-# The job below opens it when it gets to it, which may be after the first look.
-touch "$work/stdout"
-
-"$galen" up --data-dir "$work/data" --listen 127.0.0.1:0 --ops-listen 127.0.0.1:0 --limits off --log warn \
-    >"$work/stdout" 2>"$work/stderr" &
-pid=$!
-finish() {
-    kill -TERM "$pid" 2>/dev/null || true
-    wait "$pid" 2>/dev/null || true
-    rm -rf "$work"
-}
-trap finish EXIT
-
-for _ in $(seq 600); do
-    base=$(sed -n 's/^ready on //p' "$work/stdout")
-    [ -n "$base" ] && break
-    kill -0 "$pid" || { cat "$work/stderr" >&2; exit 1; }
-    sleep 0.1
-done
-[ -n "$base" ] || { echo "galen up is not ready within a minute" >&2; cat "$work/stderr" >&2; exit 1; }
+. scripts/fresh-hospital.sh
+fresh_hospital --listen 127.0.0.1:0
 
 token=$(curl --silent --fail --json "{\"username\":\"admin\",\"password\":\"$GALEN_ADMIN_PASSWORD\"}" "$base/api/v1/auth/login" |
     python3 -c 'import json, sys; print(json.load(sys.stdin)["accessToken"])')
@@ -44,8 +23,5 @@ status=0
     --phases examples,coverage,fuzzing --max-examples "$examples" --seed 20261121 \
     --request-timeout 30 --workers 1 --continue-on-failure --no-color --warnings off || status=$?
 
-if grep -E ' ERROR |panicked' "$work/stderr" >&2; then
-    echo "the server logged errors while it was fuzzed" >&2
-    status=1
-fi
+logged_no_errors || status=1
 exit $status

@@ -30,6 +30,8 @@ pub(crate) fn host() -> Host {
         .with::<galen_staff::Staff>()
         .with::<galen_scheduling::Scheduling>()
         .with::<galen_notifications::Notifications>()
+        .with::<galen_securepay::SecurePay>()
+        .with::<galen_billing::Billing>()
         .with::<galen_audit::Audit>()
         .with::<galen_gateway::Gateway>()
         .with_edge(galen_gateway::edge)

@@ -64,6 +64,42 @@ pub enum Permission {
     StreamRead,
     /// Read who did what: the audit log, its signed roots and proofs.
     AuditRead,
+    /// See wallets, their balances and entries.
+    WalletRead,
+    /// Open, freeze and close wallets of others.
+    WalletManage,
+    /// See payments, top-ups and payouts.
+    PaymentRead,
+    /// Pay from a wallet, top it up, pay it out; capture and void.
+    PaymentMake,
+    /// Give back what was paid.
+    PaymentRefund,
+    /// See the trial balance, the reconciliation and the daily close.
+    LedgerRead,
+    /// Import bank statements, match and clear what is in suspense.
+    LedgerReconcile,
+    /// See and change where other systems are told of payments.
+    WebhookManage,
+    /// See tariffs, payers and insurance plans.
+    CatalogueRead,
+    /// Change tariffs, payers and insurance plans.
+    CatalogueManage,
+    /// Have it worked out who would pay what.
+    EstimateRead,
+    /// See charges, invoices and statements of account.
+    InvoiceRead,
+    /// Charge, invoice, credit; agree on payment plans.
+    InvoiceManage,
+    /// Pay an invoice from a wallet.
+    InvoicePay,
+    /// Approve refunds and write-offs that somebody else asked for.
+    RefundApprove,
+    /// See claims and what insurers answered.
+    ClaimRead,
+    /// Prepare, submit and correct claims, post remittances.
+    ClaimManage,
+    /// Open and close a till, take cash.
+    CashManage,
 }
 
 impl Permission {
@@ -97,6 +133,24 @@ impl Permission {
         Self::OpsManage,
         Self::StreamRead,
         Self::AuditRead,
+        Self::WalletRead,
+        Self::WalletManage,
+        Self::PaymentRead,
+        Self::PaymentMake,
+        Self::PaymentRefund,
+        Self::LedgerRead,
+        Self::LedgerReconcile,
+        Self::WebhookManage,
+        Self::CatalogueRead,
+        Self::CatalogueManage,
+        Self::EstimateRead,
+        Self::InvoiceRead,
+        Self::InvoiceManage,
+        Self::InvoicePay,
+        Self::RefundApprove,
+        Self::ClaimRead,
+        Self::ClaimManage,
+        Self::CashManage,
     ];
 
     /// The name on the wire.
@@ -131,6 +185,24 @@ impl Permission {
             Self::OpsManage => "OPS_MANAGE",
             Self::StreamRead => "STREAM_READ",
             Self::AuditRead => "AUDIT_READ",
+            Self::WalletRead => "WALLET_READ",
+            Self::WalletManage => "WALLET_MANAGE",
+            Self::PaymentRead => "PAYMENT_READ",
+            Self::PaymentMake => "PAYMENT_MAKE",
+            Self::PaymentRefund => "PAYMENT_REFUND",
+            Self::LedgerRead => "LEDGER_READ",
+            Self::LedgerReconcile => "LEDGER_RECONCILE",
+            Self::WebhookManage => "WEBHOOK_MANAGE",
+            Self::CatalogueRead => "CATALOGUE_READ",
+            Self::CatalogueManage => "CATALOGUE_MANAGE",
+            Self::EstimateRead => "ESTIMATE_READ",
+            Self::InvoiceRead => "INVOICE_READ",
+            Self::InvoiceManage => "INVOICE_MANAGE",
+            Self::InvoicePay => "INVOICE_PAY",
+            Self::RefundApprove => "REFUND_APPROVE",
+            Self::ClaimRead => "CLAIM_READ",
+            Self::ClaimManage => "CLAIM_MANAGE",
+            Self::CashManage => "CASH_MANAGE",
         }
     }
 }

@@ -28,8 +28,10 @@ macro_rules! generated {
     };
 }
 
+generated!(billing, "galen.billing.v1.rs");
 generated!(identity, "galen.identity.v1.rs");
 generated!(notifications, "galen.notifications.v1.rs");
 generated!(patients, "galen.patients.v1.rs");
 generated!(scheduling, "galen.scheduling.v1.rs");
+generated!(securepay, "galen.securepay.v1.rs");
 generated!(staff, "galen.staff.v1.rs");

@@ -97,6 +97,36 @@ events! {
         MessageSent, "message-sent", |e| &e.message_id;
         MessageDead, "message-dead", |e| &e.message_id;
     }
+    securepay {
+        PaymentAuthorized, "payment-authorized", |e| payment_key(&e.payment);
+        PaymentCaptured, "payment-captured", |e| payment_key(&e.payment);
+        PaymentVoided, "payment-voided", |e| payment_key(&e.payment);
+        PaymentExpired, "payment-expired", |e| payment_key(&e.payment);
+        PaymentRefunded, "payment-refunded", |e| payment_key(&e.payment);
+        WalletOpened, "wallet-opened", |e| &e.wallet_id;
+        WalletStandingChanged, "wallet-standing-changed", |e| &e.wallet_id;
+        TopUpSettled, "top-up-settled", |e| &e.top_up_id;
+        TopUpFailed, "top-up-failed", |e| &e.top_up_id;
+        PayoutSettled, "payout-settled", |e| &e.payout_id;
+        PayoutFailed, "payout-failed", |e| &e.payout_id;
+    }
+    billing {
+        PlanVersionPublished, "plan-version-published", |e| &e.plan_id;
+        ChargeCaptured, "charge-captured", |e| &e.charge_id;
+        ChargePriced, "charge-priced", |e| &e.charge_id;
+        ChargeUnpriced, "charge-unpriced", |e| &e.charge_id;
+        ChargeVoided, "charge-voided", |e| &e.charge_id;
+        InvoiceIssued, "invoice-issued", |e| &e.invoice_id;
+        InvoiceChanged, "invoice-changed", |e| &e.invoice_id;
+        ClaimSubmitted, "claim-submitted", |e| &e.claim_id;
+        ClaimAdjudicated, "claim-adjudicated", |e| &e.claim_id;
+        RemittancePosted, "remittance-posted", |e| &e.remittance_id;
+        CashSessionClosed, "cash-session-closed", |e| &e.cash_session_id;
+    }
+}
+
+fn payment_key(payment: &Option<crate::securepay::v1::PaymentFacts>) -> &str {
+    payment.as_ref().map_or("", |p| &p.payment_id)
 }
 
 fn appointment_key(appointment: &Option<crate::scheduling::v1::Appointment>) -> &str {
@@ -110,6 +140,8 @@ pub const TOPICS: &[&str] = &[
     "staff",
     "scheduling",
     "notifications",
+    "securepay",
+    "billing",
 ];
 
 /// Reads stored bytes as JSON, for a person. `None` when the type is unknown or

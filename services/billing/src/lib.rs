@@ -1,7 +1,117 @@
-//! Billing: who owes what for care, and why.
+//! Billing: what care costs, who owes it, and why.
 //!
-//! **Owns** insurance plans, which are data ([`plan`]), and the one function that
-//! applies them ([`adjudication`]).
+//! **Owns** the [`catalogue`] of payers, tariffs and insurance plans, which are data
+//! ([`plan`]); the one function that applies plans ([`adjudication`]) and what was
+//! counted under policies ([`cover`]); charges, invoices and what is still owed;
+//! claims to payers and what they answered; tills.
+//!
+//! Money itself is in SecurePay's ledger: billing says what is to move, and keeps why.
+//!
+//! Each folder offers its routes and work itself; this file puts them together.
 
 pub mod adjudication;
+pub mod cash;
+pub mod catalogue;
+pub mod charge;
+mod checks;
+pub mod claim;
+pub mod cover;
+pub mod invoice;
 pub mod plan;
+mod problems;
+pub mod reactions;
+pub mod receivable;
+mod settings;
+
+use std::sync::Arc;
+
+use galen_contracts::patients::v1::patient_directory_client::PatientDirectoryClient;
+use galen_contracts::securepay::v1::account_service_client::AccountServiceClient;
+use galen_contracts::securepay::v1::payment_service_client::PaymentServiceClient;
+use galen_eventing::subscription;
+use galen_kernel::Clock;
+use galen_service::{Check, Job, Platform, ProblemPage, Service, Setting, StartError};
+use galen_storage::{Db, Migration, SchemaSpec, migrations};
+use galen_vault::{SealedColumn, Vault};
+use tonic::transport::Channel;
+use utoipa_axum::router::OpenApiRouter;
+
+/// The schema's history.
+pub const MIGRATIONS: &[Migration] = migrations!["0001_catalogue"];
+
+/// The billing service.
+pub struct Billing {
+    db: Db,
+    clock: Clock,
+    vault: Vault,
+    zone: jiff::tz::TimeZone,
+    patients: PatientDirectoryClient<Channel>,
+    accounts: AccountServiceClient<Channel>,
+    payments: PaymentServiceClient<Channel>,
+}
+
+impl Service for Billing {
+    const NAME: &'static str = "billing";
+    const SCHEMA: SchemaSpec = SchemaSpec {
+        service: Self::NAME,
+        migrations: MIGRATIONS,
+        subscribes: &["patients", "scheduling", "securepay"],
+    };
+
+    async fn start(platform: Platform) -> Result<Self, StartError> {
+        Ok(Self {
+            db: platform.db,
+            clock: platform.clock,
+            vault: platform.vault,
+            zone: platform.zone,
+            patients: PatientDirectoryClient::new(platform.peers.channel("patients")),
+            accounts: AccountServiceClient::new(platform.peers.channel("securepay")),
+            payments: PaymentServiceClient::new(platform.peers.channel("securepay")),
+        })
+    }
+
+    fn rest(self: &Arc<Self>) -> OpenApiRouter {
+        OpenApiRouter::new()
+            .merge(catalogue::routes())
+            .merge(cover::routes())
+            .merge(charge::routes())
+            .merge(invoice::routes())
+            .merge(receivable::routes())
+            .merge(cash::routes())
+            .merge(claim::routes())
+            .with_state(Arc::clone(self))
+    }
+
+    fn rpc(self: &Arc<Self>) -> Option<tonic::service::Routes> {
+        let mut routes = tonic::service::Routes::builder();
+        cover::serve(self, &mut routes);
+        Some(routes.routes())
+    }
+
+    fn subscriptions(self: &Arc<Self>) -> Vec<subscription::Definition> {
+        reactions::subscriptions(self)
+    }
+
+    fn jobs(self: &Arc<Self>) -> Vec<Job> {
+        [invoice::jobs(self), claim::jobs(self)]
+            .into_iter()
+            .flatten()
+            .collect()
+    }
+
+    fn checks() -> &'static [Check] {
+        checks::CHECKS
+    }
+
+    fn sealed() -> &'static [SealedColumn] {
+        &[]
+    }
+
+    fn settings() -> &'static [Setting] {
+        settings::SETTINGS
+    }
+
+    fn problems() -> &'static [ProblemPage] {
+        problems::PAGES
+    }
+}

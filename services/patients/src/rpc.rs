@@ -96,6 +96,13 @@ const fn wire(of: Status) -> PatientStatus {
 
 #[tonic::async_trait]
 impl PatientDirectory for Directory {
+    async fn list_coverages(
+        &self,
+        _: Request<galen_contracts::patients::v1::ListCoveragesRequest>,
+    ) -> Result<Response<galen_contracts::patients::v1::ListCoveragesResponse>, tonic::Status> {
+        Err(tonic::Status::unimplemented("coverages are not told yet"))
+    }
+
     async fn get_patient(
         &self,
         request: Request<GetPatientRequest>,

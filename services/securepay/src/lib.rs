@@ -1,14 +1,124 @@
 //! SecurePay: the hospital's money.
 //!
-//! **Owns** the double-entry [`ledger`], which only its [`writer`] changes.
+//! **Owns** the double-entry [`ledger`], which only its [`writer`] changes; the accounts
+//! of other services in it ([`account`]); wallets, payments between them, and what comes
+//! in and goes out through payment providers; what other systems are told of it; and
+//! what shows that the books agree with the bank.
+//!
+//! Each folder offers its routes, work and checks itself; this file puts them together.
 
+pub mod account;
 mod checks;
 pub mod ledger;
+pub mod payment;
+mod problems;
+pub mod provider;
+pub mod reactions;
+pub mod reconciliation;
+mod settings;
+pub mod top_up;
+pub mod wallet;
+pub mod webhook;
 pub mod writer;
+
+pub mod payout;
 
 pub use checks::CHECKS;
 
-use galen_storage::{Migration, migrations};
+use std::sync::Arc;
+
+use galen_eventing::subscription;
+use galen_kernel::Clock;
+use galen_service::{Check, Job, Platform, ProblemPage, Service, Setting, StartError};
+use galen_storage::{Db, Migration, SchemaSpec, migrations};
+use galen_vault::{SealedColumn, Vault};
+use utoipa_axum::router::OpenApiRouter;
+
+use writer::{Ledger, Mode, Shard};
 
 /// The schema's history.
 pub const MIGRATIONS: &[Migration] = migrations!["0001_ledger"];
+
+/// The securepay service.
+pub struct SecurePay {
+    db: Db,
+    clock: Clock,
+    vault: Vault,
+    zone: jiff::tz::TimeZone,
+    ledger: Ledger,
+}
+
+impl Service for SecurePay {
+    const NAME: &'static str = "securepay";
+    const SCHEMA: SchemaSpec = SchemaSpec {
+        service: Self::NAME,
+        migrations: MIGRATIONS,
+        subscribes: &["patients"],
+    };
+
+    async fn start(platform: Platform) -> Result<Self, StartError> {
+        let ledger = Ledger::start(
+            &platform.db,
+            Shard(0),
+            Mode::Exclusive,
+            platform.stopping.clone(),
+        );
+        Ok(Self {
+            db: platform.db,
+            clock: platform.clock,
+            vault: platform.vault,
+            zone: platform.zone,
+            ledger,
+        })
+    }
+
+    fn rest(self: &Arc<Self>) -> OpenApiRouter {
+        OpenApiRouter::new()
+            .merge(wallet::routes())
+            .merge(payment::routes())
+            .merge(top_up::routes())
+            .merge(payout::routes())
+            .merge(webhook::routes())
+            .merge(reconciliation::routes())
+            .with_state(Arc::clone(self))
+    }
+
+    fn rpc(self: &Arc<Self>) -> Option<tonic::service::Routes> {
+        let mut routes = tonic::service::Routes::builder();
+        account::serve(self, &mut routes);
+        payment::serve(self, &mut routes);
+        Some(routes.routes())
+    }
+
+    fn subscriptions(self: &Arc<Self>) -> Vec<subscription::Definition> {
+        reactions::subscriptions(self)
+    }
+
+    fn jobs(self: &Arc<Self>) -> Vec<Job> {
+        [
+            top_up::jobs(self),
+            payout::jobs(self),
+            webhook::jobs(self),
+            reconciliation::jobs(self),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
+
+    fn checks() -> &'static [Check] {
+        CHECKS
+    }
+
+    fn sealed() -> &'static [SealedColumn] {
+        &[]
+    }
+
+    fn settings() -> &'static [Setting] {
+        settings::SETTINGS
+    }
+
+    fn problems() -> &'static [ProblemPage] {
+        problems::PAGES
+    }
+}

@@ -57,6 +57,47 @@ pub struct ListReachedResponse {
     #[prost(string, repeated, tag = "1")]
     pub patient_ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListCoveragesRequest {
+    #[prost(string, tag = "1")]
+    pub patient_id: ::prost::alloc::string::String,
+    /// YYYY-MM-DD; empty for all of them.
+    #[prost(string, tag = "2")]
+    pub on: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListCoveragesResponse {
+    /// The record that the coverages belong to; the survivor of a merged one.
+    #[prost(string, tag = "1")]
+    pub patient_id: ::prost::alloc::string::String,
+    /// YYYY-MM-DD.
+    #[prost(string, tag = "2")]
+    pub birth_date: ::prost::alloc::string::String,
+    #[prost(message, repeated, tag = "3")]
+    pub coverages: ::prost::alloc::vec::Vec<Coverage>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Coverage {
+    #[prost(string, tag = "1")]
+    pub coverage_id: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub plan_id: ::prost::alloc::string::String,
+    /// YYYY-MM-DD.
+    #[prost(string, tag = "3")]
+    pub valid_from: ::prost::alloc::string::String,
+    /// The first day that is no longer covered; empty when there is none.
+    #[prost(string, tag = "4")]
+    pub valid_to: ::prost::alloc::string::String,
+    #[prost(int32, tag = "5")]
+    pub priority: i32,
+    /// The same for all who are insured under one number of one plan, and says nothing of
+    /// the number.
+    #[prost(string, tag = "6")]
+    pub contract: ::prost::alloc::string::String,
+    /// On the card. Personal data: keep it nowhere.
+    #[prost(string, tag = "7")]
+    pub policy_number: ::prost::alloc::string::String,
+}
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
 pub enum PatientStatus {
@@ -238,6 +279,37 @@ pub mod patient_directory_client {
                 );
             self.inner.unary(req, path, codec).await
         }
+        /// What insures a patient on a day, in the order in which it pays. NOT_FOUND when there
+        /// is no such record.
+        pub async fn list_coverages(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListCoveragesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListCoveragesResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/galen.patients.v1.PatientDirectory/ListCoverages",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new(
+                        "galen.patients.v1.PatientDirectory",
+                        "ListCoverages",
+                    ),
+                );
+            self.inner.unary(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -268,6 +340,15 @@ pub mod patient_directory_server {
             request: tonic::Request<super::GetContactRequest>,
         ) -> std::result::Result<
             tonic::Response<super::GetContactResponse>,
+            tonic::Status,
+        >;
+        /// What insures a patient on a day, in the order in which it pays. NOT_FOUND when there
+        /// is no such record.
+        async fn list_coverages(
+            &self,
+            request: tonic::Request<super::ListCoveragesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListCoveragesResponse>,
             tonic::Status,
         >;
     }
@@ -422,6 +503,52 @@ pub mod patient_directory_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = GetContactSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/galen.patients.v1.PatientDirectory/ListCoverages" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListCoveragesSvc<T: PatientDirectory>(pub Arc<T>);
+                    impl<
+                        T: PatientDirectory,
+                    > tonic::server::UnaryService<super::ListCoveragesRequest>
+                    for ListCoveragesSvc<T> {
+                        type Response = super::ListCoveragesResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListCoveragesRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as PatientDirectory>::list_coverages(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListCoveragesSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

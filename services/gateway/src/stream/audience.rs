@@ -2,11 +2,13 @@
 
 use galen_access::{Permission, Principal, Scope};
 use galen_contracts::Event;
+use galen_contracts::billing::v1::*;
 use galen_contracts::identity::v1::*;
 use galen_contracts::ids::{PatientId, PractitionerId, UserId};
 use galen_contracts::notifications::v1::*;
 use galen_contracts::patients::v1::*;
 use galen_contracts::scheduling::v1::*;
+use galen_contracts::securepay::v1::*;
 use galen_contracts::staff::v1::*;
 use galen_kernel::Id;
 use serde_json::Value;
@@ -52,6 +54,11 @@ impl Audience {
         Self::of::<E>(Permission::AppointmentRead)
             .patient("/appointment/patientId")
             .practitioner("/appointment/practitionerId")
+    }
+
+    /// Whoever pays may know; whoever is paid by a patient is an account of the hospital.
+    const fn payment<E: Event>() -> Self {
+        Self::of::<E>(Permission::PaymentRead).patient("/payment/fromOwnerId")
     }
 
     /// The row of a type; `None` for a type that this version does not know.
@@ -128,6 +135,28 @@ static TABLE: &[Audience] = &[
     Audience::of::<ConfirmationQueued>(Permission::OpsRead),
     Audience::of::<MessageSent>(Permission::NotificationRead),
     Audience::of::<MessageDead>(Permission::NotificationRead),
+    Audience::payment::<PaymentAuthorized>(),
+    Audience::payment::<PaymentCaptured>(),
+    Audience::payment::<PaymentVoided>(),
+    Audience::payment::<PaymentExpired>(),
+    Audience::payment::<PaymentRefunded>(),
+    Audience::of::<WalletOpened>(Permission::WalletRead).patient("/ownerId"),
+    Audience::of::<WalletStandingChanged>(Permission::WalletRead).patient("/ownerId"),
+    Audience::of::<TopUpSettled>(Permission::WalletRead).patient("/ownerId"),
+    Audience::of::<TopUpFailed>(Permission::WalletRead).patient("/ownerId"),
+    Audience::of::<PayoutSettled>(Permission::WalletRead).patient("/ownerId"),
+    Audience::of::<PayoutFailed>(Permission::WalletRead).patient("/ownerId"),
+    Audience::of::<PlanVersionPublished>(Permission::CatalogueRead),
+    Audience::of::<ChargeCaptured>(Permission::InvoiceRead).patient("/patientId"),
+    Audience::of::<ChargePriced>(Permission::InvoiceRead).patient("/patientId"),
+    Audience::of::<ChargeUnpriced>(Permission::InvoiceRead).patient("/patientId"),
+    Audience::of::<ChargeVoided>(Permission::InvoiceRead).patient("/patientId"),
+    Audience::of::<InvoiceIssued>(Permission::InvoiceRead).patient("/patientId"),
+    Audience::of::<InvoiceChanged>(Permission::InvoiceRead).patient("/patientId"),
+    Audience::of::<ClaimSubmitted>(Permission::ClaimRead).patient("/patientId"),
+    Audience::of::<ClaimAdjudicated>(Permission::ClaimRead).patient("/patientId"),
+    Audience::of::<RemittancePosted>(Permission::ClaimRead),
+    Audience::of::<CashSessionClosed>(Permission::CashManage),
 ];
 
 /// Somebody who follows the stream.

@@ -1,0 +1,1 @@
+-- What care costs and who insures it.

@@ -1,0 +1,12 @@
+//! What was done that somebody pays for.
+
+use std::sync::Arc;
+
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::Billing;
+
+/// Its part of the API.
+pub(crate) fn routes() -> OpenApiRouter<Arc<Billing>> {
+    OpenApiRouter::new()
+}

@@ -1,0 +1,18 @@
+//! Claims to payers, and what they answered.
+
+use std::sync::Arc;
+
+use galen_service::Job;
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::Billing;
+
+/// Its part of the API.
+pub(crate) fn routes() -> OpenApiRouter<Arc<Billing>> {
+    OpenApiRouter::new()
+}
+
+/// Its work.
+pub(crate) const fn jobs(_: &Arc<Billing>) -> Vec<Job> {
+    Vec::new()
+}

@@ -1,0 +1,12 @@
+//! What is owed: statements of account and payment plans.
+
+use std::sync::Arc;
+
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::Billing;
+
+/// Its part of the API.
+pub(crate) fn routes() -> OpenApiRouter<Arc<Billing>> {
+    OpenApiRouter::new()
+}

@@ -1,0 +1,1 @@
+//! Payment providers: the port, and a simulator that behaves as badly as they do.

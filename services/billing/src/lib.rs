@@ -39,7 +39,12 @@ use tonic::transport::Channel;
 use utoipa_axum::router::OpenApiRouter;
 
 /// The schema's history.
-pub const MIGRATIONS: &[Migration] = migrations!["0001_catalogue", "0003_charge", "0004_invoice"];
+pub const MIGRATIONS: &[Migration] = migrations![
+    "0001_catalogue",
+    "0003_charge",
+    "0004_invoice",
+    "0005_claim"
+];
 
 /// The billing service.
 pub struct Billing {

@@ -8,10 +8,10 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::Plan;
+use super::model::LARGEST;
 use crate::adjudication::{
     Agreement, Claim, ClaimLine, Counters, Key, LineResult, Policy, PriorPayment, Scope, adjudicate,
 };
-use crate::money::LARGEST;
 
 /// Most examples of a version.
 pub const MOST_VECTORS: usize = 100;

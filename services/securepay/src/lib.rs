@@ -37,7 +37,7 @@ use utoipa_axum::router::OpenApiRouter;
 use writer::{Ledger, Mode, Shard};
 
 /// The schema's history.
-pub const MIGRATIONS: &[Migration] = migrations!["0001_ledger", "0004_payment"];
+pub const MIGRATIONS: &[Migration] = migrations!["0001_ledger", "0003_account", "0004_payment"];
 
 /// The securepay service.
 pub struct SecurePay {

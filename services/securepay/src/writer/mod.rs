@@ -22,17 +22,17 @@
 //! decides what it has not answered again. What did commit is found by its id and
 //! answered as it was. Nothing is answered before it is committed.
 
-mod accounts;
 mod batch;
 mod bell;
 mod rider;
 mod run;
+mod standing;
 mod store;
 mod submission;
 mod verify;
 
-pub use accounts::{open_account, set_standing};
-pub use rider::{Fact, Rider};
+pub use rider::{Answering, Fact, Rider};
+pub use standing::set_standing;
 pub use verify::verify;
 
 use std::sync::Arc;

@@ -1,11 +1,11 @@
 //! Groups on their way to the writer, and answers on their way back.
 
 use galen_kernel::Problem;
-use galen_service::{Answer, Deferred, Outcome};
+use galen_service::{Deferred, Outcome};
 use tokio::sync::oneshot;
 
-use super::Fact;
-use crate::ledger::{Group, Posting, book};
+use super::{Answering, Fact};
+use crate::ledger::{Group, book};
 
 /// A group on its way to the writer.
 pub(super) struct Submission {
@@ -21,7 +21,7 @@ pub(super) enum Asker {
     /// A command.
     Command {
         deferred: Deferred,
-        answer: Box<dyn Fn(&[Posting]) -> Answer + Send + Sync>,
+        answer: Answering,
         to: oneshot::Sender<Outcome>,
     },
 }

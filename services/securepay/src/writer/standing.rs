@@ -1,44 +1,14 @@
-//! What commands do with accounts themselves, in their own transactions.
+//! The standing of accounts, which commands change in their own transactions.
 //!
 //! The writer learns an account when it is first named. It stores nothing about an
 //! account whose standing is not the one it decided with, and looks again: so whatever
 //! is answered after the standing has changed is answered with the new one.
 
-use galen_kernel::Currency;
-use galen_storage::{Columns as _, Error};
+use galen_storage::Error;
 use sqlx::PgConnection;
 
-use super::{Shard, store};
-use crate::ledger::{AccountId, Limit, Standing, StandingError};
-
-/// Makes an account, and the ledger of its currency when there is none.
-///
-/// # Errors
-/// When the database fails.
-pub async fn open_account(
-    connection: &mut PgConnection,
-    shard: Shard,
-    currency: Currency,
-    limit: Limit,
-) -> Result<AccountId, Error> {
-    sqlx::query(
-        "insert into ledger (currency, shard)
-         select $1, $2 where not exists (select from ledger where currency = $1)
-         on conflict (currency) do nothing",
-    )
-    .bind(currency.code())
-    .bind(shard.0)
-    .execute(&mut *connection)
-    .await?;
-    let row = sqlx::query(
-        "insert into account (ledger_id, limits) select id, $2 from ledger where currency = $1 returning id",
-    )
-    .bind(currency.code())
-    .bind(limit.number())
-    .fetch_one(connection)
-    .await?;
-    Ok(AccountId(row.col("id")?))
-}
+use super::store;
+use crate::ledger::{AccountId, Standing, StandingError};
 
 /// Opens, freezes or closes an account; says whether it was another before, or why it
 /// stays as it is. `None`: there is no such account. The account is locked until the

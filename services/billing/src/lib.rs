@@ -17,6 +17,7 @@ mod checks;
 pub mod claim;
 pub mod cover;
 pub mod invoice;
+pub mod journal;
 pub mod plan;
 mod problems;
 pub mod reactions;
@@ -33,11 +34,17 @@ use galen_kernel::Clock;
 use galen_service::{Check, Job, Platform, ProblemPage, Service, Setting, StartError};
 use galen_storage::{Db, Migration, SchemaSpec, migrations};
 use galen_vault::{SealedColumn, Vault};
+use tokio::sync::Notify;
 use tonic::transport::Channel;
 use utoipa_axum::router::OpenApiRouter;
 
 /// The schema's history.
-pub const MIGRATIONS: &[Migration] = migrations!["0001_catalogue", "0005_claim"];
+pub const MIGRATIONS: &[Migration] = migrations![
+    "0001_catalogue",
+    "0003_charge",
+    "0004_invoice",
+    "0005_claim"
+];
 
 /// The billing service.
 pub struct Billing {
@@ -48,6 +55,8 @@ pub struct Billing {
     patients: PatientDirectoryClient<Channel>,
     accounts: AccountServiceClient<Channel>,
     payments: PaymentServiceClient<Channel>,
+    /// Rung when something is to be carried to the ledger.
+    bell: Arc<Notify>,
 }
 
 impl Service for Billing {
@@ -67,6 +76,7 @@ impl Service for Billing {
             patients: PatientDirectoryClient::new(platform.peers.channel("patients")),
             accounts: AccountServiceClient::new(platform.peers.channel("securepay")),
             payments: PaymentServiceClient::new(platform.peers.channel("securepay")),
+            bell: Arc::default(),
         })
     }
 
@@ -93,10 +103,15 @@ impl Service for Billing {
     }
 
     fn jobs(self: &Arc<Self>) -> Vec<Job> {
-        [invoice::jobs(self), claim::jobs(self)]
-            .into_iter()
-            .flatten()
-            .collect()
+        [
+            journal::jobs(self),
+            charge::jobs(self),
+            invoice::jobs(self),
+            claim::jobs(self),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
     }
 
     fn checks() -> &'static [Check] {

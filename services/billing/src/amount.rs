@@ -21,7 +21,12 @@ pub struct AmountView {
     )]
     pub amount: String,
     /// ISO 4217.
-    #[schema(pattern = "^[A-Z]{3}$", min_length = 3, max_length = 3, example = "EUR")]
+    #[schema(
+        pattern = "^[A-Z]{3}$",
+        min_length = 3,
+        max_length = 3,
+        example = "EUR"
+    )]
     pub currency: String,
 }
 
@@ -35,11 +40,7 @@ impl AmountView {
     /// Reads a field that has to be more than nothing.
     pub fn positive(&self, wrong: &mut Violations, pointer: &str) -> Option<Money> {
         let currency: Result<Currency, MoneyError> = self.currency.parse();
-        let currency = wrong.keep(
-            &format!("{pointer}/currency"),
-            "UNKNOWN_CURRENCY",
-            currency,
-        )?;
+        let currency = wrong.keep(&format!("{pointer}/currency"), "UNKNOWN_CURRENCY", currency)?;
         let pointer = format!("{pointer}/amount");
         let money = match Money::parse(&self.amount, currency) {
             Ok(money) => money,

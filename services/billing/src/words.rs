@@ -120,7 +120,7 @@ pub(crate) async fn keyring<'a>(
     texts: impl Iterator<Item = &'a Sealed<Words>>,
 ) -> Result<Keyring, Error> {
     vault
-        .keyring_of(db, texts.filter_map(Sealed::key_id))
+        .keyring_of(db, texts.filter_map(Sealed::key_id).collect())
         .await
 }
 

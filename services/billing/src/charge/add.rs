@@ -57,7 +57,12 @@ pub struct AddCharge {
     /// The charge that it corrects, which is taken back.
     pub replaces_id: Option<Uuid>,
     /// Why it is charged by hand.
-    #[schema(min_length = 1, max_length = 500, pattern = r"\S")]
+    #[schema(
+        min_length = 1,
+        max_length = 500,
+        pattern = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]*$",
+        example = "A dressing that nobody wrote down"
+    )]
     pub reason: String,
 }
 
@@ -66,7 +71,12 @@ impl Requires for AddCharge {
 }
 
 impl AddCharge {
-    fn parse(self, billing: &Billing, id: ChargeId, now: Timestamp) -> Result<(Charge, Pii<Words>), Problem> {
+    fn parse(
+        self,
+        billing: &Billing,
+        id: ChargeId,
+        now: Timestamp,
+    ) -> Result<(Charge, Pii<Words>), Problem> {
         let mut wrong = Violations::new();
         let reason = Words::read(&mut wrong, "/reason", &self.reason);
         let code = &self.service_code;
@@ -148,7 +158,11 @@ pub async fn add(
             .map(|row| row.charge)
             .filter(|replaced| replaced.patient == charge.patient)
             .ok_or_else(|| {
-                Problem::invalid_field("/replacesId", "UNKNOWN_CHARGE", "is no charge of the patient")
+                Problem::invalid_field(
+                    "/replacesId",
+                    "UNKNOWN_CHARGE",
+                    "is no charge of the patient",
+                )
             })?;
         let replaced = replaced.voided()?;
         store::change(&mut tx, &replaced).await?;

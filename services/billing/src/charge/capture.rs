@@ -66,8 +66,14 @@ pub(super) fn tell_price(tx: &mut Tx, charge: &Charge) {
 /// # Errors
 /// When the database fails.
 pub async fn price(db: &mut PgConnection, charge: &Charge) -> Result<Option<Price>, Error> {
-    let found =
-        catalogue::price(db, &charge.code, None, charge.class.name(), charge.served_on).await?;
+    let found = catalogue::price(
+        db,
+        &charge.code,
+        None,
+        charge.class.name(),
+        charge.served_on,
+    )
+    .await?;
     Ok(found.and_then(|found| {
         Price::of(
             found.amount,

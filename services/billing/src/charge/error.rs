@@ -34,9 +34,7 @@ impl From<ChargeRefusal> for Problem {
                 "CHARGE_INVOICED",
                 "The charge is on an invoice; cancel or credit that first.",
             ),
-            ChargeRefusal::Voided => {
-                Self::conflict("CHARGE_VOIDED", "The charge was taken back.")
-            }
+            ChargeRefusal::Voided => Self::conflict("CHARGE_VOIDED", "The charge was taken back."),
             ChargeRefusal::Unpriced => Self::conflict(
                 "CHARGE_UNPRICED",
                 "There is no price for it; add a tariff and price it first.",

@@ -62,9 +62,8 @@ pub(crate) fn whose(scope: Scope, wished: Option<Uuid>) -> Result<Option<Uuid>, 
 pub(crate) fn after(cursor: Option<&str>) -> Result<Option<Position>, Problem> {
     let position = cursor.map(Cursor::decode::<Position>).transpose()?;
     let years = 1..=9999;
-    let inside = |at: galen_kernel::Timestamp| {
-        years.contains(&at.to_zoned(jiff::tz::TimeZone::UTC).year())
-    };
+    let inside =
+        |at: galen_kernel::Timestamp| years.contains(&at.to_zoned(jiff::tz::TimeZone::UTC).year());
     if position.is_some_and(|position| !inside(position.0)) {
         return Err(Problem::invalid_field(
             "?cursor",

@@ -286,7 +286,9 @@ mod tests {
     #[test]
     fn a_charge_waits_for_its_price_and_keeps_it() {
         let price = charge(Status::Priced).price;
-        let priced = charge(Status::Held).priced(price.clone()).expect("it waits");
+        let priced = charge(Status::Held)
+            .priced(price.clone())
+            .expect("it waits");
         assert_eq!((priced.status, priced.version), (Status::Priced, 2));
         assert_eq!(priced.clone().priced(price.clone()), Ok(priced));
         assert_eq!(
@@ -331,7 +333,10 @@ mod tests {
             assert_eq!(Status::read(status.name()), Some(status));
         }
         for class in ["AMB", "IMP", "EMER"] {
-            assert_eq!(EncounterClass::read(class).map(EncounterClass::name), Some(class));
+            assert_eq!(
+                EncounterClass::read(class).map(EncounterClass::name),
+                Some(class)
+            );
         }
         for mode in ["SELF_PAY", "INSURANCE"] {
             assert_eq!(PaymentMode::read(mode).map(PaymentMode::name), Some(mode));

@@ -25,7 +25,7 @@ pub struct Filter {
 }
 
 /// A position in the list: when it was captured, id.
-#[derive(Clone, Copy, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub struct Position(pub Timestamp, pub Uuid);
 
 /// A charge with its sealed reason.
@@ -203,14 +203,12 @@ pub async fn get_all(db: impl PgExecutor<'_>, ids: &[Uuid]) -> Result<Vec<Charge
 /// # Errors
 /// When the database fails.
 pub async fn of_source(db: impl PgExecutor<'_>, source: Uuid) -> Result<Vec<Uuid>, Error> {
-    Ok(
-        sqlx::query_scalar(
-            "select id from charge where source_id = $1 and status <> 'VOIDED' order by id",
-        )
-        .bind(source)
-        .fetch_all(db)
-        .await?,
+    Ok(sqlx::query_scalar(
+        "select id from charge where source_id = $1 and status <> 'VOIDED' order by id",
     )
+    .bind(source)
+    .fetch_all(db)
+    .await?)
 }
 
 /// Stores a changed charge.
@@ -340,4 +338,17 @@ pub async fn forget_reasons(tx: &mut Tx, patient: PatientId) -> Result<u64, Erro
     .execute(tx.conn())
     .await?;
     Ok(done.rows_affected())
+}
+
+/// The ids of what a stay cost and can be invoiced.
+///
+/// # Errors
+/// When the database fails.
+pub async fn of_admission(db: impl PgExecutor<'_>, admission: Uuid) -> Result<Vec<Uuid>, Error> {
+    Ok(sqlx::query_scalar(
+        "select id from charge where admission_id = $1 and status = 'PRICED' order by captured_at, id limit 201",
+    )
+    .bind(admission)
+    .fetch_all(db)
+    .await?)
 }

@@ -181,7 +181,7 @@ pub struct Facts {
     /// Who is asked.
     pub payer: Uuid,
     /// By which plan.
-    pub plan: Uuid,
+    pub plan: String,
     /// Which version of it.
     pub plan_version: i32,
     /// Under which coverage of the patient.

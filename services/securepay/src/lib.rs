@@ -34,10 +34,11 @@ use galen_storage::{Db, Migration, SchemaSpec, migrations};
 use galen_vault::{SealedColumn, Vault};
 use utoipa_axum::router::OpenApiRouter;
 
+use provider::Desk;
 use writer::{Ledger, Mode, Shard};
 
 /// The schema's history.
-pub const MIGRATIONS: &[Migration] = migrations!["0001_ledger", "0003_account", "0004_payment"];
+pub const MIGRATIONS: &[Migration] = migrations!["0001_ledger", "0003_account", "0004_payment", "0005_provider"];
 
 /// The securepay service.
 pub struct SecurePay {
@@ -46,6 +47,15 @@ pub struct SecurePay {
     vault: Vault,
     zone: jiff::tz::TimeZone,
     ledger: Ledger,
+    provider: Option<Desk>,
+}
+
+impl SecurePay {
+    /// Where money comes in and goes out, if there is a payment provider.
+    #[must_use]
+    pub const fn desk(&self) -> Option<&Desk> {
+        self.provider.as_ref()
+    }
 }
 
 impl Service for SecurePay {
@@ -63,12 +73,14 @@ impl Service for SecurePay {
             Mode::Exclusive,
             platform.drained.clone(),
         );
+        let provider = Desk::open(&platform, &ledger)?;
         Ok(Self {
             db: platform.db,
             clock: platform.clock,
             vault: platform.vault,
             zone: platform.zone,
             ledger,
+            provider,
         })
     }
 
@@ -78,6 +90,7 @@ impl Service for SecurePay {
             .merge(payment::routes())
             .merge(top_up::routes())
             .merge(payout::routes())
+            .merge(provider::routes())
             .merge(webhook::routes())
             .merge(reconciliation::routes())
             .with_state(Arc::clone(self))
@@ -96,8 +109,7 @@ impl Service for SecurePay {
 
     fn jobs(self: &Arc<Self>) -> Vec<Job> {
         [
-            top_up::jobs(self),
-            payout::jobs(self),
+            provider::jobs(self),
             webhook::jobs(self),
             reconciliation::jobs(self),
         ]
@@ -111,7 +123,7 @@ impl Service for SecurePay {
     }
 
     fn sealed() -> &'static [SealedColumn] {
-        &[]
+        &[payout::SEALED]
     }
 
     fn settings() -> &'static [Setting] {

@@ -69,4 +69,14 @@ pub(crate) const PAGES: &[ProblemPage] = &[
         title: "The id was used for another transfer.",
         advice: "Make a new id for every transfer; use the same one only to repeat exactly the same request.",
     },
+    ProblemPage {
+        code: "NO_PAYMENT_PROVIDER",
+        title: "This hospital has no payment provider.",
+        advice: "Money comes in and goes out at a till only, until an operator sets `securepay.provider.name`.",
+    },
+    ProblemPage {
+        code: "WEBHOOK_REFUSED",
+        title: "The webhook is not signed by the provider, or not new.",
+        advice: "Sign `id.timestamp.body` with the secret that both sides know, as Standard Webhooks says, and send it within five minutes. Check the clocks of both sides.",
+    },
 ];

@@ -3,4 +3,4 @@
 use galen_service::Setting;
 
 /// What can be set.
-pub(crate) const SETTINGS: &[Setting] = &[];
+pub(crate) const SETTINGS: &[Setting] = &crate::provider::settings::SETTINGS;

@@ -37,7 +37,7 @@ use utoipa_axum::router::OpenApiRouter;
 use writer::{Ledger, Mode, Shard};
 
 /// The schema's history.
-pub const MIGRATIONS: &[Migration] = migrations!["0001_ledger", "0003_account"];
+pub const MIGRATIONS: &[Migration] = migrations!["0001_ledger", "0003_account", "0006_webhook"];
 
 /// The securepay service.
 pub struct SecurePay {
@@ -46,6 +46,7 @@ pub struct SecurePay {
     vault: Vault,
     zone: jiff::tz::TimeZone,
     ledger: Ledger,
+    webhooks: webhook::Webhooks,
 }
 
 impl Service for SecurePay {
@@ -53,7 +54,7 @@ impl Service for SecurePay {
     const SCHEMA: SchemaSpec = SchemaSpec {
         service: Self::NAME,
         migrations: MIGRATIONS,
-        subscribes: &["patients"],
+        subscribes: &["patients", "securepay"],
     };
 
     async fn start(platform: Platform) -> Result<Self, StartError> {
@@ -63,12 +64,14 @@ impl Service for SecurePay {
             Mode::Exclusive,
             platform.stopping.clone(),
         );
+        let webhooks = webhook::Webhooks::start(&platform)?;
         Ok(Self {
             db: platform.db,
             clock: platform.clock,
             vault: platform.vault,
             zone: platform.zone,
             ledger,
+            webhooks,
         })
     }
 
@@ -91,7 +94,9 @@ impl Service for SecurePay {
     }
 
     fn subscriptions(self: &Arc<Self>) -> Vec<subscription::Definition> {
-        reactions::subscriptions(self)
+        let mut subscriptions = reactions::subscriptions(self);
+        subscriptions.extend(webhook::subscriptions(self));
+        subscriptions
     }
 
     fn jobs(self: &Arc<Self>) -> Vec<Job> {
@@ -111,7 +116,7 @@ impl Service for SecurePay {
     }
 
     fn sealed() -> &'static [SealedColumn] {
-        &[]
+        SEALED
     }
 
     fn settings() -> &'static [Setting] {
@@ -122,3 +127,6 @@ impl Service for SecurePay {
         problems::PAGES
     }
 }
+
+/// What is sealed.
+const SEALED: &[SealedColumn] = &[webhook::SEALED[0], webhook::SEALED[1]];

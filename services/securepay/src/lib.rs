@@ -17,6 +17,7 @@ pub mod reactions;
 pub mod reconciliation;
 mod settings;
 pub mod top_up;
+pub mod trial_balance;
 pub mod wallet;
 pub mod webhook;
 pub mod writer;
@@ -37,7 +38,12 @@ use utoipa_axum::router::OpenApiRouter;
 use writer::{Ledger, Mode, Shard};
 
 /// The schema's history.
-pub const MIGRATIONS: &[Migration] = migrations!["0001_ledger", "0003_account", "0006_webhook"];
+pub const MIGRATIONS: &[Migration] = migrations![
+    "0001_ledger",
+    "0003_account",
+    "0004_payment",
+    "0006_webhook",
+];
 
 /// The securepay service.
 pub struct SecurePay {
@@ -62,7 +68,7 @@ impl Service for SecurePay {
             &platform.db,
             Shard(0),
             Mode::Exclusive,
-            platform.stopping.clone(),
+            platform.drained.clone(),
         );
         let webhooks = webhook::Webhooks::start(&platform)?;
         Ok(Self {

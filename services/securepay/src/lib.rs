@@ -17,6 +17,7 @@ pub mod reactions;
 pub mod reconciliation;
 mod settings;
 pub mod top_up;
+pub mod trial_balance;
 pub mod wallet;
 pub mod webhook;
 pub mod writer;
@@ -38,7 +39,13 @@ use provider::Desk;
 use writer::{Ledger, Mode, Shard};
 
 /// The schema's history.
-pub const MIGRATIONS: &[Migration] = migrations!["0001_ledger", "0003_account", "0004_payment", "0005_provider"];
+pub const MIGRATIONS: &[Migration] = migrations![
+    "0001_ledger",
+    "0003_account",
+    "0004_payment",
+    "0005_provider",
+    "0006_webhook",
+];
 
 /// The securepay service.
 pub struct SecurePay {
@@ -48,6 +55,7 @@ pub struct SecurePay {
     zone: jiff::tz::TimeZone,
     ledger: Ledger,
     provider: Option<Desk>,
+    webhooks: webhook::Webhooks,
 }
 
 impl SecurePay {
@@ -63,7 +71,7 @@ impl Service for SecurePay {
     const SCHEMA: SchemaSpec = SchemaSpec {
         service: Self::NAME,
         migrations: MIGRATIONS,
-        subscribes: &["patients"],
+        subscribes: &["patients", "securepay"],
     };
 
     async fn start(platform: Platform) -> Result<Self, StartError> {
@@ -74,6 +82,7 @@ impl Service for SecurePay {
             platform.drained.clone(),
         );
         let provider = Desk::open(&platform, &ledger)?;
+        let webhooks = webhook::Webhooks::start(&platform)?;
         Ok(Self {
             db: platform.db,
             clock: platform.clock,
@@ -81,6 +90,7 @@ impl Service for SecurePay {
             zone: platform.zone,
             ledger,
             provider,
+            webhooks,
         })
     }
 
@@ -104,7 +114,9 @@ impl Service for SecurePay {
     }
 
     fn subscriptions(self: &Arc<Self>) -> Vec<subscription::Definition> {
-        reactions::subscriptions(self)
+        let mut subscriptions = reactions::subscriptions(self);
+        subscriptions.extend(webhook::subscriptions(self));
+        subscriptions
     }
 
     fn jobs(self: &Arc<Self>) -> Vec<Job> {
@@ -123,7 +135,7 @@ impl Service for SecurePay {
     }
 
     fn sealed() -> &'static [SealedColumn] {
-        &[payout::SEALED]
+        SEALED
     }
 
     fn settings() -> &'static [Setting] {
@@ -134,3 +146,6 @@ impl Service for SecurePay {
         problems::PAGES
     }
 }
+
+/// What is sealed.
+const SEALED: &[SealedColumn] = &[payout::SEALED, webhook::SEALED[0], webhook::SEALED[1]];

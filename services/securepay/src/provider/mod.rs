@@ -10,7 +10,7 @@
 //! | what a provider can do, and what it may answer | [`port`] |
 //! | what becomes of an order: pure | [`order::model`] |
 //! | who gives orders to the provider, asks, and moves the money | [`order::pursue`] |
-//! | how webhooks are signed, ours and theirs | [`signature`] |
+//! | how the webhooks of a provider are signed | [`signature`] |
 //! | what comes in from a provider | [`inbound`] |
 //! | the provider that moves nothing | [`simulator`] |
 //!

@@ -46,7 +46,7 @@ impl House {
         Self::with(Clock::system(), &[]).await
     }
 
-    /// With a clock and settings.
+    /// With another clock, and settings named without their `securepay.`.
     pub(crate) async fn with(clock: Clock, settings: &[(&str, &str)]) -> Self {
         let database = TestDatabase::new(
             galen_eventing::MIGRATIONS,
@@ -59,13 +59,10 @@ impl House {
         let directory = PatientDirectoryServer::from_arc(Arc::clone(&patients));
         let peers = Peers::in_memory([("patients", Routes::new(directory))]);
         let db = database.open("securepay").await;
-        let settings = settings
-            .iter()
-            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
-        let platform = Platform {
-            config: Config::from_values(settings.collect()),
-            ..testing::platform(db.clone(), clock, peers)
-        };
+        let mut platform = testing::platform(db.clone(), clock, peers);
+        let settings = settings.iter();
+        let values = settings.map(|(key, value)| (format!("securepay.{key}"), (*value).to_owned()));
+        platform.config = Config::from_values(values.collect());
         let service = SecurePay::start(platform.clone())
             .await
             .expect("securepay starts");

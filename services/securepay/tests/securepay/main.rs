@@ -5,5 +5,7 @@ mod failing;
 mod house;
 mod provider;
 mod racing;
+mod receiver;
+mod webhooks;
 mod world;
 mod writing;

@@ -8,7 +8,6 @@ use galen_securepay::CHECKS;
 use galen_securepay::account::{self, Account, Kind, Owner};
 use galen_securepay::provider::Pursuit;
 use galen_securepay::provider::simulator::Simulator;
-use galen_service::Service as _;
 use galen_service::testing::{Reply, TestCaller};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
@@ -22,10 +21,10 @@ pub(super) const IBAN: &str = "DE89370400440532013000";
 
 /// Nothing is left to chance, and nothing takes time.
 const CALM: [(&str, &str); 4] = [
-    ("securepay.provider.name", "simulator"),
-    ("securepay.provider.declines", "0"),
-    ("securepay.provider.silences", "0"),
-    ("securepay.provider.latency_ms", "0"),
+    ("provider.name", "simulator"),
+    ("provider.declines", "0"),
+    ("provider.silences", "0"),
+    ("provider.latency_ms", "0"),
 ];
 
 pub(super) struct Counter {

@@ -146,7 +146,7 @@ async fn where_money_goes_to_is_sealed_and_shown_by_its_end() {
 #[tokio::test]
 async fn without_a_provider_there_is_nothing_to_ask_for() {
     let house = House::with(Clock::system(), &[]).await;
-    let patient = house.platform.clock.id::<galen_contracts::ids::PatientKind>();
+    let patient: galen_contracts::ids::PatientId = house.platform.clock.id();
     let wallet = wallet_of(&house, Owner::Patient(patient.uuid()), "EUR").await;
     let body = json!({ "walletId": wallet.public_id.uuid(), "amount": euros("1.00") });
     let reply = house.api.as_patient(patient).key(&key()).post("/top-ups", body).await;

@@ -52,10 +52,7 @@ pub struct Desk {
 
 impl Desk {
     /// Opens it, if there is a provider.
-    pub(crate) fn open(
-        platform: &Platform,
-        ledger: &Ledger,
-    ) -> Result<Option<Self>, ConfigError> {
+    pub(crate) fn open(platform: &Platform, ledger: &Ledger) -> Result<Option<Self>, ConfigError> {
         let settings = Settings::read(&platform.config)?;
         let Choice::Simulator(temper) = settings.choice else {
             return Ok(None);
@@ -92,8 +89,11 @@ pub(crate) fn jobs(securepay: &Arc<SecurePay>) -> Vec<Job> {
         return Vec::new();
     };
     let mut jobs = vec![provider.pursuit.job()];
-    jobs.extend(provider.simulator.as_ref().map(|simulator| {
-        simulator::post::job(simulator, &provider.pursuit)
-    }));
+    jobs.extend(
+        provider
+            .simulator
+            .as_ref()
+            .map(|simulator| simulator::post::job(simulator, &provider.pursuit)),
+    );
     jobs
 }

@@ -41,7 +41,10 @@ pub const SETTINGS: [Setting; 7] = [
         secret: true,
     },
     setting(SEED, "simulator: what its chances are drawn from; 0"),
-    setting(DECLINES, "simulator: of a hundred orders, so many are declined; 5"),
+    setting(
+        DECLINES,
+        "simulator: of a hundred orders, so many are declined; 5",
+    ),
     setting(
         SILENCES,
         "simulator: of a hundred questions, so many are not answered; 5",

@@ -176,14 +176,19 @@ mod tests {
             assert_eq!(ours.verify(&sent, b"{}", now), Err(Forged::Headers));
         }
         let renewed = format!("v1,bm8= v2,x {}", signed[2].1);
-        let mut sent = sent.clone();
+        let mut sent = sent;
         sent.insert(SIGNATURE, renewed.parse().expect("a header"));
         assert_eq!(ours.verify(&sent, b"{}", now), Ok(()), "one of several");
     }
 
     #[test]
     fn a_secret_is_long_enough() {
-        for text in ["", "whsec_", "whsec_c2hvcnQ=", "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"] {
+        for text in [
+            "",
+            "whsec_",
+            "whsec_c2hvcnQ=",
+            "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+        ] {
             assert!(Secret::read(&text.into()).is_err(), "{text}");
         }
     }

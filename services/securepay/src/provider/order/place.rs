@@ -109,8 +109,7 @@ pub(crate) async fn place<R: Requires>(
         .ok_or_else(|| Problem::internal("an amount that was checked is not more than zero"))?;
     let mut connection = s.db.pool().acquire().await.map_err(Error::from)?;
     let (kind, owner) = (Kind::Clearing, Owner::Hospital);
-    let clearing =
-        account::open(&mut connection, cx.clock(), kind, owner, amount.currency).await?;
+    let clearing = account::open(&mut connection, cx.clock(), kind, owner, amount.currency).await?;
     drop(connection);
     let (debit, credit) = match direction {
         Direction::In => (clearing.id, wallet.id),

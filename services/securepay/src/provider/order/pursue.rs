@@ -27,8 +27,8 @@ use super::model::{self, Progress, State, Task};
 use super::store::{self, Order};
 use crate::ledger::{Group, Operation, Rejection, Request, TransferId};
 use crate::payout::iban::Iban;
-use crate::provider::{Direction, Instruction, Provider, Reason, Report};
 use crate::provider::signature::Forged;
+use crate::provider::{Direction, Instruction, Provider, Reason, Report};
 use crate::writer::{Ledger, Unanswered};
 
 /// How often it is looked what is due; new orders ring.
@@ -403,7 +403,12 @@ fn announce(tx: &mut Tx, order: &Order, progress: &Progress) {
         currency: order.amount.currency.code().to_owned(),
     });
     let (id, wallet_id) = (order.id.to_string(), order.wallet.to_string());
-    let owner_id = order.owner.id().as_ref().map(Uuid::to_string).unwrap_or_default();
+    let owner_id = order
+        .owner
+        .id()
+        .as_ref()
+        .map(Uuid::to_string)
+        .unwrap_or_default();
     let reason_code = progress.reason.as_ref().map(Reason::code);
     let reason_code = reason_code.unwrap_or_default().to_owned();
     match (order.direction, progress.state == State::Captured) {

@@ -68,8 +68,7 @@ impl Order {
 }
 
 /// SQL for [`Order::subject`] of a row `t`.
-pub(crate) const SUBJECT: &str =
-    "(select coalesce(i.owner_id, i.public_id) from account_info i where i.public_id = t.wallet_id)";
+pub(crate) const SUBJECT: &str = "(select coalesce(i.owner_id, i.public_id) from account_info i where i.public_id = t.wallet_id)";
 
 macro_rules! select {
     ($rest:literal) => {
@@ -279,7 +278,10 @@ pub async fn take_up(
         .iter()
         .map(|(_, o)| i32::try_from(o.progress.attempts).unwrap_or(i32::MAX))
         .collect();
-    let due: Vec<_> = taken.iter().map(|(_, o)| o.progress.due_at.map(ts)).collect();
+    let due: Vec<_> = taken
+        .iter()
+        .map(|(_, o)| o.progress.due_at.map(ts))
+        .collect();
     let done = sqlx::query(
         "update provider_order o
          set told = n.told, attempts = n.attempts, due_at = n.due_at, version = o.version + 1
@@ -332,11 +334,7 @@ pub async fn save(
 ///
 /// # Errors
 /// When the database fails.
-pub async fn lock(
-    db: &mut PgConnection,
-    provider: &str,
-    id: Uuid,
-) -> Result<Option<Order>, Error> {
+pub async fn lock(db: &mut PgConnection, provider: &str, id: Uuid) -> Result<Option<Order>, Error> {
     let row = sqlx::query(select!(
         "where o.id = $1 and o.provider = $2
          for update of o"

@@ -184,7 +184,8 @@ mod tests {
     fn staged_amounts_leave_nothing_to_chance() {
         for seed in 0..50 {
             for n in 0..10 {
-                let fate = |seed| temper(seed).fate(Uuid::from_u128(seed.into()), euros(404_000 + n));
+                let fate =
+                    |seed| temper(seed).fate(Uuid::from_u128(seed.into()), euros(404_000 + n));
                 assert!(fate(seed).is_staged);
                 assert_eq!(fate(seed), fate(0));
             }

@@ -99,9 +99,7 @@ impl Simulator {
     /// Tells what is in the table.
     async fn tell(&self, reference: Uuid, is_silent: bool) -> Report {
         match store::get(self.db.pool(), reference).await {
-            Ok(Some(charge)) if charge.is_staged || !is_silent => {
-                charge.report(self.clock().now())
-            }
+            Ok(Some(charge)) if charge.is_staged || !is_silent => charge.report(self.clock().now()),
             Ok(None) if !is_silent => Report::NeverHeardOf,
             Ok(_) => Report::Unknown,
             Err(error) => unanswered(&error),

@@ -80,10 +80,7 @@ pub(super) async fn begin(
 }
 
 /// Looks one up.
-pub(super) async fn get(
-    db: impl PgExecutor<'_>,
-    reference: Uuid,
-) -> Result<Option<Charge>, Error> {
+pub(super) async fn get(db: impl PgExecutor<'_>, reference: Uuid) -> Result<Option<Charge>, Error> {
     let row = sqlx::query(
         "select reference, declined, is_mute, is_staged, decided_at from simulated_charge where reference = $1",
     )

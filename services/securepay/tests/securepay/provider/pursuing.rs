@@ -20,12 +20,19 @@ async fn a_top_up_fills_the_wallet_when_the_provider_has_the_money() {
     let counter = Counter::open().await;
     let id = counter.top_up("4040.00").await;
     counter.top_up_is(&id, "PENDING").await;
-    assert_eq!(counter.totals().await, [0, 404_000, 0], "promised, not earned");
+    assert_eq!(
+        counter.totals().await,
+        [0, 404_000, 0],
+        "promised, not earned"
+    );
     assert_eq!(counter.works().await, 1);
     let done = counter.top_up_is(&id, "CAPTURED").await;
     assert!(text(&done, "providerReference").starts_with("sim_"));
     assert_eq!(counter.totals().await, [404_000, 0, 0]);
-    assert_eq!(counter.told(&id).await, ["galen.securepay.TopUpSettled.v1"]);
+    assert_eq!(
+        counter.told(&id).await,
+        ["galen.securepay.top-up-settled.v1"]
+    );
     assert_eq!(counter.works().await, 0, "there is nothing left to do");
     counter.is_sound().await;
 }
@@ -34,7 +41,10 @@ async fn a_top_up_fills_the_wallet_when_the_provider_has_the_money() {
 async fn a_payout_empties_the_wallet_or_is_given_back() {
     let counter = Counter::open().await;
     counter.fill(2).await;
-    let (done, refused) = (counter.pay_out("4040.00").await, counter.pay_out("4039.99").await);
+    let (done, refused) = (
+        counter.pay_out("4040.00").await,
+        counter.pay_out("4039.99").await,
+    );
     assert_eq!(counter.totals().await, [808_000, 0, 807_999]);
     counter.works().await;
     counter.passes(SignedDuration::from_mins(5));
@@ -49,8 +59,14 @@ async fn a_payout_empties_the_wallet_or_is_given_back() {
     let shown = counter.payout_is(&refused, "FAILED").await;
     assert_eq!(shown["reasonCode"], "INSUFFICIENT_FUNDS");
     assert_eq!(counter.totals().await, [404_001, 0, 0]);
-    assert_eq!(counter.told(&done).await, ["galen.securepay.PayoutSettled.v1"]);
-    assert_eq!(counter.told(&refused).await, ["galen.securepay.PayoutFailed.v1"]);
+    assert_eq!(
+        counter.told(&done).await,
+        ["galen.securepay.payout-settled.v1"]
+    );
+    assert_eq!(
+        counter.told(&refused).await,
+        ["galen.securepay.payout-failed.v1"]
+    );
     counter.is_sound().await;
 }
 
@@ -62,7 +78,10 @@ async fn a_declined_top_up_leaves_the_wallet_as_it_was() {
     let shown = counter.top_up_is(&id, "FAILED").await;
     assert_eq!(shown["reasonCode"], "INSUFFICIENT_FUNDS");
     assert_eq!(counter.totals().await, [0, 0, 0]);
-    assert_eq!(counter.told(&id).await, ["galen.securepay.TopUpFailed.v1"]);
+    assert_eq!(
+        counter.told(&id).await,
+        ["galen.securepay.top-up-failed.v1"]
+    );
     counter.is_sound().await;
 }
 
@@ -72,7 +91,11 @@ async fn a_lost_answer_is_asked_for_and_nothing_is_done_twice() {
     let id = counter.top_up("4040.03").await;
     counter.works().await;
     counter.top_up_is(&id, "PENDING").await;
-    assert_eq!(counter.totals().await, [0, 404_003, 0], "not known is not failed");
+    assert_eq!(
+        counter.totals().await,
+        [0, 404_003, 0],
+        "not known is not failed"
+    );
     counter.passes(SignedDuration::from_secs(2));
     counter.works().await;
     counter.top_up_is(&id, "CAPTURED").await;
@@ -102,7 +125,10 @@ async fn what_never_arrives_has_failed_at_the_deadline_and_not_before() {
 #[tokio::test]
 async fn what_the_provider_cannot_tell_stays_in_sight_until_it_can() {
     let counter = Counter::open().await;
-    let (mute, slow) = (counter.top_up("4040.05").await, counter.top_up("4040.09").await);
+    let (mute, slow) = (
+        counter.top_up("4040.05").await,
+        counter.top_up("4040.09").await,
+    );
     counter.works().await;
     counter.passes(SignedDuration::from_hours(24));
     counter.works().await;
@@ -151,7 +177,10 @@ async fn what_the_simulator_said_it_says_after_a_restart() {
         let said = before.start(instruction).await;
         declined += usize::from(matches!(said, Report::Declined { .. }));
         assert_eq!(after.start(instruction).await, said);
-        assert_eq!(after.status(Direction::In, instruction.reference).await, said);
+        assert_eq!(
+            after.status(Direction::In, instruction.reference).await,
+            said
+        );
     }
     assert!((5..35).contains(&declined), "{declined} of 39");
     let late = Instruction {
@@ -159,7 +188,10 @@ async fn what_the_simulator_said_it_says_after_a_restart() {
         ..instruction(1)
     };
     assert!(matches!(after.start(&late).await, Report::Declined { .. }));
-    assert_eq!(after.status(Direction::In, late.reference).await, Report::NeverHeardOf);
+    assert_eq!(
+        after.status(Direction::In, late.reference).await,
+        Report::NeverHeardOf
+    );
 }
 
 /// A port that counts.
@@ -186,7 +218,12 @@ impl Provider for Counted {
         self.port.status(direction, reference)
     }
 
-    fn read_webhook(&self, headers: &HeaderMap, body: &[u8], now: Timestamp) -> Result<Uuid, Forged> {
+    fn read_webhook(
+        &self,
+        headers: &HeaderMap,
+        body: &[u8],
+        now: Timestamp,
+    ) -> Result<Uuid, Forged> {
         self.port.read_webhook(headers, body, now)
     }
 }
@@ -205,7 +242,10 @@ async fn many_workers_start_each_order_once() {
         .map(|_| counter.pursuit().through(Arc::<Counted>::clone(&counted)))
         .collect();
     let done = join_all(workers.iter().map(|worker| worker.run())).await;
-    let done: u64 = done.into_iter().map(|done| done.expect("the database answers")).sum();
+    let done: u64 = done
+        .into_iter()
+        .map(|done| done.expect("the database answers"))
+        .sum();
     assert_eq!(done, 40);
     assert_eq!(counted.starts.load(Ordering::Relaxed), 40);
     assert_eq!(counter.totals().await, [40 * 404_000, 0, 0]);

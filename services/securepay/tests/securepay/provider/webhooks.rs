@@ -8,13 +8,20 @@ use uuid::Uuid;
 
 use super::counter::Counter;
 
-async fn send(counter: &Counter, provider: &str, headers: &HeaderMap, body: &[u8]) -> (u16, Option<String>) {
+async fn send(
+    counter: &Counter,
+    provider: &str,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> (u16, Option<String>) {
     let mut caller = counter.house.api.anonymous();
     for (name, value) in headers {
         caller = caller.with_header(name.clone(), value.to_str().expect("text"));
     }
     let path = format!("/api/v1/provider-webhooks/{provider}");
-    let reply = caller.send(Method::POST, &path, Bytes::copy_from_slice(body)).await;
+    let reply = caller
+        .send(Method::POST, &path, Bytes::copy_from_slice(body))
+        .await;
     (reply.status.as_u16(), reply.code().map(Into::into))
 }
 
@@ -72,7 +79,11 @@ async fn late_and_doubled_webhooks_do_nothing() {
     let mut letters = 0;
     for _ in 0..10 {
         counter.passes(SignedDuration::from_mins(3));
-        letters += counter.simulator().post(counter.pursuit()).await.expect("the database answers");
+        letters += counter
+            .simulator()
+            .post(counter.pursuit())
+            .await
+            .expect("the database answers");
     }
     assert_eq!(letters, 3);
     assert_eq!(counter.works().await, 0);

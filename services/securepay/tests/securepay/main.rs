@@ -4,5 +4,8 @@ mod accounts;
 mod failing;
 mod house;
 mod racing;
+mod riding;
+mod standing;
+mod till;
 mod world;
 mod writing;

@@ -216,10 +216,10 @@ impl Progress {
         })
     }
 
+    /// Whoever heard it goes on with it: its lease stays.
     fn decided(&self, state: State, now: Timestamp) -> Self {
         Self {
             state,
-            due_at: Some(now),
             decided_at: Some(now),
             ..self.clone()
         }

@@ -8,6 +8,7 @@
 //! Each folder offers its routes, work and checks itself; this file puts them together.
 
 pub mod account;
+pub mod books;
 mod checks;
 pub mod ledger;
 pub mod payment;
@@ -17,6 +18,7 @@ pub mod reactions;
 pub mod reconciliation;
 mod settings;
 pub mod top_up;
+pub mod trial_balance;
 pub mod wallet;
 pub mod webhook;
 pub mod writer;
@@ -34,10 +36,17 @@ use galen_storage::{Db, Migration, SchemaSpec, migrations};
 use galen_vault::{SealedColumn, Vault};
 use utoipa_axum::router::OpenApiRouter;
 
+use provider::Desk;
 use writer::{Ledger, Mode, Shard};
 
 /// The schema's history.
-pub const MIGRATIONS: &[Migration] = migrations!["0001_ledger", "0003_account", "0004_payment"];
+pub const MIGRATIONS: &[Migration] = migrations![
+    "0001_ledger",
+    "0003_account",
+    "0004_payment",
+    "0005_provider",
+    "0006_webhook",
+];
 
 /// The securepay service.
 pub struct SecurePay {
@@ -46,6 +55,16 @@ pub struct SecurePay {
     vault: Vault,
     zone: jiff::tz::TimeZone,
     ledger: Ledger,
+    provider: Option<Desk>,
+    webhooks: webhook::Webhooks,
+}
+
+impl SecurePay {
+    /// Where money comes in and goes out, if there is a payment provider.
+    #[must_use]
+    pub const fn desk(&self) -> Option<&Desk> {
+        self.provider.as_ref()
+    }
 }
 
 impl Service for SecurePay {
@@ -53,7 +72,7 @@ impl Service for SecurePay {
     const SCHEMA: SchemaSpec = SchemaSpec {
         service: Self::NAME,
         migrations: MIGRATIONS,
-        subscribes: &["patients"],
+        subscribes: &["patients", "securepay"],
     };
 
     async fn start(platform: Platform) -> Result<Self, StartError> {
@@ -63,12 +82,16 @@ impl Service for SecurePay {
             Mode::Exclusive,
             platform.drained.clone(),
         );
+        let provider = Desk::open(&platform, &ledger)?;
+        let webhooks = webhook::Webhooks::start(&platform)?;
         Ok(Self {
             db: platform.db,
             clock: platform.clock,
             vault: platform.vault,
             zone: platform.zone,
             ledger,
+            provider,
+            webhooks,
         })
     }
 
@@ -78,6 +101,7 @@ impl Service for SecurePay {
             .merge(payment::routes())
             .merge(top_up::routes())
             .merge(payout::routes())
+            .merge(provider::routes())
             .merge(webhook::routes())
             .merge(reconciliation::routes())
             .with_state(Arc::clone(self))
@@ -91,13 +115,14 @@ impl Service for SecurePay {
     }
 
     fn subscriptions(self: &Arc<Self>) -> Vec<subscription::Definition> {
-        reactions::subscriptions(self)
+        let mut subscriptions = reactions::subscriptions(self);
+        subscriptions.extend(webhook::subscriptions(self));
+        subscriptions
     }
 
     fn jobs(self: &Arc<Self>) -> Vec<Job> {
         [
-            top_up::jobs(self),
-            payout::jobs(self),
+            provider::jobs(self),
             webhook::jobs(self),
             reconciliation::jobs(self),
         ]
@@ -111,7 +136,7 @@ impl Service for SecurePay {
     }
 
     fn sealed() -> &'static [SealedColumn] {
-        &[]
+        SEALED
     }
 
     fn settings() -> &'static [Setting] {
@@ -122,3 +147,6 @@ impl Service for SecurePay {
         problems::PAGES
     }
 }
+
+/// What is sealed.
+const SEALED: &[SealedColumn] = &[payout::SEALED, webhook::SEALED[0], webhook::SEALED[1]];

@@ -7,7 +7,7 @@ use galen_access::{Grants, Principal, Role};
 use galen_billing::Billing;
 use galen_contracts::Event;
 use galen_contracts::convert::to_wire;
-use galen_contracts::ids::PatientId;
+use galen_contracts::ids::{PatientId, UserId};
 use galen_contracts::patients::v1::patient_directory_server::{
     PatientDirectory, PatientDirectoryServer,
 };
@@ -93,6 +93,7 @@ pub(crate) struct House {
     pub(crate) api: TestApi,
     pub(crate) platform: Platform,
     pub(crate) database: TestDatabase,
+    clerk_id: UserId,
     directory: Directory,
     running: Running,
     scheduling: Db,
@@ -154,6 +155,7 @@ impl House {
             scheduling: database.open("scheduling").await,
             securepay: database.open("securepay").await,
             patients: database.open("patients").await,
+            clerk_id: clock.id(),
             clock,
             ledger,
             billing,
@@ -183,13 +185,17 @@ impl House {
     }
 
     pub(crate) fn clerk(&self) -> TestCaller {
-        self.api.as_role(Role::Billing)
+        self.keeper(self.clerk_id)
     }
 
     /// Another person who keeps the books.
     pub(crate) fn other_clerk(&self) -> TestCaller {
+        self.keeper(self.clock.id())
+    }
+
+    fn keeper(&self, user_id: UserId) -> TestCaller {
         self.api.as_principal(Principal {
-            user_id: self.clock.id(),
+            user_id,
             session_id: self.clock.id(),
             roles: vec![Role::Billing],
             grants: Grants::default(),
@@ -215,7 +221,7 @@ impl House {
     pub(crate) async fn insure(&self, patient: PatientId) -> Uuid {
         let payer = self.clock.uuid();
         let plan = json!({
-            "id": "EIGHTY", "payer": payer, "version": 1, "currency": "EUR",
+            "id": "EIGHTY", "version": 1, "currency": "EUR",
             "benefitYear": { "anchor": "CALENDAR", "zone": "UTC" },
             "accumulators": [{ "id": "ded", "kind": "DEDUCTIBLE", "scope": "INDIVIDUAL", "period": "YEAR", "limit": 5000 }],
             "benefits": [{ "id": "all", "costShare": [

@@ -173,6 +173,7 @@ async fn lists_and_questions_reach_as_far_as_the_caller() {
     house.price("CONSULTATION", 15000).await;
     let (patient, other) = (house.patient(), house.patient());
     let mine = house.issued(patient, false).await;
+    house.pass(1).await;
     let theirs = house.issued(other, false).await;
     let own = house.api.as_patient(patient);
     let list = done(own.get("/invoices?status=ISSUED").await, 200);

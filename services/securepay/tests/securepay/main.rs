@@ -3,6 +3,12 @@
 mod accounts;
 mod failing;
 mod house;
+mod provider;
 mod racing;
+mod receiver;
+mod riding;
+mod standing;
+mod till;
+mod webhooks;
 mod world;
 mod writing;

@@ -28,6 +28,8 @@ pub(crate) const CHECKS: &[Check] = &[
               where p.reversed_at is null
               group by p.contract_id, e.accumulator, e.member_id, e.period
               having sum(e.delta) < 0",
+    },
+    Check {
         name: "every invoice is the sum of what happened to it",
         sql: "select i.id::text
               from invoice i

@@ -33,6 +33,8 @@ pub(crate) const PAGES: &[ProblemPage] = &[
         code: "ALREADY_COUNTED",
         title: "The claim is counted already.",
         advice: "Nothing is counted twice. Void the claim first, if it is to be counted otherwise.",
+    },
+    ProblemPage {
         code: "CHARGE_INVOICED",
         title: "The charge is on an invoice.",
         advice: "Cancel the draft, or credit the issued invoice in full; then the charge can be changed.",

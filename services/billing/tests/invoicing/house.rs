@@ -223,7 +223,7 @@ impl House {
         let plan = json!({
             "id": "EIGHTY", "version": 1, "currency": "EUR",
             "benefitYear": { "anchor": "CALENDAR", "zone": "UTC" },
-            "accumulators": [{ "id": "ded", "kind": "DEDUCTIBLE", "scope": "INDIVIDUAL", "period": "YEAR", "limit": 5000 }],
+            "accumulators": [{ "id": "ded", "kind": "DEDUCTIBLE", "period": "YEAR", "individual": 5000 }],
             "benefits": [{ "id": "all", "costShare": [
                 { "op": "DEDUCTIBLE", "accumulator": "ded" },
                 { "op": "COINSURANCE", "patient": "20" },

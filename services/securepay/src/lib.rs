@@ -10,9 +10,12 @@
 pub mod account;
 mod checks;
 pub mod ledger;
+pub mod patient;
 pub mod payment;
+pub mod payout;
 mod problems;
 pub mod provider;
+pub mod purpose;
 pub mod reactions;
 pub mod reconciliation;
 mod settings;
@@ -20,8 +23,6 @@ pub mod top_up;
 pub mod wallet;
 pub mod webhook;
 pub mod writer;
-
-pub mod payout;
 
 pub use checks::CHECKS;
 
@@ -32,8 +33,11 @@ use galen_kernel::Clock;
 use galen_service::{Check, Job, Platform, ProblemPage, Service, Setting, StartError};
 use galen_storage::{Db, Migration, SchemaSpec, migrations};
 use galen_vault::{SealedColumn, Vault};
+use tokio_util::sync::CancellationToken;
 use utoipa_axum::router::OpenApiRouter;
 
+use ledger::Stamp;
+use patient::Patients;
 use writer::{Ledger, Mode, Shard};
 
 /// The schema's history.
@@ -46,6 +50,15 @@ pub struct SecurePay {
     vault: Vault,
     zone: jiff::tz::TimeZone,
     ledger: Ledger,
+    patients: Patients,
+    stopping: CancellationToken,
+}
+
+impl SecurePay {
+    /// Now, as the ledger says it.
+    fn now(&self) -> Stamp {
+        Stamp(self.clock.now().as_microsecond())
+    }
 }
 
 impl Service for SecurePay {
@@ -64,6 +77,8 @@ impl Service for SecurePay {
             platform.drained.clone(),
         );
         Ok(Self {
+            patients: Patients::new(&platform.peers),
+            stopping: platform.stopping,
             db: platform.db,
             clock: platform.clock,
             vault: platform.vault,
@@ -96,6 +111,7 @@ impl Service for SecurePay {
 
     fn jobs(self: &Arc<Self>) -> Vec<Job> {
         [
+            payment::jobs(self),
             top_up::jobs(self),
             payout::jobs(self),
             webhook::jobs(self),
@@ -111,7 +127,7 @@ impl Service for SecurePay {
     }
 
     fn sealed() -> &'static [SealedColumn] {
-        &[]
+        payment::words::SEALED
     }
 
     fn settings() -> &'static [Setting] {

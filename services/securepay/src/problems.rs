@@ -69,4 +69,9 @@ pub(crate) const PAGES: &[ProblemPage] = &[
         title: "The id was used for another transfer.",
         advice: "Make a new id for every transfer; use the same one only to repeat exactly the same request.",
     },
+    ProblemPage {
+        code: "NOT_THE_PAYEE",
+        title: "Only who is paid does this.",
+        advice: "What is promised is captured or released by whoever it was promised to. It ends by itself when nobody does.",
+    },
 ];

@@ -114,7 +114,7 @@ pub(super) async fn lock_account(
 }
 
 /// Holds by their ids.
-pub(super) async fn holds(
+pub(crate) async fn holds(
     connection: &mut PgConnection,
     ids: &[HoldId],
 ) -> Result<Vec<Hold>, Error> {
@@ -151,7 +151,7 @@ pub(super) async fn due(
 }
 
 /// Postings by their ids.
-pub(super) async fn postings(
+pub(crate) async fn postings(
     connection: &mut PgConnection,
     ids: &[TransferId],
 ) -> Result<Vec<Posting>, Error> {

@@ -30,7 +30,7 @@ use galen_contracts::patients::v1::patient_directory_client::PatientDirectoryCli
 use galen_contracts::securepay::v1::account_service_client::AccountServiceClient;
 use galen_contracts::securepay::v1::payment_service_client::PaymentServiceClient;
 use galen_eventing::subscription;
-use galen_kernel::Clock;
+use galen_kernel::{Clock, Currency};
 use galen_service::{Check, Job, Platform, ProblemPage, Service, Setting, StartError};
 use galen_storage::{Db, Migration, SchemaSpec, migrations};
 use galen_vault::{SealedColumn, Vault};
@@ -41,6 +41,7 @@ use utoipa_axum::router::OpenApiRouter;
 /// The schema's history.
 pub const MIGRATIONS: &[Migration] = migrations![
     "0001_catalogue",
+    "0002_cover",
     "0003_charge",
     "0004_invoice",
     "0005_claim"
@@ -52,6 +53,8 @@ pub struct Billing {
     clock: Clock,
     vault: Vault,
     zone: jiff::tz::TimeZone,
+    /// What everything is counted in.
+    currency: Currency,
     patients: PatientDirectoryClient<Channel>,
     accounts: AccountServiceClient<Channel>,
     payments: PaymentServiceClient<Channel>,
@@ -68,7 +71,9 @@ impl Service for Billing {
     };
 
     async fn start(platform: Platform) -> Result<Self, StartError> {
+        let currency = settings::currency(&platform.config)?;
         Ok(Self {
+            currency,
             db: platform.db,
             clock: platform.clock,
             vault: platform.vault,

@@ -20,6 +20,7 @@ pub mod reactions;
 pub mod reconciliation;
 mod settings;
 pub mod top_up;
+pub mod trial_balance;
 pub mod wallet;
 pub mod webhook;
 pub mod writer;
@@ -41,7 +42,12 @@ use patient::Patients;
 use writer::{Ledger, Mode, Shard};
 
 /// The schema's history.
-pub const MIGRATIONS: &[Migration] = migrations!["0001_ledger", "0003_account", "0004_payment"];
+pub const MIGRATIONS: &[Migration] = migrations![
+    "0001_ledger",
+    "0003_account",
+    "0004_payment",
+    "0006_webhook",
+];
 
 /// The securepay service.
 pub struct SecurePay {
@@ -51,6 +57,7 @@ pub struct SecurePay {
     zone: jiff::tz::TimeZone,
     ledger: Ledger,
     patients: Patients,
+    webhooks: webhook::Webhooks,
     stopping: CancellationToken,
 }
 
@@ -66,7 +73,7 @@ impl Service for SecurePay {
     const SCHEMA: SchemaSpec = SchemaSpec {
         service: Self::NAME,
         migrations: MIGRATIONS,
-        subscribes: &["patients"],
+        subscribes: &["patients", "securepay"],
     };
 
     async fn start(platform: Platform) -> Result<Self, StartError> {
@@ -76,6 +83,7 @@ impl Service for SecurePay {
             Mode::Exclusive,
             platform.drained.clone(),
         );
+        let webhooks = webhook::Webhooks::start(&platform)?;
         Ok(Self {
             patients: Patients::new(&platform.peers),
             stopping: platform.stopping,
@@ -84,6 +92,7 @@ impl Service for SecurePay {
             vault: platform.vault,
             zone: platform.zone,
             ledger,
+            webhooks,
         })
     }
 
@@ -106,7 +115,9 @@ impl Service for SecurePay {
     }
 
     fn subscriptions(self: &Arc<Self>) -> Vec<subscription::Definition> {
-        reactions::subscriptions(self)
+        let mut subscriptions = reactions::subscriptions(self);
+        subscriptions.extend(webhook::subscriptions(self));
+        subscriptions
     }
 
     fn jobs(self: &Arc<Self>) -> Vec<Job> {
@@ -127,7 +138,7 @@ impl Service for SecurePay {
     }
 
     fn sealed() -> &'static [SealedColumn] {
-        payment::words::SEALED
+        SEALED
     }
 
     fn settings() -> &'static [Setting] {
@@ -138,3 +149,10 @@ impl Service for SecurePay {
         problems::PAGES
     }
 }
+
+/// What is sealed.
+const SEALED: &[SealedColumn] = &[
+    payment::words::SEALED,
+    webhook::SEALED[0],
+    webhook::SEALED[1],
+];

@@ -15,11 +15,11 @@ const MOST: usize = 500;
 pub(crate) const DESCRIPTION: Column<Words> = Column::new("securepay", "payment", "description");
 
 /// What is sealed of payments.
-pub(crate) const SEALED: &[SealedColumn] = &[SealedColumn {
+pub(crate) const SEALED: SealedColumn = SealedColumn {
     place: DESCRIPTION.place(),
     row: "id",
     subject: "t.subject",
-}];
+};
 
 /// A sealed description, and whose key it is.
 #[derive(Debug, Clone)]

@@ -4,5 +4,7 @@ mod accounts;
 mod failing;
 mod house;
 mod racing;
+mod receiver;
+mod webhooks;
 mod world;
 mod writing;

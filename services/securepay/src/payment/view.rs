@@ -77,7 +77,7 @@ impl PaymentView {
                 currency: payment.currency,
             })
         };
-        let expires_at = made.hold.expires_at.map(|end| instant(end)).transpose()?;
+        let expires_at = made.hold.expires_at.map(instant).transpose()?;
         Ok(Self {
             id: payment.id,
             status: Status::of(&made.hold, now),

@@ -7,8 +7,8 @@ use sqlx::{PgConnection, PgExecutor};
 use uuid::Uuid;
 
 use super::model::{Account, Kind, Owner, OwnerKind, PublicId};
-use crate::ledger::{AccountId, Hold, LedgerId, Posting, Stamp, TransferId};
-use crate::writer;
+use crate::books;
+use crate::ledger::{AccountId, Hold, LedgerId, TransferId};
 
 /// Gives the account of an owner, and opens it when there is none. The first one of a
 /// currency opens the currency's ledger as well. Whoever opens the same one at the same
@@ -164,36 +164,8 @@ pub(crate) async fn reserved(
     let currency = currency.parse().map_err(|_| Error::Inconsistent {
         column: "securepay.ledger.currency",
     })?;
-    let hold = writer::holds(db, &[TransferId(id)]).await?.pop();
+    let hold = books::holds(db, &[TransferId(id)]).await?.pop();
     Ok(hold.map(|hold| (hold, currency)))
-}
-
-/// What was posted to an account after a stamp, in its order.
-///
-/// # Errors
-/// When the database fails.
-pub(crate) async fn postings_after(
-    db: &mut PgConnection,
-    account: AccountId,
-    after: Stamp,
-    limit: i64,
-) -> Result<Vec<Posting>, Error> {
-    let ids: Vec<Uuid> = sqlx::query_scalar(
-        "select id from (
-             (select at, id from posting where debit_id = $1 and at > $2 order by at limit $3)
-             union all
-             (select at, id from posting where credit_id = $1 and at > $2 order by at limit $3)
-         ) p order by at limit $3",
-    )
-    .bind(account.0)
-    .bind(after.0)
-    .bind(limit)
-    .fetch_all(&mut *db)
-    .await?;
-    let ids: Vec<TransferId> = ids.into_iter().map(TransferId).collect();
-    let mut postings = writer::postings(db, &ids).await?;
-    postings.sort_unstable_by_key(|posting| posting.at);
-    Ok(postings)
 }
 
 /// Reads an account from a row that has its columns.

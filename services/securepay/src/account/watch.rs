@@ -11,10 +11,11 @@ use galen_storage::Error;
 use tokio::sync::watch;
 use tonic::Status;
 
+use super::Account;
 use super::rpc::by_numbers;
 use super::wire::{entry, failed};
-use super::{Account, store};
 use crate::SecurePay;
+use crate::books;
 use crate::ledger::Stamp;
 
 /// Entries that are read at once.
@@ -91,7 +92,7 @@ impl Follower {
             .acquire()
             .await
             .map_err(|error| failed(Error::from(error)))?;
-        let postings = store::postings_after(&mut connection, self.account.id, self.after, MOST)
+        let postings = books::entries_after(&mut *connection, self.account.id, self.after, MOST)
             .await
             .map_err(failed)?;
         let accounts = by_numbers(&mut connection, &postings).await?;

@@ -11,10 +11,10 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use super::store::{self, Entry};
 use crate::SecurePay;
 use crate::account::{self, Account, Kind, PublicId};
-use crate::ledger::{self, AccountId, Stamp};
+use crate::books;
+use crate::ledger::{self, AccountId, Posting, Stamp};
 use crate::patient::Reach;
 
 /// Which entries are wanted.
@@ -121,8 +121,9 @@ pub async fn entries(
     let account = account::by_id(pay.db.pool(), id).await?;
     let reach = Reach::of(cx.scope(), pay.db.pool()).await?;
     let account = reach.wallet(&cx, account)?;
-    let rows = store::entries(pay.db.pool(), account.id, before.map(Stamp), limit).await?;
-    let others: Vec<AccountId> = rows.iter().map(|entry| entry.other).collect();
+    let most = i64::from(limit) + 1;
+    let rows = books::entries_before(pay.db.pool(), account.id, before.map(Stamp), most).await?;
+    let others: Vec<AccountId> = rows.iter().map(|entry| other(&account, entry)).collect();
     let others: HashMap<AccountId, Account> = account::by_numbers(pay.db.pool(), &others)
         .await?
         .into_iter()
@@ -141,10 +142,19 @@ pub async fn entries(
     }))
 }
 
+/// The account on the other side.
+fn other(account: &Account, entry: &Posting) -> AccountId {
+    if entry.debit == account.id {
+        entry.credit
+    } else {
+        entry.debit
+    }
+}
+
 fn view(
     account: &Account,
     others: &HashMap<AccountId, Account>,
-    entry: &Entry,
+    entry: &Posting,
 ) -> Result<EntryView, Problem> {
     let money = |minor| {
         MoneyView::from(Money {
@@ -152,19 +162,19 @@ fn view(
             currency: account.currency,
         })
     };
-    // Money of a refund goes the other way than its hold: the ledger says so itself.
-    let direction = if entry.is_debit {
-        Direction::Out
+    let (direction, balance) = if entry.debit == account.id {
+        (Direction::Out, entry.debit_balance)
     } else {
-        Direction::In
+        (Direction::In, entry.credit_balance)
     };
+    let counterparty = others.get(&other(account, entry));
     Ok(EntryView {
-        id: entry.id,
+        id: entry.id.0,
         kind: entry.kind.into(),
         direction,
-        amount: money(entry.amount),
-        balance: money(entry.balance),
-        counterparty_wallet_id: others.get(&entry.other).map(|other| other.public_id.uuid()),
+        amount: money(entry.amount.minor()),
+        balance: money(balance),
+        counterparty_wallet_id: counterparty.map(|other| other.public_id.uuid()),
         reference_id: entry.reference,
         at: Timestamp::from_microsecond(entry.at.0).map_err(Problem::internal)?,
     })

@@ -9,7 +9,6 @@ use uuid::Uuid;
 
 use super::model::Wallet;
 use crate::account::{self, Account, Kind, PublicId};
-use crate::ledger;
 use crate::ledger::{AccountId, Stamp, Standing, Totals};
 
 /// Which wallets are looked for; `None` does not restrict.
@@ -111,57 +110,6 @@ pub(crate) async fn totals(
         debits_posted: row.col("debits_posted")?,
         credits_pending: row.col("credits_pending")?,
         credits_posted: row.col("credits_posted")?,
-    })
-}
-
-/// One posting, as one of its accounts sees it.
-#[derive(Debug)]
-pub(crate) struct Entry {
-    pub(crate) at: Stamp,
-    pub(crate) id: Uuid,
-    pub(crate) kind: ledger::Kind,
-    pub(crate) is_debit: bool,
-    pub(crate) amount: i64,
-    pub(crate) balance: i64,
-    pub(crate) other: AccountId,
-    pub(crate) reference: Option<Uuid>,
-}
-
-/// What happened to an account before a stamp, the latest first.
-pub(crate) async fn entries(
-    db: impl PgExecutor<'_>,
-    account: AccountId,
-    before: Option<Stamp>,
-    limit: u16,
-) -> Result<Vec<Entry>, Error> {
-    let rows = sqlx::query(
-        "(select at, id, kind, true as is_debit, amount, debit_balance as balance, credit_id as other_id, reference
-          from posting where debit_id = $1 and at < $2 order by at desc limit $3)
-         union all
-         (select at, id, kind, false, amount, credit_balance, debit_id, reference
-          from posting where credit_id = $1 and at < $2 order by at desc limit $3)
-         order by at desc limit $3",
-    )
-    .bind(account.0)
-    .bind(before.map_or(i64::MAX, |stamp| stamp.0))
-    .bind(i64::from(limit) + 1)
-    .fetch_all(db)
-    .await?;
-    rows.iter().map(entry).collect()
-}
-
-fn entry(row: &PgRow) -> Result<Entry, Error> {
-    Ok(Entry {
-        at: Stamp(row.col("at")?),
-        id: row.col("id")?,
-        kind: ledger::Kind::from_number(row.col("kind")?).ok_or(Error::Inconsistent {
-            column: "securepay.posting.kind",
-        })?,
-        is_debit: row.col("is_debit")?,
-        amount: row.col("amount")?,
-        balance: row.col("balance")?,
-        other: AccountId(row.col("other_id")?),
-        reference: row.col("reference")?,
     })
 }
 

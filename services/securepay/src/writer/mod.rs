@@ -33,7 +33,6 @@ mod verify;
 
 pub use rider::{Answering, Fact, Rider};
 pub use standing::set_standing;
-pub(crate) use store::{holds, postings};
 pub use verify::verify;
 
 use std::sync::Arc;

@@ -17,7 +17,11 @@ async fn traffic(house: &House) -> HashMap<String, Vec<&'static str>> {
         let (payer, payee, clerk) = (payer.clone(), payee.clone(), clerk.clone());
         let (from, to) = (from.clone(), to.clone());
         async move {
-            let capture = if n % 4 == 0 { "AUTOMATIC" } else { "MANUAL" };
+            let capture = if n.is_multiple_of(4) {
+                "AUTOMATIC"
+            } else {
+                "MANUAL"
+            };
             let asked = json!({
                 "fromWalletId": from, "toWalletId": to, "capture": capture,
                 "amount": { "amount": "10.00", "currency": "EUR" },

@@ -1,4 +1,4 @@
-//! The ledger on a real PostgreSQL.
+//! The ledger, wallets and payments on a real PostgreSQL.
 
 mod accounts;
 mod announcing;
@@ -7,7 +7,10 @@ mod house;
 mod payments;
 mod racing;
 mod receiver;
+mod riding;
 mod services;
+mod standing;
+mod till;
 mod wallets;
 mod webhooks;
 mod world;

@@ -255,6 +255,22 @@ pub enum Resolution {
     Patient,
 }
 
+impl Resolution {
+    /// Where an amount goes.
+    #[must_use]
+    pub const fn moves(self, amount: i64) -> Moves {
+        let (written_off, left_over) = match self {
+            Self::WriteOff => (amount, 0),
+            Self::Patient => (0, amount),
+        };
+        Moves {
+            paid: 0,
+            left_over,
+            written_off,
+        }
+    }
+}
+
 /// What happened to a claim.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "SCREAMING_SNAKE_CASE")]
@@ -320,7 +336,12 @@ pub enum Event {
         by: ClaimId,
     },
     /// It was withdrawn.
-    Voided,
+    Voided {
+        /// Who is asked instead; `None`: another claim is to be prepared.
+        resolution: Option<Resolution>,
+        /// Where the money is now.
+        positions: Vec<(u16, Position)>,
+    },
 }
 
 impl Outcome {
@@ -354,6 +375,7 @@ impl Event {
                 | Self::Corrected { .. }
                 | Self::Posted { .. }
                 | Self::Resolved { .. }
+                | Self::Voided { .. }
         )
     }
 
@@ -374,7 +396,7 @@ impl Event {
             Self::Posted { .. } => "POSTED",
             Self::Resolved { .. } => "RESOLVED",
             Self::Replaced { .. } => "REPLACED",
-            Self::Voided => "VOIDED",
+            Self::Voided { .. } => "VOIDED",
         }
     }
 }
@@ -497,7 +519,7 @@ impl Status {
             Event::Replaced { .. } => {
                 matches!(self, S::Submitted | S::Acknowledged | S::Pended | S::Posted)
             }
-            Event::Voided => matches!(
+            Event::Voided { .. } => matches!(
                 self,
                 S::Draft
                     | S::Scrubbed
@@ -591,7 +613,10 @@ impl Claim {
                 self.settle();
             }
             Event::Replaced { .. } => self.status = Status::Replaced,
-            Event::Voided => self.status = Status::Voided,
+            Event::Voided { positions, .. } => {
+                self.place(positions);
+                self.status = Status::Voided;
+            }
         }
     }
 
@@ -752,16 +777,7 @@ impl Claim {
         if amount == 0 {
             return Err(Refused::NotDenied(sequence));
         }
-        let moves = match resolution {
-            Resolution::WriteOff => Moves {
-                written_off: amount,
-                ..Moves::default()
-            },
-            Resolution::Patient => Moves {
-                left_over: amount,
-                ..Moves::default()
-            },
-        };
+        let moves = resolution.moves(amount);
         let event = Event::Resolved {
             sequence,
             resolution,
@@ -771,23 +787,43 @@ impl Claim {
         Ok(event)
     }
 
-    /// The payer before has left `left` of each line, all in all.
+    /// Withdraws it; what it asked for, somebody else is asked for.
     ///
     /// # Errors
     /// [`Refused`].
-    pub fn prior_answered(&self, left: &[(u16, i64)]) -> Result<(Event, i64), Refused> {
+    pub fn voided(&self, resolution: Option<Resolution>) -> Result<Event, Refused> {
+        let mut positions = Vec::new();
+        for line in &self.facts.lines {
+            let moves = resolution.map_or_else(Moves::default, |resolution| {
+                resolution.moves(line.position.outstanding)
+            });
+            let after = line.position.moved(moves);
+            let after = after.map_err(|_| Refused::TooMuch(line.sequence))?;
+            positions.push((line.sequence, after));
+        }
+        let event = Event::Voided {
+            resolution,
+            positions,
+        };
+        self.expect(&event)?;
+        Ok(event)
+    }
+
+    /// The payer before has left so much of each line, all in all.
+    ///
+    /// # Errors
+    /// [`Refused`].
+    pub fn prior_answered(&self, left: &[(u16, i64)]) -> Result<Event, Refused> {
         let mut positions = Vec::with_capacity(left.len());
-        let mut moved = 0;
         for (sequence, left) in left {
             let line = self.line(*sequence)?;
             let expected = line.charge - line.position.prior;
-            let (after, moves) = line.position.left_by_prior(left - expected);
+            let after = line.position.left_by_prior(left - expected);
             positions.push((*sequence, after));
-            moved += moves.left_over;
         }
         let event = Event::PriorAnswered { positions };
         self.expect(&event)?;
-        Ok((event, moved))
+        Ok(event)
     }
 
     /// What somebody corrects, if all the lines are there.
@@ -805,11 +841,15 @@ impl Claim {
 
     /// The claim that takes this one's place, with lines corrected.
     #[must_use]
-    pub fn replacement(&self, id: ClaimId) -> Facts {
+    pub fn replacement(&self, id: ClaimId, lines: &[Correction]) -> Facts {
+        let mut corrected = self.clone();
+        for correction in lines {
+            corrected.correct(correction);
+        }
         Facts {
             id,
             replaces: Some(self.facts.id),
-            ..self.facts.clone()
+            ..corrected.facts
         }
     }
 

@@ -37,7 +37,7 @@ use utoipa_axum::router::OpenApiRouter;
 use writer::{Ledger, Mode, Shard};
 
 /// The schema's history.
-pub const MIGRATIONS: &[Migration] = migrations!["0001_ledger", "0003_account"];
+pub const MIGRATIONS: &[Migration] = migrations!["0001_ledger", "0003_account", "0004_payment"];
 
 /// The securepay service.
 pub struct SecurePay {
@@ -61,7 +61,7 @@ impl Service for SecurePay {
             &platform.db,
             Shard(0),
             Mode::Exclusive,
-            platform.stopping.clone(),
+            platform.drained.clone(),
         );
         Ok(Self {
             db: platform.db,

@@ -1,6 +1,72 @@
-//! The pages of this service's problems.
+//! The pages of this service's problems: what a code means and what to do about it.
 
 use galen_service::ProblemPage;
 
-/// One page per code.
-pub(crate) const PAGES: &[ProblemPage] = &[];
+/// All of them.
+pub(crate) const PAGES: &[ProblemPage] = &[
+    ProblemPage {
+        code: "INSUFFICIENT_FUNDS",
+        title: "There is not enough money.",
+        advice: "What is promised to others counts as spent. Look at the `available` amount of the wallet; top it up, or pay less.",
+    },
+    ProblemPage {
+        code: "ACCOUNT_FROZEN",
+        title: "One of the accounts is frozen.",
+        advice: "Nothing new happens to it until somebody opens it again. What was promised before can still be captured or released.",
+    },
+    ProblemPage {
+        code: "ACCOUNT_CLOSED",
+        title: "One of the accounts is closed.",
+        advice: "It is closed for good. Use another one.",
+    },
+    ProblemPage {
+        code: "ACCOUNT_HAS_HOLDS",
+        title: "Money is promised from or to the account.",
+        advice: "Capture or void the open payments of the account first, or wait until they expire.",
+    },
+    ProblemPage {
+        code: "WALLET_NOT_EMPTY",
+        title: "There is money in the wallet.",
+        advice: "Pay it out or pay with it first.",
+    },
+    ProblemPage {
+        code: "SAME_WALLET",
+        title: "Both sides are the same wallet.",
+        advice: "Money moves between two wallets. Check which one it goes to.",
+    },
+    ProblemPage {
+        code: "CURRENCY_MISMATCH",
+        title: "The accounts have other currencies.",
+        advice: "A wallet holds one currency, and money moves between wallets of the same. Use a wallet of that currency.",
+    },
+    ProblemPage {
+        code: "MORE_THAN_OWED",
+        title: "This is more than is owed.",
+        advice: "Somebody else may have paid a part of it, or is about to. Ask how much is still owed, and pay that.",
+    },
+    ProblemPage {
+        code: "AMOUNT_TOO_LARGE",
+        title: "An account cannot hold as much.",
+        advice: "The totals of an account have a limit. Check the amount.",
+    },
+    ProblemPage {
+        code: "PAYMENT_IS_OVER",
+        title: "Nothing of the payment is left to capture or to release.",
+        advice: "It was captured, voided or has expired meanwhile. Read it again; if it expired, pay anew.",
+    },
+    ProblemPage {
+        code: "MORE_THAN_HELD",
+        title: "This is more than is left of the payment.",
+        advice: "Capture what is left or a part of it.",
+    },
+    ProblemPage {
+        code: "MORE_THAN_CAPTURED",
+        title: "This is more than can be given back.",
+        advice: "All refunds of a payment together are never more than what was captured. Read the payment to see what is left.",
+    },
+    ProblemPage {
+        code: "TRANSFER_ID_REUSED",
+        title: "The id was used for another transfer.",
+        advice: "Make a new id for every transfer; use the same one only to repeat exactly the same request.",
+    },
+];

@@ -6,6 +6,7 @@ use uuid::Uuid;
 use super::change;
 use super::error::ClaimError;
 use super::model::Claim;
+use crate::cover;
 use crate::journal::{self, AccountKind, AccountRef, Entry};
 
 /// Enters what moved between two states of a claim: what was paid is in the bank, what is
@@ -41,5 +42,10 @@ pub(super) async fn enter(
     .collect();
     let order = tx.clock().uuid();
     journal::enter(tx, order, &entries).await?;
+    // What was counted when the invoice was issued counts as long as the payer may pay.
+    let given_up = after.outstanding() == 0 && after.received() == 0;
+    if given_up && before.outstanding() > 0 {
+        cover::reverse(tx, facts.root.uuid()).await?;
+    }
     Ok(())
 }

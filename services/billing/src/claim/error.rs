@@ -24,9 +24,9 @@ pub enum ClaimError {
     /// The payer agreed to fewer units.
     #[error("nothing is left of a pre-authorisation")]
     Exhausted,
-    /// The invoice does not allow it.
-    #[error("the invoice does not allow it")]
-    Invoice(Problem),
+    /// Nobody can say what it uses up.
+    #[error(transparent)]
+    Cover(#[from] crate::cover::CoverError),
     /// The database failed.
     #[error(transparent)]
     Storage(#[from] galen_storage::Error),
@@ -50,7 +50,7 @@ impl From<ClaimError> for Problem {
                 "PRE_AUTHORISATION_EXHAUSTED",
                 "The payer has agreed to fewer units than are claimed.",
             ),
-            ClaimError::Invoice(problem) => problem,
+            ClaimError::Cover(error) => error.into(),
             ClaimError::Storage(error) => error.into(),
         }
     }
@@ -63,11 +63,9 @@ impl From<Refused> for Problem {
                 Self::conflict("CLAIM_STATUS", "The claim's status does not allow it.")
                     .with("status", json!(status))
             }
-            Refused::Line(_) => Self::invalid_field(
-                "/lines",
-                "UNKNOWN_LINE",
-                "must be the lines of the claim",
-            ),
+            Refused::Line(_) => {
+                Self::invalid_field("/lines", "UNKNOWN_LINE", "must be the lines of the claim")
+            }
             Refused::Unbalanced(line) => Self::invalid_field(
                 "/lines",
                 "DOES_NOT_ADD_UP",

@@ -181,7 +181,7 @@ pub struct Facts {
     /// Who is asked.
     pub payer: Uuid,
     /// By which plan.
-    pub plan: Uuid,
+    pub plan: String,
     /// Which version of it.
     pub plan_version: i32,
     /// Under which coverage of the patient.
@@ -850,6 +850,29 @@ impl Claim {
             id,
             replaces: Some(self.facts.id),
             ..corrected.facts
+        }
+    }
+
+    /// Whether it can be submitted as it is.
+    ///
+    /// # Errors
+    /// [`Refused::Status`].
+    pub const fn expect_ready(&self) -> Result<(), Refused> {
+        match self.status {
+            Status::Ready | Status::Scrubbed => Ok(()),
+            status => Err(Refused::Status(status)),
+        }
+    }
+
+    /// A claim for the same, after this one was withdrawn. The payer has never decided
+    /// about it, so that it is no replacement.
+    #[must_use]
+    pub fn again(&self, id: ClaimId) -> Facts {
+        Facts {
+            id,
+            replaces: None,
+            after: None,
+            ..self.facts.clone()
         }
     }
 

@@ -9,7 +9,7 @@ use jiff::SignedDuration;
 
 use super::dispatch::{self, Dispatch};
 use super::model::{Event, Status};
-use super::payer::{Frequency, NoAnswer, Payer, Standing};
+use super::payer::{Frequency, NoAnswer, Standing};
 use super::remittance::post::{RemittanceError, post};
 use super::{authorisation, change, store};
 use crate::Billing;
@@ -54,7 +54,11 @@ async fn later(billing: &Billing, dispatch: &Dispatch, error: &NoAnswer) -> Resu
         "a payer did not answer"
     );
     let doublings = u32::try_from(dispatch.attempts).unwrap_or(0).min(10);
-    let wait = billing.claims.ask.saturating_mul(1 << doublings).min(LONGEST);
+    let wait = billing
+        .claims
+        .ask
+        .saturating_mul(1 << doublings)
+        .min(LONGEST);
     let due = after(billing.clock.now(), wait);
     Ok(dispatch::failed(billing.db.pool(), reference, due).await?)
 }
@@ -135,7 +139,10 @@ async fn take(billing: &Billing) -> Result<u64, Problem> {
     for advice in advices {
         let mut tx = billing.db.begin().await?;
         match post(&mut tx, billing, &advice).await {
-            Ok(_) => tx.commit().await?,
+            Ok(_) => {
+                tx.ring(&billing.bell);
+                tx.commit().await?;
+            }
             Err(RemittanceError::Storage(error)) => return Err(error.into()),
             // Nothing of it is in the books; it is offered again.
             Err(error) => {

@@ -88,7 +88,7 @@ impl Rules {
             .map(|line| {
                 let paid = payable.iter().find(|p| p.sequence == line.sequence);
                 let paid = paid.map_or(0, |payable| payable.paid);
-                match self.denial(facts.patient.uuid(), line, agreed) {
+                match self.denial(submission, line, agreed) {
                     Some(reason) => denied(line, reason),
                     None => answered(line, paid),
                 }
@@ -103,7 +103,7 @@ impl Rules {
 
     fn denial(
         &self,
-        patient: Uuid,
+        submission: &Submission,
         line: &Line,
         agreed: &BTreeMap<String, Agreed>,
     ) -> Option<&'static str> {
@@ -114,12 +114,10 @@ impl Rules {
             return None;
         }
         let day = line.served_at.to_zoned(jiff::tz::TimeZone::UTC).date();
-        let agreement = line
-            .pre_authorisation
-            .as_ref()
-            .and_then(|number| agreed.get(number));
-        let fits = agreement.is_some_and(|agreement| {
-            agreement.patient == patient
+        let fits = agreed.iter().any(|(number, agreement)| {
+            // Who appeals is helped to find what was agreed.
+            (submission.appeal || line.pre_authorisation.as_ref() == Some(number))
+                && agreement.patient == submission.facts.patient.uuid()
                 && agreement.code == line.code
                 && (agreement.from..=agreement.to).contains(&day)
         });

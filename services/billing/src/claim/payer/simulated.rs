@@ -58,7 +58,8 @@ impl Simulated {
             .iter()
             .filter_map(|line| line.pre_authorisation.as_deref())
             .collect();
-        let agreed = store::agreed(self.db.pool(), &numbers).await?;
+        let whose = (submission.facts.payer, submission.facts.patient.uuid());
+        let agreed = store::agreed(self.db.pool(), &numbers, whose).await?;
         let payable: Vec<Payable> = lines
             .iter()
             .map(|line| Payable {

@@ -6,6 +6,7 @@ use galen_kernel::Timestamp;
 use galen_storage::{Columns as _, Error, ts};
 use sqlx::PgExecutor;
 use sqlx::types::Json;
+use uuid::Uuid;
 
 use super::Submission;
 use super::rules::{Agreed, Decision};
@@ -22,8 +23,13 @@ pub(super) async fn receive(
     submission: &Submission,
     at: Timestamp,
 ) -> Result<(), Error> {
+    // What is replaced, withdrawn or appealed is not paid any more.
     sqlx::query(
-        "insert into simulated_claim (reference, content, received_at) values ($1, $2, $3) on conflict do nothing",
+        "with superseded as (
+             update simulated_claim set remitted_at = $3
+             where remitted_at is null and reference <> $1 and content->'facts'->>'root' = $2->'facts'->>'root'
+         )
+         insert into simulated_claim (reference, content, received_at) values ($1, $2, $3) on conflict do nothing",
     )
     .bind(&submission.reference)
     .bind(Json(submission))
@@ -92,23 +98,30 @@ pub(super) async fn paid(
     reference: &str,
     at: Timestamp,
 ) -> Result<(), Error> {
-    sqlx::query("update simulated_claim set remitted_at = coalesce(remitted_at, $2) where reference = $1")
-        .bind(reference)
-        .bind(ts(at))
-        .execute(db)
-        .await?;
+    sqlx::query(
+        "update simulated_claim set remitted_at = coalesce(remitted_at, $2) where reference = $1",
+    )
+    .bind(reference)
+    .bind(ts(at))
+    .execute(db)
+    .await?;
     Ok(())
 }
 
-/// The agreements that it has given, by their numbers.
+/// The agreements that it has given, by their numbers: those with these, and those for a
+/// patient.
 pub(super) async fn agreed(
     db: impl PgExecutor<'_>,
     numbers: &[&str],
+    (payer, patient): (Uuid, Uuid),
 ) -> Result<BTreeMap<String, Agreed>, Error> {
     sqlx::query(
-        "select number, patient_id, service_code, valid_from, valid_to from pre_authorisation where number = any($1)",
+        "select number, patient_id, service_code, valid_from, valid_to from pre_authorisation
+         where payer_id = $2 and number is not null and (number = any($1) or patient_id = $3)",
     )
     .bind(numbers)
+    .bind(payer)
+    .bind(patient)
     .fetch_all(db)
     .await?
     .iter()

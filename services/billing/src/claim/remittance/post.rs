@@ -30,7 +30,7 @@ pub enum RemittanceError {
     #[error("claim {0} is of another currency")]
     Currency(usize),
     /// A line is wrong.
-    #[error("line {line} of claim {claim}: {refused}")]
+    #[error("claim {claim}: {refused}")]
     Line {
         /// Which claim of the request.
         claim: usize,
@@ -70,7 +70,8 @@ impl From<RemittanceError> for Problem {
                 "must be a claim of the remittance's currency",
             ),
             RemittanceError::Line {
-                refused: refused @ (Refused::Status(_) | Refused::TooMuch(_) | Refused::NotDenied(_)),
+                refused:
+                    refused @ (Refused::Status(_) | Refused::TooMuch(_) | Refused::NotDenied(_)),
                 ..
             } => refused.into(),
             RemittanceError::Line {

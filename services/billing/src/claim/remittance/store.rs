@@ -1,9 +1,9 @@
 //! All SQL about remittances.
 
-use aws_lc_rs::digest;
 use galen_kernel::Timestamp;
 use galen_storage::{Columns as _, Error, date, ts};
 use serde_json::json;
+use sha2::{Digest as _, Sha256};
 use sqlx::PgConnection;
 use sqlx::types::Json;
 use uuid::Uuid;
@@ -24,14 +24,13 @@ pub(super) fn fingerprint(advice: &Advice) -> Vec<u8> {
     for (_, lines) in &mut claims {
         lines.sort_by_key(|line| line.sequence);
         for line in lines {
-            line.adjustments
-                .sort_by(|a, b| (a.group, &a.reason, a.amount).cmp(&(b.group, &b.reason, b.amount)));
+            line.adjustments.sort_by(|a, b| {
+                (a.group, &a.reason, a.amount).cmp(&(b.group, &b.reason, b.amount))
+            });
         }
     }
     let said = json!([advice.paid_on, advice.amount, claims]).to_string();
-    digest::digest(&digest::SHA256, said.as_bytes())
-        .as_ref()
-        .to_vec()
+    Sha256::digest(said.as_bytes()).to_vec()
 }
 
 /// Stores a remittance, or gives the one with the same number. Who comes second waits for

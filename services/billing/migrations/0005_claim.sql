@@ -118,7 +118,7 @@ create trigger append_only before update or delete or truncate on remittance
 for each statement execute function refuse_change_of_history();
 create trigger append_only before update or delete or truncate on remittance_line
 for each statement execute function refuse_change_of_history();
-revoke update, delete, truncate on remittance, remittance_line from current_user;
+revoke update, delete, truncate on remittance_line from current_user;
 
 -- What a payer did not pay although it was asked, until somebody has decided about it.
 create table denial (

@@ -28,7 +28,7 @@ pub(crate) const CHECKS: &[Check] = &[
         sql: "select c.root_id || ' line ' || l.sequence
               from claim c
               join claim_line l on l.claim_id = c.id
-              where c.status <> 'REPLACED'
+              where c.id = (select n.id from claim n where n.root_id = c.root_id order by n.id desc limit 1)
                 and l.received <> (select coalesce(sum(r.paid), 0) from remittance_line r
                                    join claim o on o.id = r.claim_id and o.root_id = c.root_id
                                    where r.sequence = l.sequence)",

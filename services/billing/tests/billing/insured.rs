@@ -131,7 +131,7 @@ pub(crate) async fn pass(hospital: &Hospital, seconds: i64) {
     hospital.clock.advance(SignedDuration::from_secs(seconds));
     claim::work::work(&hospital.billing)
         .await
-        .expect("the database is there");
+        .unwrap_or_else(|problem| panic!("{problem:?}"));
 }
 
 /// Enough time for everything.

@@ -8,6 +8,7 @@
 //! Each folder offers its routes, work and checks itself; this file puts them together.
 
 pub mod account;
+pub mod books;
 mod checks;
 pub mod ledger;
 pub mod payment;
@@ -17,6 +18,7 @@ pub mod reactions;
 pub mod reconciliation;
 mod settings;
 pub mod top_up;
+pub mod trial_balance;
 pub mod wallet;
 pub mod webhook;
 pub mod writer;
@@ -37,7 +39,12 @@ use utoipa_axum::router::OpenApiRouter;
 use writer::{Ledger, Mode, Shard};
 
 /// The schema's history.
-pub const MIGRATIONS: &[Migration] = migrations!["0001_ledger", "0003_account", "0004_payment"];
+pub const MIGRATIONS: &[Migration] = migrations![
+    "0001_ledger",
+    "0003_account",
+    "0004_payment",
+    "0006_webhook",
+];
 
 /// The securepay service.
 pub struct SecurePay {
@@ -46,6 +53,7 @@ pub struct SecurePay {
     vault: Vault,
     zone: jiff::tz::TimeZone,
     ledger: Ledger,
+    webhooks: webhook::Webhooks,
 }
 
 impl Service for SecurePay {
@@ -53,7 +61,7 @@ impl Service for SecurePay {
     const SCHEMA: SchemaSpec = SchemaSpec {
         service: Self::NAME,
         migrations: MIGRATIONS,
-        subscribes: &["patients"],
+        subscribes: &["patients", "securepay"],
     };
 
     async fn start(platform: Platform) -> Result<Self, StartError> {
@@ -63,12 +71,14 @@ impl Service for SecurePay {
             Mode::Exclusive,
             platform.drained.clone(),
         );
+        let webhooks = webhook::Webhooks::start(&platform)?;
         Ok(Self {
             db: platform.db,
             clock: platform.clock,
             vault: platform.vault,
             zone: platform.zone,
             ledger,
+            webhooks,
         })
     }
 
@@ -91,7 +101,9 @@ impl Service for SecurePay {
     }
 
     fn subscriptions(self: &Arc<Self>) -> Vec<subscription::Definition> {
-        reactions::subscriptions(self)
+        let mut subscriptions = reactions::subscriptions(self);
+        subscriptions.extend(webhook::subscriptions(self));
+        subscriptions
     }
 
     fn jobs(self: &Arc<Self>) -> Vec<Job> {
@@ -111,7 +123,7 @@ impl Service for SecurePay {
     }
 
     fn sealed() -> &'static [SealedColumn] {
-        &[]
+        SEALED
     }
 
     fn settings() -> &'static [Setting] {
@@ -122,3 +134,6 @@ impl Service for SecurePay {
         problems::PAGES
     }
 }
+
+/// What is sealed.
+const SEALED: &[SealedColumn] = &[webhook::SEALED[0], webhook::SEALED[1]];

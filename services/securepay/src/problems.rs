@@ -69,4 +69,14 @@ pub(crate) const PAGES: &[ProblemPage] = &[
         title: "The id was used for another transfer.",
         advice: "Make a new id for every transfer; use the same one only to repeat exactly the same request.",
     },
+    ProblemPage {
+        code: "WEBHOOK_ENDPOINT_DISABLED",
+        title: "The webhook endpoint is disabled.",
+        advice: "It was disabled by hand, or it answered that it is gone (410): `disabledBecause` of `GET /webhook-endpoints/{id}` says which. Enable it with `PATCH /webhook-endpoints/{id}` first.",
+    },
+    ProblemPage {
+        code: "TOO_MANY_WEBHOOK_ENDPOINTS",
+        title: "There are as many webhook endpoints as there can be.",
+        advice: "A hospital has 50 at most. Delete those that nobody needs with `DELETE /webhook-endpoints/{id}`.",
+    },
 ];

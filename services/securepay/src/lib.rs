@@ -40,6 +40,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use ledger::Stamp;
 use patient::Patients;
+use provider::Desk;
 use writer::{Ledger, Mode, Shard};
 
 /// The schema's history.
@@ -47,6 +48,7 @@ pub const MIGRATIONS: &[Migration] = migrations![
     "0001_ledger",
     "0003_account",
     "0004_payment",
+    "0005_provider",
     "0006_webhook",
 ];
 
@@ -58,6 +60,7 @@ pub struct SecurePay {
     zone: jiff::tz::TimeZone,
     ledger: Ledger,
     patients: Patients,
+    provider: Option<Desk>,
     webhooks: webhook::Webhooks,
     stopping: CancellationToken,
 }
@@ -66,6 +69,12 @@ impl SecurePay {
     /// Now, as the ledger says it.
     fn now(&self) -> Stamp {
         Stamp(self.clock.now().as_microsecond())
+    }
+
+    /// Where money comes in and goes out, if there is a payment provider.
+    #[must_use]
+    pub const fn desk(&self) -> Option<&Desk> {
+        self.provider.as_ref()
     }
 }
 
@@ -84,6 +93,7 @@ impl Service for SecurePay {
             Mode::Exclusive,
             platform.drained.clone(),
         );
+        let provider = Desk::open(&platform, &ledger)?;
         let webhooks = webhook::Webhooks::start(&platform)?;
         Ok(Self {
             patients: Patients::new(&platform.peers),
@@ -93,6 +103,7 @@ impl Service for SecurePay {
             vault: platform.vault,
             zone: platform.zone,
             ledger,
+            provider,
             webhooks,
         })
     }
@@ -103,6 +114,7 @@ impl Service for SecurePay {
             .merge(payment::routes())
             .merge(top_up::routes())
             .merge(payout::routes())
+            .merge(provider::routes())
             .merge(webhook::routes())
             .merge(reconciliation::routes())
             .with_state(Arc::clone(self))
@@ -124,8 +136,7 @@ impl Service for SecurePay {
     fn jobs(self: &Arc<Self>) -> Vec<Job> {
         [
             payment::jobs(self),
-            top_up::jobs(self),
-            payout::jobs(self),
+            provider::jobs(self),
             webhook::jobs(self),
             reconciliation::jobs(self),
         ]
@@ -154,6 +165,7 @@ impl Service for SecurePay {
 /// What is sealed.
 const SEALED: &[SealedColumn] = &[
     payment::words::SEALED,
+    payout::SEALED,
     webhook::SEALED[0],
     webhook::SEALED[1],
 ];

@@ -5,6 +5,7 @@ mod announcing;
 mod failing;
 mod house;
 mod payments;
+mod provider;
 mod racing;
 mod receiver;
 mod riding;

@@ -278,7 +278,8 @@ pub(crate) async fn money_that_is_none_moves_nothing(hospital: &Hospital) {
     assert_eq!(too_much["code"], "INSUFFICIENT_FUNDS");
     let mut headers = keyed(&admin, "none").await;
     headers.remove("idempotency-key");
-    let reply = admin.send(Method::POST, "/api/v1/payments", Some(&good(euro)), headers);
+    let body = good(euro);
+    let reply = admin.send(Method::POST, "/api/v1/payments", Some(&body), headers);
     let keyless = expect_status(&reply.await.expect("an answer"), 400);
     assert_eq!(keyless["code"], "IDEMPOTENCY_KEY_REQUIRED");
     for wallet in [&from, &to] {

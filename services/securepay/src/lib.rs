@@ -36,6 +36,7 @@ use galen_storage::{Db, Migration, SchemaSpec, migrations};
 use galen_vault::{SealedColumn, Vault};
 use utoipa_axum::router::OpenApiRouter;
 
+use provider::Desk;
 use writer::{Ledger, Mode, Shard};
 
 /// The schema's history.
@@ -43,6 +44,7 @@ pub const MIGRATIONS: &[Migration] = migrations![
     "0001_ledger",
     "0003_account",
     "0004_payment",
+    "0005_provider",
     "0006_webhook",
 ];
 
@@ -53,7 +55,16 @@ pub struct SecurePay {
     vault: Vault,
     zone: jiff::tz::TimeZone,
     ledger: Ledger,
+    provider: Option<Desk>,
     webhooks: webhook::Webhooks,
+}
+
+impl SecurePay {
+    /// Where money comes in and goes out, if there is a payment provider.
+    #[must_use]
+    pub const fn desk(&self) -> Option<&Desk> {
+        self.provider.as_ref()
+    }
 }
 
 impl Service for SecurePay {
@@ -71,6 +82,7 @@ impl Service for SecurePay {
             Mode::Exclusive,
             platform.drained.clone(),
         );
+        let provider = Desk::open(&platform, &ledger)?;
         let webhooks = webhook::Webhooks::start(&platform)?;
         Ok(Self {
             db: platform.db,
@@ -78,6 +90,7 @@ impl Service for SecurePay {
             vault: platform.vault,
             zone: platform.zone,
             ledger,
+            provider,
             webhooks,
         })
     }
@@ -88,6 +101,7 @@ impl Service for SecurePay {
             .merge(payment::routes())
             .merge(top_up::routes())
             .merge(payout::routes())
+            .merge(provider::routes())
             .merge(webhook::routes())
             .merge(reconciliation::routes())
             .with_state(Arc::clone(self))
@@ -108,8 +122,7 @@ impl Service for SecurePay {
 
     fn jobs(self: &Arc<Self>) -> Vec<Job> {
         [
-            top_up::jobs(self),
-            payout::jobs(self),
+            provider::jobs(self),
             webhook::jobs(self),
             reconciliation::jobs(self),
         ]
@@ -136,4 +149,4 @@ impl Service for SecurePay {
 }
 
 /// What is sealed.
-const SEALED: &[SealedColumn] = &[webhook::SEALED[0], webhook::SEALED[1]];
+const SEALED: &[SealedColumn] = &[payout::SEALED, webhook::SEALED[0], webhook::SEALED[1]];

@@ -3,6 +3,7 @@
 mod accounts;
 mod failing;
 mod house;
+mod provider;
 mod racing;
 mod receiver;
 mod riding;

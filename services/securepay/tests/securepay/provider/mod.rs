@@ -1,0 +1,7 @@
+//! Top-ups and payouts, with a provider that behaves as badly as real ones do.
+
+mod counter;
+mod placing;
+mod pursuing;
+mod stopping;
+mod webhooks;

@@ -62,7 +62,8 @@ async fn what_insurers_owe_and_why_stands_on_every_line() {
     assert_eq!(line["payers"][0]["amount"], eur("80.00"));
     let trace = line["trace"].as_array().expect("steps");
     assert_eq!(trace[0]["stage"], "TARIFF");
-    let reasons: Vec<&Value> = trace.iter().filter_map(|step| step.get("reason")).collect();
+    let shares = trace.iter().filter(|step| step["stage"] == "COST_SHARE");
+    let reasons: Vec<&Value> = shares.filter_map(|step| step.get("reason")).collect();
     assert_eq!(
         reasons,
         [&json!("1"), &json!("2")],

@@ -396,11 +396,11 @@ const fn untold(order: &Order) -> Report {
     }
 }
 
-/// What postings of orders are for.
+/// What postings of orders are for: the numbers from 10 on are those of orders.
 pub(crate) const fn code(direction: Direction) -> i16 {
     match direction {
-        Direction::In => 2,
-        Direction::Out => 3,
+        Direction::In => 10,
+        Direction::Out => 11,
     }
 }
 

@@ -149,13 +149,22 @@ async fn what_the_provider_cannot_tell_stays_in_sight_until_it_can() {
 async fn where_the_erased_are_paid_is_forgotten_and_the_money_stays() {
     let counter = Counter::open().await;
     counter.fill(2).await;
-    let (never_told, told) = (counter.pay_out("1.00").await, counter.pay_out("4040.04").await);
+    let (never_told, told) = (
+        counter.pay_out("1.00").await,
+        counter.pay_out("4040.04").await,
+    );
     let pool = counter.house.db.pool();
     let defer = "update provider_order set due_at = due_at + interval '1 hour' where amount = 100";
-    sqlx::query(defer).execute(pool).await.expect("the database answers");
+    sqlx::query(defer)
+        .execute(pool)
+        .await
+        .expect("the database answers");
     counter.works().await;
     let vault = &counter.house.platform.vault;
-    vault.erase(counter.patient).await.expect("the database answers");
+    vault
+        .erase(counter.patient)
+        .await
+        .expect("the database answers");
     counter.passes(SignedDuration::from_hours(1));
     counter.works().await;
     let shown = counter.payout_is(&never_told, "FAILED").await;

@@ -79,14 +79,19 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         name: "the batches hold all postings, and every stamp is one posting's",
-        sql: "select 'shard ' || b.shard || ' batch ' || b.first || ' has ' || count(p.id) || ' postings, not ' || b.postings
-              from batch b
-              left join ledger l on l.shard = b.shard
-              left join posting p on p.ledger_id = l.id and p.at between b.first and b.last
-              group by b.shard, b.first, b.postings having count(p.id) <> b.postings or count(distinct p.at) <> b.postings
-              union all
-              select 'posting ' || p.id || ' is in no batch' from posting p join ledger l on l.id = p.ledger_id
-              where not exists (select from batch b where b.shard = l.shard and p.at between b.first and b.last)",
+        sql: "with line as (
+                  select shard, first as at, null::uuid as id from batch
+                  union all
+                  select l.shard, p.at, p.id from posting p join ledger l on l.id = p.ledger_id
+              ), placed as (
+                  select shard, at, id, max(at) filter (where id is null) over (partition by shard order by at, id nulls first rows unbounded preceding) as batch from line
+              ), counted as (
+                  select shard, batch, count(*) as postings, count(distinct at) as stamps, min(at) as first, max(at) as last
+                  from placed where id is not null group by shard, batch
+              )
+              select 'shard ' || coalesce(b.shard, c.shard) || ' batch ' || coalesce(b.first, c.first) || ' has ' || coalesce(c.postings, 0) || ' postings, not ' || coalesce(b.postings, 0)
+              from batch b full join counted c on c.shard = b.shard and c.batch = b.first
+              where (b.first, b.last, b.postings, b.postings) is distinct from (c.first, c.last, c.postings, c.stamps)",
     },
     Check {
         name: "every shard stands where its last batch ended",
@@ -153,5 +158,40 @@ pub const CHECKS: &[Check] = &[
                  or (o.provider = 'simulator' and c.reference is not null
                      and ((o.state in ('SUCCEEDED', 'CAPTURED') and c.declined is not null)
                           or (o.state in ('DECLINED', 'FAILED') and c.declined is null)))",
+    },
+    Check {
+        name: "every account is for something, in its own currency, with the limits of that",
+        sql: "select 'account ' || coalesce(a.id, i.id)
+              from account a
+              full join account_info i on i.id = a.id
+              left join ledger l on l.id = a.ledger_id
+              where a.id is null or i.id is null or l.currency is distinct from i.currency
+                 or a.limits <> case i.kind when 'WALLET' then 1 when 'RECEIVABLE' then 2 else 0 end",
+    },
+    Check {
+        name: "every payment is what was promised, and every promise of a payment is one",
+        sql: "select 'payment ' || y.id from payment y
+              left join posting p on p.id = y.id and p.kind = 2
+              left join ledger l on l.id = p.ledger_id
+              where (y.from_id, y.to_id, y.amount, y.currency, y.capture = 'MANUAL')
+                    is distinct from (p.debit_id, p.credit_id, p.amount, l.currency, p.expires_at is not null)
+              union all
+              select 'hold ' || p.id || ' has no payment' from posting p
+              where p.kind = 2 and p.code = 1 and not exists (select from payment y where y.id = p.id)",
+    },
+    Check {
+        name: "money that moves at once has moved",
+        sql: "select 'payment ' || y.id from payment y join hold h on h.id = y.id
+              where y.capture = 'AUTOMATIC' and h.captured <> h.amount",
+    },
+    Check {
+        name: "others are told of payments within a minute",
+        sql: "select 'shard ' || a.shard || ' was told up to ' || a.told
+              from announcer a
+              where exists (
+                  select from batch b
+                  where b.shard = a.shard and b.first > a.told
+                    and b.last < (select last - 60000000 from head h where h.shard = a.shard)
+              )",
     },
 ];

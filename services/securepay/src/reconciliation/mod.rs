@@ -1,5 +1,10 @@
 //! Whether the books agree with themselves and with the bank.
 
+pub mod camt;
+pub mod matching;
+pub mod statement;
+pub mod xml;
+
 use std::sync::Arc;
 
 use galen_service::Job;

@@ -16,7 +16,7 @@ pub mod trace;
 pub use clock::Clock;
 pub use household::Household;
 pub use id::Id;
-pub use money::{Currency, Money};
+pub use money::{Currency, Money, MoneyError};
 pub use page::{Cursor, Page};
 pub use pii::Pii;
 pub use problem::{FieldError, Problem, Violations};

@@ -199,7 +199,9 @@ fn complete(service: &str, method: &str, path: &str, operation: &mut Map<String,
         .or_insert_with(|| json!([]))
         .as_array_mut()
     {
-        if method == "post" {
+        // Operations that need a key document it themselves.
+        let key = |parameter: &Value| parameter["name"] == "Idempotency-Key";
+        if method == "post" && !parameters.iter().any(key) {
             parameters.push(json!({ "$ref": "#/components/parameters/IdempotencyKey" }));
         }
         if writes && path.contains('{') {

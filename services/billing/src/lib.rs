@@ -37,7 +37,7 @@ use tonic::transport::Channel;
 use utoipa_axum::router::OpenApiRouter;
 
 /// The schema's history.
-pub const MIGRATIONS: &[Migration] = migrations!["0001_catalogue"];
+pub const MIGRATIONS: &[Migration] = migrations!["0001_catalogue", "0005_claim"];
 
 /// The billing service.
 pub struct Billing {

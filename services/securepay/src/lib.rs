@@ -37,7 +37,7 @@ use utoipa_axum::router::OpenApiRouter;
 use writer::{Ledger, Mode, Shard};
 
 /// The schema's history.
-pub const MIGRATIONS: &[Migration] = migrations!["0001_ledger"];
+pub const MIGRATIONS: &[Migration] = migrations!["0001_ledger", "0003_account"];
 
 /// The securepay service.
 pub struct SecurePay {

@@ -6,12 +6,38 @@ use axum::extract::ConnectInfo;
 use galen_kernel::Problem;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, header};
+use utoipa::IntoParams;
 
 use super::Caller;
 use crate::command::IdempotencyKey;
 
 /// Names the request, so that a repetition is recognised.
 pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+
+/// Documents an operation whose request has [`IDEMPOTENT`](super::Requires::IDEMPOTENT):
+/// `params(RequiredKey)`.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "read by whoever reads the document")]
+pub struct RequiredKey {
+    /// Names the request. Repeating it with the same key replays the first answer.
+    #[param(
+        rename = "Idempotency-Key",
+        min_length = 1,
+        max_length = 255,
+        pattern = "^[!-~]+$"
+    )]
+    idempotency_key: String,
+}
+
+/// There has to be a key.
+pub(super) const fn key_required() -> Problem {
+    Problem::new(
+        400,
+        "IDEMPOTENCY_KEY_REQUIRED",
+        "This request needs an idempotency key.",
+    )
+}
 
 /// The versions that `If-Match` names (RFC 9110, 13.1.1). `None` when any will do;
 /// tags that no version of ours can have, weak ones included, match nothing.

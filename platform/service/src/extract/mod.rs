@@ -19,7 +19,7 @@ use http::request::Parts;
 pub use body::{Body, Params, PathIds};
 pub(crate) use body::{collect, too_large};
 pub(crate) use conditions::Fingerprint;
-pub use conditions::IDEMPOTENCY_KEY;
+pub use conditions::{IDEMPOTENCY_KEY, RequiredKey};
 pub use gate::{Caller, Gate};
 
 use crate::audit::Note;
@@ -47,6 +47,9 @@ pub trait Requires: Send + Sync + 'static {
     /// token, must not do. Where that depends on what is asked, the handler calls
     /// [`Cx::expect_recent_authentication`].
     const STEP_UP: bool = false;
+    /// Whether the caller must send an `Idempotency-Key`: for what must not happen twice
+    /// because an answer was lost. The operation documents it with [`RequiredKey`].
+    const IDEMPOTENT: bool = false;
 }
 
 /// One authorised request of type `R`. Extracting it answers 401 or 403 when the
@@ -217,9 +220,13 @@ impl<S: Send + Sync, R: Requires> FromRequestParts<S> for Cx<R> {
             gate::recent(caller.as_deref(), gate.clock.now())?;
         }
         note.reaches(scope);
+        let idempotency = conditions::idempotency_key(parts, caller.as_deref())?;
+        if R::IDEMPOTENT && idempotency.is_none() {
+            return Err(conditions::key_required().into());
+        }
         Ok(Self {
             if_match: conditions::if_match(&parts.headers)?,
-            idempotency: conditions::idempotency_key(parts, caller.as_deref())?,
+            idempotency,
             vault: parts.extensions.get().cloned(),
             caller,
             scope,

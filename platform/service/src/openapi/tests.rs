@@ -31,9 +31,14 @@ async fn list() {}
 #[utoipa::path(patch, path = "/notes/{id}", params(("id" = uuid::Uuid, Path)), responses((status = 200, body = Note), (status = 409, description = "Ours.")), tag = "notes")]
 async fn change() {}
 
+/// Pays for a note.
+#[utoipa::path(post, path = "/notes/{id}/pay", params(("id" = uuid::Uuid, Path), crate::RequiredKey), responses((status = 200, body = Note)), tag = "notes")]
+async fn pay() {}
+
 fn document() -> Value {
     let (_, notes) = OpenApiRouter::<()>::new()
         .routes(routes!(list))
+        .routes(routes!(pay))
         .routes(routes!(change))
         .split_for_parts();
     let (_, other) = OpenApiRouter::<()>::new()
@@ -71,6 +76,26 @@ fn an_operation_without_credentials_says_so() {
     let login = &document()["paths"]["/api/v1/login"]["post"];
     assert_eq!(login["security"], json!([]));
     assert_eq!(login["responses"].get("401"), None);
+}
+
+#[test]
+fn an_operation_that_needs_a_key_says_so_once() {
+    let document = document();
+    let key = |path: &str| {
+        let operation = &document["paths"][path]["post"];
+        let parameters = operation["parameters"].as_array().unwrap();
+        let shared = json!({ "$ref": "#/components/parameters/IdempotencyKey" });
+        let own = parameters.iter().find(|p| p["name"] == "Idempotency-Key");
+        (
+            parameters.contains(&shared),
+            own.map(|own| (own["in"].clone(), own["required"].clone())),
+        )
+    };
+    assert_eq!(key("/api/v1/login"), (true, None));
+    assert_eq!(
+        key("/api/v1/notes/{id}/pay"),
+        (false, Some((json!("header"), json!(true))))
+    );
 }
 
 #[test]

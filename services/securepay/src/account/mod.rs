@@ -1,6 +1,17 @@
 //! Accounts of the ledger by what they are for, and what other services do with theirs.
+//!
+//! The ledger knows accounts by numbers; everybody else by a UUID. There is at most one
+//! account of a kind, an owner and a currency, so that whoever needs one just
+//! [opens](open) it: an invoice's receivable, a till, a patient's wallet. A wallet is an
+//! account of the kind [`Kind::Wallet`], and its id is the account's.
+
+pub mod model;
+pub mod store;
 
 use std::sync::Arc;
+
+pub use model::{Account, Kind, Owner, OwnerKind, PublicId};
+pub use store::{by_id, by_ids, find, open};
 
 use crate::SecurePay;
 

@@ -1,14 +1,16 @@
 //! A bank's statement of one account: what it says, and whether it adds up. Pure.
 
+use aws_lc_rs::digest::{SHA256, digest};
 use galen_kernel::Currency;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 /// A statement that adds up. Amounts are minor units of its currency; a balance of more
 /// than zero is the hospital's.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Statement {
-    /// The bank's name for the message.
+    /// The bank's name for the message; another one when it is sent again.
+    #[serde(skip)]
     pub message_id: String,
     /// The bank's name for the statement.
     pub id: String,
@@ -27,7 +29,7 @@ pub struct Statement {
 }
 
 /// Whether money came or went.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 pub enum Direction {
     /// Onto the account.
     In,
@@ -36,7 +38,7 @@ pub enum Direction {
 }
 
 /// One booked entry.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Entry {
     /// Its place among all entries of the document, from one.
     pub number: i32,
@@ -108,5 +110,17 @@ impl Statement {
             .map(|entry| i128::from(entry.signed()))
             .sum();
         i128::from(self.opening) + moved == i128::from(self.closing)
+    }
+
+    /// SHA-256 over what it says, however the document that says it is written.
+    ///
+    /// # Panics
+    /// Never: a statement is plain data.
+    #[must_use]
+    pub fn fingerprint(&self) -> [u8; 32] {
+        let said = serde_json::to_vec(self).expect("a statement is plain data");
+        let mut fingerprint = [0; 32];
+        fingerprint.copy_from_slice(digest(&SHA256, &said).as_ref());
+        fingerprint
     }
 }

@@ -1,5 +1,6 @@
 //! The transaction of a command, with its idempotency key.
 
+pub mod deferred;
 mod stored;
 
 use std::ops::{Deref, DerefMut};
@@ -13,6 +14,7 @@ use sqlx::PgConnection;
 use crate::audit::Note;
 use crate::outcome::{Answer, Halt, Outcome};
 
+pub use deferred::Deferred;
 pub(crate) use stored::sealed_answers;
 pub use stored::{SEALED_ANSWERS, erase_days};
 
@@ -197,6 +199,14 @@ fn in_progress() -> Problem {
         "The first request with this idempotency key is still running.",
     )
     .retry_after(1)
+}
+
+fn reused() -> Problem {
+    Problem::new(
+        422,
+        "IDEMPOTENCY_KEY_REUSED",
+        "The idempotency key was used for another request.",
+    )
 }
 
 impl Deref for Command {

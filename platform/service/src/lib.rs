@@ -26,7 +26,7 @@ pub mod testing;
 
 pub use check::Check;
 pub use circuit::Circuit;
-pub use command::Command;
+pub use command::{Command, Deferred};
 pub use config::{Config, ConfigError, Setting};
 pub use extract::{Body, Cx, Needs, Params, PathIds, RequiredKey, Requires, Xml};
 pub use host::{Host, HostError, HostOptions, Platform, RunningHost, Service, StartError};

@@ -68,6 +68,7 @@ pub fn platform(db: Db, clock: Clock, peers: Peers) -> Platform {
         zone: jiff::tz::TimeZone::UTC,
         data_dir,
         stopping: CancellationToken::new(),
+        drained: CancellationToken::new(),
     }
 }
 

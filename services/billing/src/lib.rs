@@ -17,6 +17,7 @@ mod checks;
 pub mod claim;
 pub mod cover;
 pub mod invoice;
+pub mod journal;
 pub mod plan;
 mod problems;
 pub mod reactions;
@@ -29,15 +30,22 @@ use galen_contracts::patients::v1::patient_directory_client::PatientDirectoryCli
 use galen_contracts::securepay::v1::account_service_client::AccountServiceClient;
 use galen_contracts::securepay::v1::payment_service_client::PaymentServiceClient;
 use galen_eventing::subscription;
-use galen_kernel::Clock;
+use galen_kernel::{Clock, Currency};
 use galen_service::{Check, Job, Platform, ProblemPage, Service, Setting, StartError};
 use galen_storage::{Db, Migration, SchemaSpec, migrations};
 use galen_vault::{SealedColumn, Vault};
+use tokio::sync::Notify;
 use tonic::transport::Channel;
 use utoipa_axum::router::OpenApiRouter;
 
 /// The schema's history.
-pub const MIGRATIONS: &[Migration] = migrations!["0001_catalogue", "0005_claim"];
+pub const MIGRATIONS: &[Migration] = migrations![
+    "0001_catalogue",
+    "0002_cover",
+    "0003_charge",
+    "0004_invoice",
+    "0005_claim"
+];
 
 /// The billing service.
 pub struct Billing {
@@ -45,9 +53,13 @@ pub struct Billing {
     clock: Clock,
     vault: Vault,
     zone: jiff::tz::TimeZone,
+    /// What everything is counted in.
+    currency: Currency,
     patients: PatientDirectoryClient<Channel>,
     accounts: AccountServiceClient<Channel>,
     payments: PaymentServiceClient<Channel>,
+    /// Rung when something is to be carried to the ledger.
+    bell: Arc<Notify>,
 }
 
 impl Service for Billing {
@@ -59,7 +71,9 @@ impl Service for Billing {
     };
 
     async fn start(platform: Platform) -> Result<Self, StartError> {
+        let currency = settings::currency(&platform.config)?;
         Ok(Self {
+            currency,
             db: platform.db,
             clock: platform.clock,
             vault: platform.vault,
@@ -67,6 +81,7 @@ impl Service for Billing {
             patients: PatientDirectoryClient::new(platform.peers.channel("patients")),
             accounts: AccountServiceClient::new(platform.peers.channel("securepay")),
             payments: PaymentServiceClient::new(platform.peers.channel("securepay")),
+            bell: Arc::default(),
         })
     }
 
@@ -93,10 +108,15 @@ impl Service for Billing {
     }
 
     fn jobs(self: &Arc<Self>) -> Vec<Job> {
-        [invoice::jobs(self), claim::jobs(self)]
-            .into_iter()
-            .flatten()
-            .collect()
+        [
+            journal::jobs(self),
+            charge::jobs(self),
+            invoice::jobs(self),
+            claim::jobs(self),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
     }
 
     fn checks() -> &'static [Check] {

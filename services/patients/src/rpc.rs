@@ -8,18 +8,21 @@ use galen_contracts::ids::{PatientId, PractitionerId, UserId};
 use galen_contracts::patients::v1::care_directory_server::CareDirectory;
 use galen_contracts::patients::v1::patient_directory_server::PatientDirectory;
 use galen_contracts::patients::v1::{
-    GetContactRequest, GetContactResponse, GetPatientRequest, GetPatientResponse,
-    ListReachedRequest, ListReachedResponse, PatientStatus,
+    self as wire, GetContactRequest, GetContactResponse, GetPatientRequest, GetPatientResponse,
+    ListCoveragesRequest, ListCoveragesResponse, ListReachedRequest, ListReachedResponse,
+    PatientStatus,
 };
 use galen_kernel::{Problem, Timestamp};
 use galen_service::audit::disclose;
 use galen_service::rpc::status;
 use galen_storage::Error;
+use jiff::civil::Date;
 use tonic::{Request, Response};
 
 use crate::care::store::Carer;
+use crate::coverage::contract::contract;
 use crate::patient::{Patient, Person, Status, person, store};
-use crate::{Patients, care, merge};
+use crate::{Patients, care, coverage, merge};
 
 /// Most records of one question.
 const MOST_ASKED: usize = 1000;
@@ -54,6 +57,39 @@ impl Directory {
         Ok(person::open(&self.0.vault, &mut connection, patient).await?)
     }
 
+    async fn insured(
+        &self,
+        patient: &Patient,
+        on: Option<Date>,
+    ) -> Result<ListCoveragesResponse, Problem> {
+        let vault = &self.0.vault;
+        let mut connection = self.0.db.pool().acquire().await.map_err(Error::from)?;
+        let person = person::open(vault, &mut connection, patient).await?;
+        let records = merge::store::records_of(&mut connection, patient.id).await?;
+        let coverages = coverage::store::of_person(vault, &mut connection, patient.id, on).await?;
+        let coverages = coverages.into_iter().map(|coverage| {
+            let terms = coverage.terms;
+            wire::Coverage {
+                coverage_id: coverage.id.to_string(),
+                contract: contract(vault, &terms),
+                plan_id: terms.plan_id,
+                valid_from: terms.valid_from.to_string(),
+                valid_to: terms
+                    .valid_to
+                    .map(|end| end.to_string())
+                    .unwrap_or_default(),
+                priority: terms.priority.into(),
+                policy_number: terms.card.policy_number.into(),
+            }
+        });
+        Ok(ListCoveragesResponse {
+            patient_id: patient.id.to_string(),
+            birth_date: person.demographics.birth_date.to_string(),
+            coverages: coverages.collect(),
+            record_ids: records.iter().map(ToString::to_string).collect(),
+        })
+    }
+
     async fn reached(&self, carer: &Carer, records: &[PatientId]) -> Result<Vec<PatientId>, Error> {
         let mut connection = self.0.db.pool().acquire().await?;
         let reached = care::store::reached(&mut connection, carer, records).await?;
@@ -85,7 +121,7 @@ fn question(
     Ok((carer, records))
 }
 
-const fn wire(of: Status) -> PatientStatus {
+const fn standing(of: Status) -> PatientStatus {
     match of {
         Status::Active => PatientStatus::Active,
         Status::Inactive => PatientStatus::Inactive,
@@ -96,13 +132,6 @@ const fn wire(of: Status) -> PatientStatus {
 
 #[tonic::async_trait]
 impl PatientDirectory for Directory {
-    async fn list_coverages(
-        &self,
-        _: Request<galen_contracts::patients::v1::ListCoveragesRequest>,
-    ) -> Result<Response<galen_contracts::patients::v1::ListCoveragesResponse>, tonic::Status> {
-        Err(tonic::Status::unimplemented("coverages are not told yet"))
-    }
-
     async fn get_patient(
         &self,
         request: Request<GetPatientRequest>,
@@ -114,7 +143,7 @@ impl PatientDirectory for Directory {
         Ok(Response::new(GetPatientResponse {
             patient_id: patient.id.to_string(),
             mrn: patient.mrn,
-            status: wire(patient.status).into(),
+            status: standing(patient.status).into(),
             merged_into_id: patient
                 .survivor_id
                 .map(|id| id.to_string())
@@ -151,6 +180,24 @@ impl PatientDirectory for Directory {
                 language: person.language.unwrap_or_default(),
             },
         ))
+    }
+
+    /// A merged record answers with the coverages of the person: those of all their
+    /// records, under the one that stands for them.
+    async fn list_coverages(
+        &self,
+        request: Request<ListCoveragesRequest>,
+    ) -> Result<Response<ListCoveragesResponse>, tonic::Status> {
+        let asked = request.get_ref();
+        let on = match asked.on.as_str() {
+            "" => None,
+            day => Some(day.parse().map_err(|_| WireError::Malformed("on"))),
+        }
+        .transpose()
+        .map_err(|error| tonic::Status::invalid_argument(error.to_string()))?;
+        let patient = self.survivor(&asked.patient_id).await.map_err(status)?;
+        let insured = self.insured(&patient, on).await.map_err(status)?;
+        Ok(disclose("patients", patient.id, insured))
     }
 }
 

@@ -14,6 +14,8 @@ mod duplicates;
 mod erasing;
 #[path = "patients/hospital.rs"]
 mod hospital;
+#[path = "patients/insured.rs"]
+mod insured;
 #[path = "patients/invariants.rs"]
 mod invariants;
 #[path = "patients/merging.rs"]

@@ -26,15 +26,17 @@ create table account (
     -- How many postings name it.
     version bigint not null default 0 check (version >= 0),
     constraint account_is_not_overdrawn check (limits <> 1 or debits_posted + debits_pending <= credits_posted),
-    constraint account_is_not_overpaid check (limits <> 2 or credits_posted + credits_pending <= debits_posted)
+    constraint account_is_not_overpaid check (limits <> 2 or credits_posted + credits_pending <= debits_posted),
+    constraint account_closed_promises_nothing check (standing <> 2 or debits_pending + credits_pending = 0),
+    constraint account_closed_wallet_is_empty check (standing <> 2 or limits <> 1 or debits_posted = credits_posted)
 ) with (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 50000);
 
 create table posting (
     -- Microseconds since 1970, one more for each posting of a shard.
     at bigint not null,
     id uuid primary key,
-    -- 1: transfer; 2: hold; 3: capture; 4: void; 5: expiry.
-    kind smallint not null check (kind between 1 and 5),
+    -- 1: transfer; 2: hold; 3: capture; 4: void; 5: expiry; 6: refund.
+    kind smallint not null check (kind between 1 and 6),
     -- No foreign keys: the writer holds both accounts, and `galen verify` looks again.
     ledger_id integer not null,
     debit_id bigint not null,
@@ -66,11 +68,14 @@ create table hold (
     credit_id bigint not null,
     amount bigint not null check (amount > 0),
     captured bigint not null,
-    -- 0: open; 1: captured; 2: voided; 3: expired.
+    refunded bigint not null default 0,
+    -- 0: open; 1: captured, wholly or in part; 2: voided; 3: expired.
     state smallint not null check (state between 0 and 3),
     expires_at bigint,
     constraint hold_within check (captured between 0 and amount),
-    constraint hold_open_or_captured check ((captured = amount) = (state = 1))
+    constraint hold_refunded_within check (refunded between 0 and captured),
+    constraint hold_ends_once check (
+        case state when 0 then captured < amount when 1 then captured > 0 else captured = 0 end)
 ) with (fillfactor = 80);
 create index hold_due on hold (expires_at) where state = 0 and expires_at is not null;
 

@@ -2,6 +2,8 @@
 
 use galen_service::Check;
 
+use crate::reconciliation;
+
 /// Every invariant of the ledger that one statement can look for.
 pub const CHECKS: &[Check] = &[
     Check {
@@ -19,10 +21,10 @@ pub const CHECKS: &[Check] = &[
                   select credit_id, kind, amount, 0 from posting
               ), folded as (
                   select account_id, count(*) as version,
-                         coalesce(sum(case kind when 2 then amount when 1 then 0 else -amount end) filter (where is_debit = 1), 0) as debits_pending,
-                         coalesce(sum(amount) filter (where is_debit = 1 and kind in (1, 3)), 0) as debits_posted,
-                         coalesce(sum(case kind when 2 then amount when 1 then 0 else -amount end) filter (where is_debit = 0), 0) as credits_pending,
-                         coalesce(sum(amount) filter (where is_debit = 0 and kind in (1, 3)), 0) as credits_posted
+                         coalesce(sum(case when kind = 2 then amount when kind in (3, 4, 5) then -amount else 0 end) filter (where is_debit = 1), 0) as debits_pending,
+                         coalesce(sum(amount) filter (where is_debit = 1 and kind in (1, 3, 6)), 0) as debits_posted,
+                         coalesce(sum(case when kind = 2 then amount when kind in (3, 4, 5) then -amount else 0 end) filter (where is_debit = 0), 0) as credits_pending,
+                         coalesce(sum(amount) filter (where is_debit = 0 and kind in (1, 3, 6)), 0) as credits_posted
                   from side group by account_id
               )
               select 'account ' || coalesce(a.id, f.account_id) || ' does not add up'
@@ -35,9 +37,9 @@ pub const CHECKS: &[Check] = &[
     Check {
         name: "the balances in the postings of every account follow each other",
         sql: "with side as (
-                  select at, debit_id as account_id, debit_balance as balance, case when kind in (1, 3) then -amount else 0 end as change from posting
+                  select at, debit_id as account_id, debit_balance as balance, case when kind in (1, 3, 6) then -amount else 0 end as change from posting
                   union all
-                  select at, credit_id, credit_balance, case when kind in (1, 3) then amount else 0 end from posting
+                  select at, credit_id, credit_balance, case when kind in (1, 3, 6) then amount else 0 end from posting
               ), chained as (
                   select *, coalesce(lag(balance) over (partition by account_id order by at), 0) as before from side
               )
@@ -53,7 +55,8 @@ pub const CHECKS: &[Check] = &[
         name: "every hold is what became of it",
         sql: "with ended as (
                   select hold_id, coalesce(sum(amount) filter (where kind = 3), 0) as captured,
-                         coalesce(sum(amount) filter (where kind > 3), 0) as released, count(*) filter (where kind > 3) as releases, max(kind) as last
+                         coalesce(sum(amount) filter (where kind in (4, 5)), 0) as released, count(*) filter (where kind in (4, 5)) as releases,
+                         coalesce(sum(amount) filter (where kind = 6), 0) as refunded, max(kind) filter (where kind <> 6) as last
                   from posting where hold_id is not null group by hold_id
               )
               select 'hold ' || coalesce(h.id, p.id, e.hold_id)
@@ -62,13 +65,19 @@ pub const CHECKS: &[Check] = &[
               full join ended e on e.hold_id = coalesce(h.id, p.id)
               where h.id is null or p.id is null
                  or (h.amount, h.debit_id, h.credit_id, h.ledger_id) is distinct from (p.amount, p.debit_id, p.credit_id, p.ledger_id)
-                 or h.captured <> coalesce(e.captured, 0)
+                 or (h.captured, h.refunded) is distinct from (coalesce(e.captured, 0), coalesce(e.refunded, 0))
                  or coalesce(e.releases, 0) > 1
                  or case h.state
                         when 0 then coalesce(e.released, 0) <> 0
-                        when 1 then coalesce(e.released, 0) <> 0 or h.captured <> h.amount
-                        else h.captured + e.released <> h.amount or e.last <> h.state + 2
+                        when 1 then h.captured + e.released <> h.amount or h.captured = 0
+                        else e.released <> h.amount or e.last <> h.state + 2
                     end is not false",
+    },
+    Check {
+        name: "every part of a hold is between its two accounts",
+        sql: "select 'posting ' || p.id from posting p join hold h on h.id = p.hold_id
+              where (p.debit_id, p.credit_id) is distinct from
+                    (case p.kind when 6 then h.credit_id else h.debit_id end, case p.kind when 6 then h.debit_id else h.credit_id end)",
     },
     Check {
         name: "the batches hold all postings, and every stamp is one posting's",
@@ -88,4 +97,9 @@ pub const CHECKS: &[Check] = &[
               where h.last is distinct from b.last
                  or (b.link is not null and h.link <> b.link)",
     },
+    reconciliation::CHECKS[0],
+    reconciliation::CHECKS[1],
+    reconciliation::CHECKS[2],
+    reconciliation::CHECKS[3],
+    reconciliation::CHECKS[4],
 ];

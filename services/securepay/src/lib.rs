@@ -32,12 +32,13 @@ use galen_kernel::Clock;
 use galen_service::{Check, Job, Platform, ProblemPage, Service, Setting, StartError};
 use galen_storage::{Db, Migration, SchemaSpec, migrations};
 use galen_vault::{SealedColumn, Vault};
+use tokio::sync::Notify;
 use utoipa_axum::router::OpenApiRouter;
 
 use writer::{Ledger, Mode, Shard};
 
 /// The schema's history.
-pub const MIGRATIONS: &[Migration] = migrations!["0001_ledger", "0003_account"];
+pub const MIGRATIONS: &[Migration] = migrations!["0001_ledger", "0003_account", "0004_payment", "0007_reconciliation"];
 
 /// The securepay service.
 pub struct SecurePay {
@@ -46,6 +47,8 @@ pub struct SecurePay {
     vault: Vault,
     zone: jiff::tz::TimeZone,
     ledger: Ledger,
+    /// Rings when a bank statement was imported.
+    bank_bell: Arc<Notify>,
 }
 
 impl Service for SecurePay {
@@ -61,7 +64,7 @@ impl Service for SecurePay {
             &platform.db,
             Shard(0),
             Mode::Exclusive,
-            platform.stopping.clone(),
+            platform.drained.clone(),
         );
         Ok(Self {
             db: platform.db,
@@ -69,6 +72,7 @@ impl Service for SecurePay {
             vault: platform.vault,
             zone: platform.zone,
             ledger,
+            bank_bell: Arc::default(),
         })
     }
 
@@ -111,7 +115,7 @@ impl Service for SecurePay {
     }
 
     fn sealed() -> &'static [SealedColumn] {
-        &[]
+        reconciliation::SEALED
     }
 
     fn settings() -> &'static [Setting] {

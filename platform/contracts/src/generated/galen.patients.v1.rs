@@ -75,6 +75,10 @@ pub struct ListCoveragesResponse {
     pub birth_date: ::prost::alloc::string::String,
     #[prost(message, repeated, tag = "3")]
     pub coverages: ::prost::alloc::vec::Vec<Coverage>,
+    /// All records of the person, the asked one included: what was counted for one of them
+    /// counts for the person.
+    #[prost(string, repeated, tag = "4")]
+    pub record_ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Coverage {

@@ -83,6 +83,11 @@ impl Recorder {
         }
     }
 
+    /// Whether entries go to the log.
+    pub(crate) const fn is_log(&self) -> bool {
+        matches!(self.0, Place::Log(_))
+    }
+
     /// Adds the entry of a command to its transaction.
     pub(crate) fn add(&self, tx: &mut Tx, entry: &Entry) -> Result<(), Problem> {
         if let Place::Log(_) = &self.0 {

@@ -16,7 +16,8 @@ use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row as _};
 use uuid::Uuid;
 
-use super::IdempotencyKey;
+use super::deferred::KEY_TAKEN;
+use super::{IdempotencyKey, in_progress, reused};
 use crate::outcome::{Answer, Halt};
 
 /// Answers are sealed from here on. Those that were stored before stay as they were for
@@ -54,7 +55,7 @@ const fn answer(service: &'static str) -> Column<Stored> {
 
 /// The part of an answer that says something about persons.
 #[derive(Serialize, Deserialize)]
-struct Stored {
+pub(super) struct Stored {
     /// Of the request: what it can be guessed by.
     fingerprint: [u8; 32],
     /// Visible ASCII, as handlers answer with.
@@ -112,12 +113,7 @@ impl Row {
             (None, None) => return Err(inconsistent("idempotency.answer").into()),
         };
         if stored.fingerprint != claim.fingerprint {
-            return Ok(Problem::new(
-                422,
-                "IDEMPOTENCY_KEY_REUSED",
-                "The idempotency key was used for another request.",
-            )
-            .into());
+            return Ok(reused().into());
         }
         let answer = Answer {
             status: u16::try_from(self.status)
@@ -144,7 +140,48 @@ pub(super) async fn store(
     given: &Answer,
     now: Timestamp,
 ) -> Result<(), Problem> {
-    let (row, subject) = (row_id(claim), day(now));
+    let (subject, answer) = seal(connection, vault, service, claim, given, now).await?;
+    let stored = sqlx::query(
+        "insert into idempotency (caller, key, id, subject, status, answer, created_at)
+         values ($1, $2, $3, $4, $5, $6, $7)",
+    )
+    .bind(&claim.caller)
+    .bind(&claim.key)
+    .bind(row_id(claim))
+    .bind(subject)
+    .bind(given.status.as_u16().cast_signed())
+    .bind(answer)
+    .bind(Ts::from(now))
+    .execute(connection)
+    .await;
+    match stored.map_err(Error::from) {
+        Ok(_) => Ok(()),
+        // A command that somebody else commits takes no lock, and was faster.
+        Err(error) if error.constraint() == Some(KEY_TAKEN) => Err(in_progress()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Makes sure that answers can be sealed now.
+pub(super) async fn ready(
+    connection: &mut PgConnection,
+    vault: &Vault,
+    now: Timestamp,
+) -> Result<(), Problem> {
+    vault.key_of(connection, day(now)).await?;
+    Ok(())
+}
+
+/// Seals an answer; also says whose data key it is.
+pub(super) async fn seal(
+    connection: &mut PgConnection,
+    vault: &Vault,
+    service: &'static str,
+    claim: &IdempotencyKey,
+    given: &Answer,
+    now: Timestamp,
+) -> Result<(Uuid, Sealed<Stored>), Problem> {
+    let subject = day(now);
     let key = vault.key_of(connection, subject).await?;
     let stored = Stored {
         fingerprint: claim.fingerprint,
@@ -155,21 +192,8 @@ pub(super) async fn store(
             .collect(),
         body: String::from_utf8(given.body.to_vec()).map_err(Problem::internal)?,
     };
-    sqlx::query(
-        "insert into idempotency (caller, key, id, subject, status, answer, created_at)
-         values ($1, $2, $3, $4, $5, $6, $7)",
-    )
-    .bind(&claim.caller)
-    .bind(&claim.key)
-    .bind(row)
-    .bind(subject.uuid())
-    .bind(given.status.as_u16().cast_signed())
-    .bind(key.seal(&answer(service), row, &stored)?)
-    .bind(Ts::from(now))
-    .execute(connection)
-    .await
-    .map_err(Error::from)?;
-    Ok(())
+    let sealed = key.seal(&answer(service), row_id(claim), &stored)?;
+    Ok((subject.uuid(), sealed))
 }
 
 /// Erases the days before an instant of which every answer is forgotten; returns how
@@ -193,7 +217,7 @@ fn day(at: Timestamp) -> Subject {
 }
 
 /// What an answer is bound to: the caller and the key.
-fn row_id(claim: &IdempotencyKey) -> Uuid {
+pub(super) fn row_id(claim: &IdempotencyKey) -> Uuid {
     let mut hash = Sha256::new();
     hash.update((claim.caller.len() as u64).to_be_bytes());
     hash.update(&claim.caller);

@@ -23,7 +23,7 @@ pub use conditions::{IDEMPOTENCY_KEY, RequiredKey};
 pub use gate::{Caller, Gate};
 
 use crate::audit::Note;
-use crate::command::{self, Claim, Command, IdempotencyKey};
+use crate::command::{self, Claim, Command, Deferred, IdempotencyKey};
 use crate::outcome::Halt;
 
 /// What a request needs before its handler runs.
@@ -169,6 +169,16 @@ impl<R: Requires> Cx<R> {
     /// As [`Cx::replayed`], and when the database cannot be reached.
     pub async fn begin(&self, db: &Db) -> Result<Command, Halt> {
         Command::begin(db, self.claim()?, Arc::clone(&self.note)).await
+    }
+
+    /// The command for somebody else to commit, together with those of others: its
+    /// idempotency key, and what the audit log is to hold of it. Say what it is
+    /// [about](Cx::about) before it is committed.
+    ///
+    /// # Errors
+    /// Never in a host.
+    pub fn deferred(&self) -> Result<Deferred, Problem> {
+        Ok(Deferred::new(self.claim()?, Arc::clone(&self.note)))
     }
 
     fn claim(&self) -> Result<Option<Claim>, Problem> {

@@ -46,6 +46,9 @@ pub struct Platform {
     /// Cancelled when the host begins to stop: answers without an end, such as
     /// streams of events, are to end then.
     pub stopping: CancellationToken,
+    /// Cancelled when no request, job or handler is under way any more: what they rest
+    /// on is to end then.
+    pub drained: CancellationToken,
 }
 
 /// Why a service does not start.

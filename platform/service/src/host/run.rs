@@ -110,6 +110,8 @@ struct Works {
     /// After the backbone, whose handlers ask other services.
     rpc: CancellationToken,
     rpc_servers: TaskTracker,
+    /// After everything that asks.
+    drained: CancellationToken,
     databases: Vec<Db>,
     vaults: Vec<Vault>,
 }
@@ -124,6 +126,7 @@ impl Works {
             backbone: CancellationToken::new(),
             rpc: CancellationToken::new(),
             rpc_servers: TaskTracker::new(),
+            drained: CancellationToken::new(),
             databases: Vec::new(),
             vaults: Vec::new(),
         }
@@ -143,6 +146,7 @@ impl Works {
         }
         self.rpc.cancel();
         finished("gRPC calls", &self.rpc_servers, self.drain).await;
+        self.drained.cancel();
         for vault in &self.vaults {
             vault.close().await;
         }
@@ -235,6 +239,7 @@ async fn start(
             zone: zone.clone(),
             data_dir,
             stopping: works.stopping.clone(),
+            drained: works.drained.clone(),
         };
         let service = starter(platform).await.map_err(|source| HostError::Start {
             service: name,

@@ -51,11 +51,13 @@ pub struct Agreement {
     pub to: Date,
 }
 
-/// What a plan that comes before has paid of a line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What the plans that come before have made of a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct PriorPayment {
-    /// How much.
+    /// How much they have paid.
     pub paid: i64,
+    /// What the provider may not ask of anybody any more, by their contracts.
+    pub forgone: i64,
 }
 
 /// Somebody's coverage by a plan.

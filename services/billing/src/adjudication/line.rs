@@ -33,6 +33,8 @@ pub(super) struct Open<'a> {
     pub(super) covered: i64,
     /// The patient's share so far, of what is covered.
     pub(super) share: i64,
+    /// What others have paid.
+    before: i64,
     /// The part of the payment that the patient pays for want of an agreement.
     penalty: Option<(crate::plan::Share, &'a str)>,
 }
@@ -68,7 +70,7 @@ impl Open<'_> {
     /// The patient owes all of it.
     fn not_covered(mut self, stage: Stage, rule: &str, reason: Reason) -> Self {
         self.benefit = None;
-        self.result.owed.not_covered = self.result.submitted;
+        self.result.owed.not_covered = self.result.submitted - self.result.written_off;
         let submitted = self.result.submitted;
         self.explain(stage, rule, submitted, submitted, Some(reason));
         self
@@ -77,7 +79,8 @@ impl Open<'_> {
     /// Nobody pays it.
     fn denied(mut self, stage: Stage, rule: &str, reason: Reason) -> Self {
         self.benefit = None;
-        self.result.denied = self.result.submitted;
+        // What others have paid stays paid.
+        self.result.denied = self.result.submitted - self.result.written_off - self.before;
         let submitted = self.result.submitted;
         self.explain(stage, rule, submitted, submitted, Some(reason));
         self
@@ -98,19 +101,22 @@ impl<'a> Context<'a> {
         counters: &mut Counters,
     ) -> Open<'a> {
         let date = self.date(line);
+        let prior = line.prior.unwrap_or_default();
+        let forgone = prior.forgone.clamp(0, line.charge);
         let mut open = Open {
             line,
             date,
             benefit: None,
             covered: 0,
             share: 0,
+            before: prior.paid.clamp(0, line.charge - forgone),
             penalty: None,
             result: LineResult {
                 sequence: line.sequence,
                 benefit: None,
                 submitted: line.charge,
                 allowed: 0,
-                written_off: 0,
+                written_off: forgone,
                 denied: 0,
                 prior: 0,
                 paid: 0,
@@ -189,8 +195,9 @@ impl<'a> Context<'a> {
                 .map_or(line.charge, |price| price * i64::from(line.quantity)),
             Pricing::ShareOfCharge { share } => share.of(line.charge, rounding),
         };
-        let allowed = agreed.min(line.charge);
-        let above = line.charge - allowed;
+        let asked = line.charge - open.result.written_off;
+        let allowed = agreed.min(asked);
+        let above = asked - allowed;
         let is_billed = line
             .network
             .as_ref()
@@ -198,14 +205,15 @@ impl<'a> Context<'a> {
         if is_billed {
             open.result.owed.balance_bill = above;
         } else {
-            open.result.written_off = above;
+            // No contract takes back what others have paid already.
+            open.result.written_off += above.min(asked - open.before);
         }
         open.result.allowed = allowed;
         open.covered = allowed;
         open.explain(
             Stage::Pricing,
             &benefit.id,
-            line.charge,
+            asked,
             above,
             Some(Reason::AboveContract),
         );

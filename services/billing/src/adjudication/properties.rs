@@ -150,13 +150,13 @@ fn claims() -> impl Strategy<Value = Claim> {
         0_i64..30_000,
         1_u32..4,
         proptest::option::of(0_i64..9_000),
-        proptest::option::weighted(0.3, 0_i64..30_000),
+        proptest::option::weighted(0.3, (0_i64..30_000, 0_i64..9_000)),
         0_u8..3,
         0_i8..3,
         any::<bool>(),
     );
     prop::collection::vec(one, 1..6).prop_map(|lines| {
-        type Drawn = (i64, u32, Option<i64>, Option<i64>, u8, i8, bool);
+        type Drawn = (i64, u32, Option<i64>, Option<(i64, i64)>, u8, i8, bool);
         let line = |(place, drawn): (usize, Drawn)| {
             let (charge, quantity, price, prior, visit, day, foreign) = drawn;
             ClaimLine {
@@ -165,7 +165,7 @@ fn claims() -> impl Strategy<Value = Claim> {
                 network: foreign.then(|| "foreign".to_owned()),
                 quantity,
                 price,
-                prior: prior.map(|paid| PriorPayment { paid }),
+                prior: prior.map(|(paid, forgone)| PriorPayment { paid, forgone }),
                 ..line(u16::try_from(place).expect("few"), charge)
             }
         };
@@ -192,6 +192,12 @@ proptest! {
                 prop_assert!(part >= 0, "{:?}", line);
             }
             prop_assert!(line.paid <= line.allowed);
+            if let Some(prior) = asked.prior {
+                // What is settled stays settled: who comes later changes neither.
+                let forgone = prior.forgone.min(asked.charge);
+                prop_assert!(line.written_off >= forgone);
+                prop_assert_eq!(line.prior, prior.paid.min(asked.charge - forgone));
+            }
         }
         let mut after = Counters::default();
         after.apply(&answer.deltas);

@@ -262,7 +262,10 @@ fn v08_a_second_plan_pays_what_is_left_in_its_way() {
         )
     };
     let mut after_another = line(1, 10_000);
-    after_another.prior = Some(PriorPayment { paid: 7_000 });
+    after_another.prior = Some(PriorPayment {
+        paid: 7_000,
+        forgone: 0,
+    });
     let asked = |method| {
         shares(&decide(
             &second(method),

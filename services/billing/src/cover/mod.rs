@@ -1,8 +1,30 @@
 //! Who is expected to pay what: policies, what was counted under them, estimates.
+//!
+//! [`policies`] asks who insures a patient on a day, and looks up by which versions of
+//! plans; [`work_out`] applies them, the first payer first, to what was done. It changes
+//! nothing, so an estimate is the same call as the real thing. What is final is counted
+//! with [`post`], and taken back with [`reverse`].
+//!
+//! **Counting under one lock.** All that is counted under a contract is counted under the
+//! lock of its row, and only as long as nothing was counted since it was looked at: who
+//! takes [`lock`] before [`work_out`] in one transaction is sure of that, whoever does
+//! not hears [`CoverError::Moved`] and works it out again. So no limit is ever passed.
+
+pub mod error;
+pub mod insured;
+pub mod model;
+pub mod store;
+pub mod work_out;
 
 use std::sync::Arc;
 
 use utoipa_axum::router::OpenApiRouter;
+
+pub use error::CoverError;
+pub use insured::policies;
+pub use model::{Agreed, Cover, LineShare, Service, Share, Shares};
+pub use store::{lock, post, reverse};
+pub use work_out::work_out;
 
 use crate::Billing;
 

@@ -1,5 +1,9 @@
 //! Invoices: who owes what, why, and what became of it.
 
+pub mod decide;
+pub mod event;
+pub mod model;
+
 use std::sync::Arc;
 
 use galen_service::Job;

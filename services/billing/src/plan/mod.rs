@@ -6,10 +6,12 @@
 //! | shares of an amount, and how they are rounded | [`share`] |
 //! | the language | [`model`] |
 //! | what a plan may not say | [`mod@validate`] |
+//! | the examples that a version brings along | [`vector`] |
 
 pub mod model;
 pub mod share;
 pub mod validate;
+pub mod vector;
 
 pub use model::{
     Accumulator, AccumulatorKind, Benefit, BenefitYear, Coordination, Copay, CopayPer, Match,

@@ -5,6 +5,10 @@ use serde::{Deserialize, Serialize};
 
 use super::share::{Rounding, Share};
 
+/// The largest amount that a plan, a price or a line may say, in minor units: what all of
+/// a claim adds up to stays within 64 bits.
+pub const LARGEST: i64 = 1_000_000_000_000;
+
 /// One version of a plan. It never changes: what is otherwise is another version.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]

@@ -134,6 +134,29 @@ pub async fn page(
     opened(vault, connection, &rows).await
 }
 
+/// All coverages of a person, in the order of paying.
+///
+/// # Errors
+/// When the database fails, or a card does not open.
+pub async fn of_person(
+    vault: &Vault,
+    connection: &mut PgConnection,
+    patient: PatientId,
+    on: Option<Date>,
+) -> Result<Vec<Coverage>, galen_vault::Error> {
+    let rows = sqlx::query(
+        "select * from coverage
+         where patient_id in (select records_of($1))
+           and ($2::date is null or daterange(valid_from, valid_to) @> $2)
+         order by priority, valid_from, id",
+    )
+    .bind(patient.uuid())
+    .bind(on.map(SqlDate::from))
+    .fetch_all(&mut *connection)
+    .await?;
+    opened(vault, connection, &rows).await
+}
+
 async fn opened(
     vault: &Vault,
     connection: &mut PgConnection,

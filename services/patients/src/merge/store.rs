@@ -40,6 +40,18 @@ pub async fn survivor_of(
     Ok(id.map(PatientId::from_uuid))
 }
 
+/// All records of the person of a record that stands for them, itself included.
+pub async fn records_of(
+    connection: &mut PgConnection,
+    record: PatientId,
+) -> Result<Vec<PatientId>, Error> {
+    let ids: Vec<Uuid> = sqlx::query_scalar("select * from records_of($1) as id order by id")
+        .bind(record.uuid())
+        .fetch_all(connection)
+        .await?;
+    Ok(ids.into_iter().map(PatientId::from_uuid).collect())
+}
+
 /// Appends an event, and folds it into the link of the retired record. Both records
 /// count a change: the survivor shows what belongs to the other one.
 pub async fn append(

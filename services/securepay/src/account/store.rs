@@ -50,7 +50,7 @@ pub async fn open(
     .bind(owner.id())
     .bind(currency.code())
     .bind(ts(clock.now()))
-    .bind(kind.limit() as i16)
+    .bind(kind.limit().number())
     .execute(&mut *db)
     .await?;
     find(db, kind, owner.id(), currency)

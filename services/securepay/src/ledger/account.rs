@@ -23,6 +23,29 @@ pub enum Limit {
     CreditsWithinDebits,
 }
 
+impl Limit {
+    /// As it is stored.
+    #[must_use]
+    pub const fn number(self) -> i16 {
+        match self {
+            Self::None => 0,
+            Self::DebitsWithinCredits => 1,
+            Self::CreditsWithinDebits => 2,
+        }
+    }
+
+    /// Reads [`Limit::number`].
+    #[must_use]
+    pub const fn from_number(number: i16) -> Option<Self> {
+        Some(match number {
+            0 => Self::None,
+            1 => Self::DebitsWithinCredits,
+            2 => Self::CreditsWithinDebits,
+            _ => return None,
+        })
+    }
+}
+
 /// Whether an account takes part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Standing {
@@ -32,6 +55,43 @@ pub enum Standing {
     Frozen,
     /// Nothing at all. Only an account without promises is closed.
     Closed,
+}
+
+impl Standing {
+    /// As it is stored.
+    #[must_use]
+    pub const fn number(self) -> i16 {
+        match self {
+            Self::Open => 0,
+            Self::Frozen => 1,
+            Self::Closed => 2,
+        }
+    }
+
+    /// Reads [`Standing::number`].
+    #[must_use]
+    pub const fn from_number(number: i16) -> Option<Self> {
+        Some(match number {
+            0 => Self::Open,
+            1 => Self::Frozen,
+            2 => Self::Closed,
+            _ => return None,
+        })
+    }
+}
+
+/// Why the standing of an account stays as it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
+pub enum StandingError {
+    /// It is closed for good.
+    #[error("the account is closed")]
+    Closed,
+    /// Money is promised from it or to it.
+    #[error("money is promised from or to the account")]
+    Promises,
+    /// A wallet with money in it is not closed.
+    #[error("there is money in the wallet")]
+    NotEmpty,
 }
 
 /// One side of an account, and of a transfer.
@@ -121,6 +181,33 @@ impl Account {
                 credits_posted: 0,
             },
             version: 0,
+        }
+    }
+
+    /// Another standing, if it may have it. A closed account stays closed.
+    ///
+    /// # Errors
+    /// [`StandingError`].
+    pub const fn stand(&self, standing: Standing) -> Result<(), StandingError> {
+        let Totals {
+            debits_pending,
+            credits_pending,
+            ..
+        } = self.totals;
+        match (self.standing, standing) {
+            (Standing::Closed, Standing::Open | Standing::Frozen) => Err(StandingError::Closed),
+            (Standing::Open | Standing::Frozen, Standing::Closed) => {
+                if debits_pending != 0 || credits_pending != 0 {
+                    return Err(StandingError::Promises);
+                }
+                match self.limit {
+                    Limit::DebitsWithinCredits if self.totals.balance() != 0 => {
+                        Err(StandingError::NotEmpty)
+                    }
+                    _ => Ok(()),
+                }
+            }
+            _ => Ok(()),
         }
     }
 
@@ -223,6 +310,24 @@ mod tests {
                 owed: 70
             })
         );
+    }
+
+    #[test]
+    fn only_an_empty_wallet_without_promises_is_closed_and_stays_so() {
+        let mut wallet = Account::new(AccountId(1), LedgerId(1), Limit::DebitsWithinCredits);
+        wallet.post(Side::Credit, amount(5));
+        assert_eq!(wallet.stand(Standing::Closed), Err(StandingError::NotEmpty));
+        wallet.promise(Side::Debit, amount(5));
+        assert_eq!(wallet.stand(Standing::Closed), Err(StandingError::Promises));
+        assert_eq!(wallet.stand(Standing::Frozen), Ok(()));
+        wallet.keep(Side::Debit, amount(5));
+        assert_eq!(wallet.stand(Standing::Closed), Ok(()));
+        wallet.standing = Standing::Closed;
+        assert_eq!(wallet.stand(Standing::Open), Err(StandingError::Closed));
+        assert_eq!(wallet.stand(Standing::Closed), Ok(()));
+        let mut cash = Account::new(AccountId(2), LedgerId(1), Limit::None);
+        cash.post(Side::Debit, amount(5));
+        assert_eq!(cash.stand(Standing::Closed), Ok(()));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::account::{Account, AccountId, Totals};
+use super::account::{Account, AccountId, Standing, Totals};
 use super::hold::{Hold, HoldId};
 use super::operation::Posting;
 
@@ -39,6 +39,8 @@ pub struct AccountChange {
     pub expected: i64,
     /// The version that it gets.
     pub version: i64,
+    /// The standing that it must still have.
+    pub standing: Standing,
     /// Its totals afterwards.
     pub totals: Totals,
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::account::{Account, AccountId, Side};
+use super::account::{Account, AccountId, Side, Standing};
 use super::batch::{AccountChange, Batch, Changes};
 use super::hold::{Hold, HoldId, HoldState};
 use super::operation::{
@@ -50,10 +50,11 @@ impl Book {
         }
     }
 
-    /// An account as it is in the database. One that is known stays as it is: the book
-    /// may be ahead.
+    /// An account as it is in the database. One that is known stays as it is, because
+    /// the book may be ahead: except for its standing, about which others decide.
     pub fn learn_account(&mut self, account: Account) {
-        self.accounts.entry(account.id).or_insert(account);
+        let known = self.accounts.entry(account.id).or_insert(account);
+        known.standing = account.standing;
     }
 
     /// As [`Book::learn_account`].
@@ -84,8 +85,23 @@ impl Book {
         self.known.len()
     }
 
+    /// Whether an account has to be looked up before anything is decided about it.
+    #[must_use]
+    pub fn wants(&self, id: AccountId) -> bool {
+        let known = self.accounts.get(&id);
+        known.is_none_or(|account| account.standing != Standing::Open)
+    }
+
+    /// Whether a group has been decided before, or a part of it.
+    #[must_use]
+    pub fn knows(&self, group: &Group) -> bool {
+        let mut requests = group.requests().iter();
+        requests.any(|request| self.known.contains_key(&request.id))
+    }
+
     /// What has to be looked up before some requests can be decided. What is not found
-    /// then does not exist.
+    /// then does not exist. Accounts that do not take part are looked up again: others
+    /// decide about that, and whoever is refused is refused for good.
     #[must_use]
     pub fn missing<'a>(&self, groups: impl IntoIterator<Item = &'a Group>) -> Missing {
         let mut missing = Missing::default();
@@ -96,16 +112,18 @@ impl Book {
             match request.operation {
                 Operation::Transfer { debit, credit, .. }
                 | Operation::Hold { debit, credit, .. } => {
-                    let unknown = |id: &AccountId| !self.accounts.contains_key(id);
-                    missing
-                        .accounts
-                        .extend([debit, credit].into_iter().filter(unknown));
+                    let sides = [debit, credit].into_iter();
+                    missing.accounts.extend(sides.filter(|id| self.wants(*id)));
                 }
-                Operation::Capture { hold, .. } | Operation::Void { hold } => {
-                    if !self.holds.contains_key(&hold) {
-                        missing.holds.push(hold);
+                Operation::Capture { hold, .. }
+                | Operation::Void { hold }
+                | Operation::Refund { hold, .. } => match self.holds.get(&hold) {
+                    None => missing.holds.push(hold),
+                    Some(hold) => {
+                        let sides = [hold.debit, hold.credit].into_iter();
+                        missing.accounts.extend(sides.filter(|id| self.wants(*id)));
                     }
-                }
+                },
             }
         }
         missing.transfers.sort_unstable();
@@ -147,10 +165,7 @@ impl Book {
         due.sort_unstable_by_key(|hold| (hold.expires_at, hold.id));
         for hold in due {
             let rest = Amount::new(hold.remainder()).expect("an open hold has a remainder");
-            let over = Hold {
-                state: HoldState::Expired,
-                ..hold
-            };
+            let over = hold.released(HoldState::Expired);
             let expiry = Request {
                 id: hold.expiry(),
                 operation: Operation::Void { hold: hold.id },
@@ -174,6 +189,7 @@ impl Book {
                     id: now.id,
                     expected: before.version,
                     version: now.version,
+                    standing: now.standing,
                     totals: now.totals,
                 })
             })
@@ -258,6 +274,7 @@ impl Book {
                     credit,
                     amount,
                     captured: 0,
+                    refunded: 0,
                     state: HoldState::Open,
                     expires_at,
                 };
@@ -291,11 +308,26 @@ impl Book {
             Operation::Void { hold } => {
                 let hold = self.promised(hold)?;
                 let rest = hold.open(now)?;
-                let void = Hold {
-                    state: HoldState::Voided,
+                let void = hold.released(HoldState::Voided);
+                Ok((Step::of_hold(request, &void, Kind::Void, rest), Some(void)))
+            }
+            Operation::Refund { hold, amount } => {
+                let hold = self.promised(hold)?;
+                if amount.minor() > hold.refundable() {
+                    return Err(Rejection::MoreThanCaptured {
+                        hold: hold.id,
+                        refundable: hold.refundable(),
+                    });
+                }
+                let step = Step {
+                    hold: Some(hold.id),
+                    ..self.between(request, Kind::Refund, hold.credit, hold.debit, amount)?
+                };
+                let less = Hold {
+                    refunded: hold.refunded + amount.minor(),
                     ..hold
                 };
-                Ok((Step::of_hold(request, &void, Kind::Void, rest), Some(void)))
+                Ok((step, Some(less)))
             }
         }
     }
@@ -370,7 +402,7 @@ impl Book {
             undo.push(Undo::Account(*account));
             batch.before.entry(id).or_insert(*account);
             match step.kind {
-                Kind::Transfer => account.post(side, step.amount),
+                Kind::Transfer | Kind::Refund => account.post(side, step.amount),
                 Kind::Hold => account.promise(side, step.amount),
                 Kind::Capture => account.keep(side, step.amount),
                 Kind::Void | Kind::Expiry => account.release(side, step.amount),

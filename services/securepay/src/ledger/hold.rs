@@ -14,11 +14,11 @@ pub type HoldId = TransferId;
 pub enum HoldState {
     /// There is a remainder that can be captured.
     Open,
-    /// Captured: wholly, or its last part.
+    /// Captured: wholly, or a part of it before the rest was released.
     Captured,
-    /// Given up by whoever asked for it.
+    /// Given up by whoever asked for it, before anything was captured.
     Voided,
-    /// Its time ended.
+    /// Its time ended before anything was captured.
     Expired,
 }
 
@@ -62,6 +62,8 @@ pub struct Hold {
     pub amount: Amount,
     /// How much of it has moved so far; minor units.
     pub captured: i64,
+    /// How much of that has been given back; minor units.
+    pub refunded: i64,
     /// What became of it.
     pub state: HoldState,
     /// From then on it cannot be captured; `None`: no end.
@@ -76,6 +78,23 @@ impl Hold {
             HoldState::Open => self.amount.minor() - self.captured,
             HoldState::Captured | HoldState::Voided | HoldState::Expired => 0,
         }
+    }
+
+    /// What was captured and can be given back; minor units.
+    #[must_use]
+    pub const fn refundable(&self) -> i64 {
+        self.captured - self.refunded
+    }
+
+    /// How it ends when the rest is released: what was captured stays captured.
+    #[must_use]
+    pub const fn released(self, why: HoldState) -> Self {
+        let state = if self.captured > 0 {
+            HoldState::Captured
+        } else {
+            why
+        };
+        Self { state, ..self }
     }
 
     /// Whether its time has ended, told to the book or not.
@@ -108,7 +127,7 @@ impl Hold {
         if self.is_due(now) {
             return Err(Rejection::HoldIsOver {
                 hold: self.id,
-                state: HoldState::Expired,
+                state: self.released(HoldState::Expired).state,
             });
         }
         Ok(Amount::new(self.remainder()).expect("an open hold has a remainder"))

@@ -14,6 +14,7 @@
 //! | deciding | [`book`] |
 //! | what a batch changes, for the database | [`batch`] |
 //! | the chain of hashes over batches | [`chain`] |
+//! | refusals in the words of the API | `refusal` |
 //!
 //! Terms are those of bookkeeping: a transfer *debits* one account and *credits*
 //! another with the same amount, so that over all accounts of a ledger both sides are
@@ -27,11 +28,12 @@ pub mod book;
 pub mod chain;
 pub mod hold;
 pub mod operation;
+mod refusal;
 
 #[cfg(test)]
 mod model;
 
-pub use account::{Account, AccountId, LedgerId, Limit, Standing, Totals};
+pub use account::{Account, AccountId, LedgerId, Limit, Standing, StandingError, Totals};
 pub use batch::Batch;
 pub use book::Book;
 pub use hold::{Hold, HoldId, HoldState};

@@ -50,7 +50,7 @@ impl Model {
                     continue;
                 }
                 match posting.kind {
-                    Kind::Transfer => sums[side + 1] += amount,
+                    Kind::Transfer | Kind::Refund => sums[side + 1] += amount,
                     Kind::Hold => sums[side] += amount,
                     Kind::Capture => {
                         sums[side] -= amount;
@@ -63,7 +63,19 @@ impl Model {
         sums
     }
 
-    /// The promise of a hold, what is left of it, and whether it was ended.
+    /// What of a hold was captured and was not given back.
+    fn refundable(&self, id: TransferId) -> i64 {
+        let parts = self.done.iter().filter(|(_, p)| p.hold == Some(id));
+        parts
+            .map(|(_, posting)| match posting.kind {
+                Kind::Capture => posting.amount.minor(),
+                Kind::Refund => -posting.amount.minor(),
+                _ => 0,
+            })
+            .sum()
+    }
+
+    /// The promise of a hold, what is left of it, and how it ended.
     fn hold(&self, id: TransferId) -> Option<(Posting, i64, Option<HoldState>)> {
         let made = self
             .done
@@ -72,11 +84,16 @@ impl Model {
             .1;
         let mut left = made.amount.minor();
         let mut ended = None;
+        let mut captured = false;
         for (_, posting) in self.done.iter().filter(|(_, p)| p.hold == Some(id)) {
+            if posting.kind == Kind::Refund {
+                continue;
+            }
+            captured |= posting.kind == Kind::Capture;
             left -= posting.amount.minor();
             if left == 0 {
                 ended = Some(match posting.kind {
-                    Kind::Capture => HoldState::Captured,
+                    _ if captured => HoldState::Captured,
                     Kind::Void => HoldState::Voided,
                     _ => HoldState::Expired,
                 });
@@ -119,6 +136,14 @@ impl Model {
                 }
             }
             Operation::Void { hold } => self.may_end(hold, at),
+            Operation::Refund { hold, amount } => {
+                let (made, ..) = self.hold(hold).ok_or(Rejection::HoldUnknown(hold))?;
+                let refundable = self.refundable(hold);
+                if amount.minor() > refundable {
+                    return Err(Rejection::MoreThanCaptured { hold, refundable });
+                }
+                self.may_begin(made.credit, made.debit, amount)
+            }
         }
     }
 
@@ -171,7 +196,15 @@ impl Model {
         match ended {
             Some(state) => Err(over(hold, state)),
             None if made.expires_at.is_some_and(|end| end <= at) => {
-                Err(over(hold, HoldState::Expired))
+                let captured = left < made.amount.minor();
+                Err(over(
+                    hold,
+                    if captured {
+                        HoldState::Captured
+                    } else {
+                        HoldState::Expired
+                    },
+                ))
             }
             None => Ok(left),
         }
@@ -198,9 +231,10 @@ fn request() -> impl Strategy<Value = Request> {
             .prop_map(|(debit, credit, amount)| Operation::Transfer { debit, credit, amount }),
         3 => (account.clone(), account, amount.clone(), end)
             .prop_map(|(debit, credit, amount, expires_at)| Operation::Hold { debit, credit, amount, expires_at }),
-        2 => (id.clone(), proptest::option::of(amount))
+        2 => (id.clone(), proptest::option::of(amount.clone()))
             .prop_map(|(hold, amount)| Operation::Capture { hold, amount }),
         1 => id.clone().prop_map(|hold| Operation::Void { hold }),
+        2 => (id.clone(), amount).prop_map(|(hold, amount)| Operation::Refund { hold, amount }),
     ];
     (id, operation, 0_i16..2).prop_map(|(id, operation, code)| Request {
         id,
@@ -406,6 +440,10 @@ fn assumed(model: &Model, request: &Request, at: Stamp, amount: i64) -> Posting 
             expires_at,
             ..
         } => (Kind::Hold, debit, credit, None, expires_at),
+        Operation::Refund { hold, .. } => {
+            let made = model.hold(hold).expect("it was captured").0;
+            (Kind::Refund, made.credit, made.debit, Some(hold), None)
+        }
         Operation::Capture { hold, .. } | Operation::Void { hold } => {
             let made = model.hold(hold).expect("it may be ended").0;
             let kind = match request.operation {
@@ -476,7 +514,7 @@ fn kept(book: &Book, model: &Model, stored: &Stored) -> Result<(), TestCaseError
     let mut last: BTreeMap<AccountId, i64> = BTreeMap::new();
     for posting in &done {
         let moved = match posting.kind {
-            Kind::Transfer | Kind::Capture => posting.amount.minor(),
+            Kind::Transfer | Kind::Capture | Kind::Refund => posting.amount.minor(),
             Kind::Hold | Kind::Void | Kind::Expiry => 0,
         };
         for (account, balance, change) in [
@@ -499,6 +537,8 @@ fn kept(book: &Book, model: &Model, stored: &Stored) -> Result<(), TestCaseError
         let (made, left, ended) = model.hold(*id).expect("it was made");
         prop_assert_eq!(hold.amount, made.amount);
         prop_assert_eq!(hold.remainder(), left);
+        prop_assert_eq!(hold.refundable(), model.refundable(*id));
+        prop_assert!((0..=hold.captured).contains(&hold.refunded));
         prop_assert_eq!(hold.state, ended.unwrap_or(HoldState::Open));
     }
     let mut rest = &stored.postings[..];

@@ -85,6 +85,13 @@ pub enum Operation {
         /// What was promised.
         hold: HoldId,
     },
+    /// Give captured money back: from the credited account to the debited one.
+    Refund {
+        /// What was captured.
+        hold: HoldId,
+        /// How much of it.
+        amount: Amount,
+    },
 }
 
 /// An operation with its name.
@@ -137,6 +144,8 @@ pub enum Kind {
     Void,
     /// What remained of a promise was released because its time ended.
     Expiry,
+    /// Captured money went back.
+    Refund,
 }
 
 impl Kind {
@@ -149,6 +158,7 @@ impl Kind {
             Self::Capture => 3,
             Self::Void => 4,
             Self::Expiry => 5,
+            Self::Refund => 6,
         }
     }
 
@@ -161,6 +171,7 @@ impl Kind {
             3 => Self::Capture,
             4 => Self::Void,
             5 => Self::Expiry,
+            6 => Self::Refund,
             _ => return None,
         })
     }
@@ -187,7 +198,7 @@ pub struct Posting {
     pub debit_balance: i64,
     /// The balance of the credited account afterwards; minor units.
     pub credit_balance: i64,
-    /// The hold that was captured or released.
+    /// The hold that was captured, released or refunded.
     pub hold: Option<HoldId>,
     /// Of a hold: when it ends.
     pub expires_at: Option<Stamp>,
@@ -226,6 +237,9 @@ impl Posting {
                     && amount.is_none_or(|amount| amount == self.amount)
             }
             Operation::Void { hold } => self.kind == Kind::Void && self.hold == Some(hold),
+            Operation::Refund { hold, amount } => {
+                self.kind == Kind::Refund && (self.hold, self.amount) == (Some(hold), amount)
+            }
         };
         same && self.id == request.id
             && self.code == request.code
@@ -288,6 +302,14 @@ pub enum Rejection {
         hold: HoldId,
         /// What is left; minor units.
         remainder: i64,
+    },
+    /// More than what was captured and not yet given back.
+    #[error("hold {hold:?} can give {refundable} back")]
+    MoreThanCaptured {
+        /// Which.
+        hold: HoldId,
+        /// What can be given back; minor units.
+        refundable: i64,
     },
     /// Another request had this id.
     #[error("the id was used for another request")]

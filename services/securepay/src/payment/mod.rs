@@ -1,5 +1,10 @@
 //! Payments from wallet to wallet.
 
+pub mod model;
+pub(crate) mod store;
+
+pub use model::{Capture, Payment};
+
 use std::sync::Arc;
 
 use utoipa_axum::router::OpenApiRouter;

@@ -179,7 +179,7 @@ pub async fn close(
     }
     close_until(&s, day).await?;
     let mut tx = cx.begin(&s.db).await?;
-    let items = close_store::find(&mut **tx.conn(), (day, day), None, u16::MAX - 1).await?;
+    let items = close_store::find(tx.conn(), (day, day), None, u16::MAX - 1).await?;
     cx.about("DailyClose", day);
     let view = ClosesView {
         items: items.into_iter().map(CloseView::from).collect(),

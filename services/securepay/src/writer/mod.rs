@@ -6,6 +6,11 @@
 //! postings name it. Nobody waits for a timer: while one batch is being stored, the
 //! next one gathers.
 //!
+//! **Riders.** A command brings along what belongs to its postings ([`Ledger::carry`]):
+//! a payment, the answer under its idempotency key, its entry in the audit log. A batch
+//! with riders is a transaction of few statements, each for all of them. What cannot be
+//! stored fails alone: the rest of its batch is decided again without it.
+//!
 //! **One writer.** It holds an advisory lock for as long as its connection lives, and
 //! with it an *epoch*: whoever takes over raises the epoch first, so that a statement of
 //! the predecessor that is still on its way finds another epoch and fails. [`Mode::Shared`]
@@ -17,20 +22,32 @@
 //! decides what it has not answered again. What did commit is found by its id and
 //! answered as it was. Nothing is answered before it is committed.
 
+mod batch;
+mod bell;
+mod rider;
 mod run;
+mod standing;
 mod store;
+mod submission;
 mod verify;
 
+pub use rider::{Answering, Fact, Rider};
+pub use standing::set_standing;
 pub use verify::verify;
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use galen_kernel::Problem;
+use galen_service::Outcome;
 use galen_storage::Db;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
-use crate::ledger::Group;
 use crate::ledger::book::Answer;
+use crate::ledger::{Group, Stamp};
+use bell::Bells;
+use submission::{Asker, Submission};
 
 /// Groups that may wait for the writer.
 const WAITING: usize = 8_192;
@@ -50,12 +67,6 @@ pub enum Mode {
     Shared,
 }
 
-/// A group on its way to the writer.
-struct Submission {
-    group: Group,
-    answer: oneshot::Sender<Vec<Answer>>,
-}
-
 /// There is no answer. Whether it was done is unknown: asking again with the same ids
 /// finds out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -68,20 +79,30 @@ pub enum Unanswered {
     Late,
 }
 
+impl From<Unanswered> for Problem {
+    fn from(unanswered: Unanswered) -> Self {
+        Self::unavailable(unanswered)
+    }
+}
+
 /// The way to the writer of a shard. Cheap to clone; the writer ends when it is told to,
 /// or with the last clone.
 #[derive(Clone)]
 pub struct Ledger {
     queue: mpsc::Sender<Submission>,
+    bells: Arc<Bells>,
 }
 
 impl Ledger {
-    /// Starts the writer of a shard.
+    /// Starts the writer of a shard. It ends at once when `stopping` is cancelled: that
+    /// is to be after the last request.
     #[must_use]
     pub fn start(db: &Db, shard: Shard, mode: Mode, stopping: CancellationToken) -> Self {
         let (queue, waiting) = mpsc::channel(WAITING);
-        tokio::spawn(run::Writer::new(db, shard, mode).run(waiting, stopping));
-        Self { queue }
+        let bells = Arc::default();
+        let writer = run::Writer::new(db, shard, mode, Arc::clone(&bells));
+        tokio::spawn(writer.run(waiting, stopping));
+        Self { queue, bells }
     }
 
     /// Has a group decided and stored. The answers are in the order of its requests.
@@ -89,12 +110,75 @@ impl Ledger {
     /// # Errors
     /// [`Unanswered`].
     pub async fn submit(&self, group: Group) -> Result<Vec<Answer>, Unanswered> {
-        let (answer, answered) = oneshot::channel();
+        self.submit_with(group, Vec::new()).await
+    }
+
+    /// As [`Ledger::submit`], with facts that are stored when the group is done; when it
+    /// was done before, they were stored before.
+    ///
+    /// # Errors
+    /// [`Unanswered`].
+    pub async fn submit_with(
+        &self,
+        group: Group,
+        facts: Vec<Fact>,
+    ) -> Result<Vec<Answer>, Unanswered> {
+        let (to, answered) = oneshot::channel();
+        let asker = Asker::Service(to);
+        self.send(group, facts, asker, answered).await
+    }
+
+    /// Has the group of a command decided, and stored together with what the command
+    /// brings along. A refused group leaves nothing behind.
+    ///
+    /// # Errors
+    /// The refusal, the stored answer of an earlier command with the same key, or 503
+    /// when the outcome is unknown, which the same key finds out.
+    pub async fn carry(&self, group: Group, rider: Rider) -> Outcome {
+        let Rider {
+            deferred,
+            facts,
+            answer,
+        } = rider;
+        let (to, answered) = oneshot::channel();
+        let asker = Asker::Command {
+            deferred,
+            answer,
+            to,
+        };
+        self.send(group, facts, asker, answered).await?
+    }
+
+    /// The stamp of the last posting that was committed by this writer; changes with
+    /// each batch.
+    #[must_use]
+    pub fn committed(&self) -> watch::Receiver<Option<Stamp>> {
+        self.bells.subscribe()
+    }
+
+    /// A bell of one's own that rings after each batch, for a
+    /// [`Job`](galen_service::Job).
+    #[must_use]
+    pub fn bell(&self) -> Arc<Notify> {
+        self.bells.add()
+    }
+
+    async fn send<A>(
+        &self,
+        group: Group,
+        facts: Vec<Fact>,
+        asker: Asker,
+        answered: oneshot::Receiver<A>,
+    ) -> Result<A, Unanswered> {
         self.queue
-            .try_send(Submission { group, answer })
+            .try_send(Submission {
+                group,
+                facts,
+                asker,
+            })
             .map_err(|_| Unanswered::Busy)?;
         match tokio::time::timeout(PATIENCE, answered).await {
-            Ok(Ok(answers)) => Ok(answers),
+            Ok(Ok(answer)) => Ok(answer),
             Ok(Err(_)) | Err(_) => Err(Unanswered::Late),
         }
     }

@@ -1,25 +1,26 @@
 //! The writer's work: taking what waits, deciding, storing, answering.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use galen_kernel::Clock;
+use galen_kernel::{Clock, Timestamp};
 use galen_storage::{Db, Error};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection as _, PgConnection};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use super::batch::{self, Broken, Decided};
+use super::bell::Bells;
 use super::store::{self, Head};
-use super::{Mode, Shard, Submission};
-use crate::ledger::book::Answer;
-use crate::ledger::{AccountId, Batch, Book, Hold, Stamp};
+use super::submission::{Reply, Submission};
+use super::{Mode, Shard};
+use crate::ledger::{Book, Stamp};
 
 /// Most groups of a batch.
 const MOST: usize = 512;
 /// How often holds that are not in memory are looked at.
 const TICK: Duration = Duration::from_secs(1);
-/// Most holds that expire in one batch.
-const MOST_DUE: i64 = 1_000;
 /// Pauses after failures: the first, and the longest.
 const PAUSES: [Duration; 2] = [Duration::from_millis(20), Duration::from_secs(1)];
 /// Postings that are remembered to recognise repeated requests without looking.
@@ -27,9 +28,11 @@ const REMEMBERED: usize = 200_000;
 
 pub(super) struct Writer {
     options: PgConnectOptions,
+    service: &'static str,
     clock: Clock,
     shard: Shard,
     mode: Mode,
+    bells: Arc<Bells>,
 }
 
 /// What a writer has while its connection lives.
@@ -42,17 +45,21 @@ struct Reign {
     since: Stamp,
     /// Look everything up: something has failed.
     careful: bool,
+    /// So many are decided one by one: one of them cannot be stored.
+    singly: usize,
     /// When to look for holds that are not in memory and whose time has ended.
     look: Instant,
 }
 
 impl Writer {
-    pub(super) fn new(db: &Db, shard: Shard, mode: Mode) -> Self {
+    pub(super) fn new(db: &Db, shard: Shard, mode: Mode, bells: Arc<Bells>) -> Self {
         Self {
             options: db.pool().connect_options().as_ref().clone(),
+            service: db.service(),
             clock: db.clock().clone(),
             shard,
             mode,
+            bells,
         }
     }
 
@@ -70,14 +77,14 @@ impl Writer {
                 .await;
             match worked {
                 None | Some(Ok(())) => break,
-                Some(Err(error)) => {
+                Some(Err(broken)) => {
                     tracing::warn!(
                         shard = self.shard.0,
-                        error = &error as &dyn std::error::Error,
+                        error = &broken as &dyn std::error::Error,
                         "the writer of the ledger begins again"
                     );
                     metrics::counter!("galen_ledger_restarts_total").increment(1);
-                    unanswered.retain(|waiting: &Submission| !waiting.answer.is_closed());
+                    unanswered.retain(|waiting: &Submission| !waiting.is_given_up());
                     tokio::time::sleep(pause).await;
                     pause = (pause * 2).min(PAUSES[1]);
                 }
@@ -91,22 +98,20 @@ impl Writer {
         unanswered: &mut Vec<Submission>,
         queue: &mut mpsc::Receiver<Submission>,
         pause: &mut Duration,
-    ) -> Result<(), Error> {
+    ) -> Result<(), Broken> {
         let mut connection = PgConnection::connect_with(&self.options).await?;
         store::prepare(&mut connection).await?;
-        let head = match self.mode {
-            Mode::Exclusive => {
-                store::wait_for_the_shard(&mut connection, self.shard).await?;
-                store::take_over(&mut connection, self.shard).await?
-            }
-            Mode::Shared => store::look_at(&mut connection, self.shard).await?,
-        };
+        if self.mode == Mode::Exclusive {
+            store::wait_for_the_shard(&mut connection, self.shard).await?;
+        }
+        let head = self.take_over(&mut connection).await?;
         let mut reign = Reign {
             connection,
             book: Book::after(head.last),
             head,
-            since: self.now(),
+            since: stamp(self.clock.now()),
             careful: true,
+            singly: 0,
             look: Instant::now(),
         };
         let mut tick = tokio::time::interval(TICK);
@@ -119,134 +124,131 @@ impl Writer {
                     _ = tick.tick() => {}
                 }
             }
-            let answers = match self.batch(&mut reign, unanswered).await {
-                Ok(answers) => answers,
-                // Done before, outside of what is remembered: look everything up.
-                Err(error) if !reign.careful && error.constraint() == Some("posting_pkey") => {
-                    reign.forget();
-                    self.batch(&mut reign, unanswered).await?
-                }
-                Err(error) => return Err(error),
+            let some = match reign.singly {
+                0 => unanswered.len(),
+                _ => unanswered.len().min(1),
             };
-            *pause = PAUSES[0];
-            reign.careful = false;
-            for (waiting, answer) in unanswered.drain(..).zip(answers) {
-                // Whoever no longer waits asks again with the same ids.
-                let _ = waiting.answer.send(answer);
-            }
-            if reign.book.remembers() > REMEMBERED {
-                reign.since = self.now();
-                reign.book = Book::after(reign.head.last);
+            match self.batch(&mut reign, &unanswered[..some]).await {
+                Ok(replies) => {
+                    *pause = PAUSES[0];
+                    reign.careful = false;
+                    reign.singly = reign.singly.saturating_sub(some);
+                    for (waiting, reply) in unanswered.drain(..some).zip(replies) {
+                        waiting.answer(reply);
+                    }
+                    self.bells.ring(reign.head.last);
+                    if reign.book.remembers() > REMEMBERED {
+                        reign.since = stamp(self.clock.now());
+                        reign.book = Book::after(reign.head.last);
+                    }
+                }
+                Err(broken) => {
+                    if let Some(failed) = self.mend(&mut reign, some, broken).await? {
+                        reign.singly = reign.singly.saturating_sub(1);
+                        tracing::error!(
+                            error = &failed as &dyn std::error::Error,
+                            "the ledger cannot store what somebody asked for"
+                        );
+                        unanswered.remove(0).fail(failed.into_problem());
+                    }
+                }
             }
         }
     }
 
-    /// Decides and stores what waits.
-    async fn batch(
+    /// What to do about a batch that was not stored: nothing but trying again with all
+    /// that can be looked up, then one by one, then giving up the one that fails alone;
+    /// or, when it is not certain what happened, a new reign.
+    async fn mend(
         &self,
         reign: &mut Reign,
-        waiting: &[Submission],
-    ) -> Result<Vec<Vec<Answer>>, Error> {
+        some: usize,
+        broken: Broken,
+    ) -> Result<Option<Broken>, Broken> {
+        let (is_stale, was_careful) = (broken.is_stale(), reign.careful);
+        if !is_stale && !broken.is_refused() || (is_stale || some == 0) && was_careful {
+            return Err(broken);
+        }
+        if is_stale {
+            reign.head = self.take_over(&mut reign.connection).await?;
+        }
+        reign.book = Book::after(reign.head.last);
+        reign.careful = true;
+        match (was_careful, some) {
+            (false, _) => Ok(None),
+            (true, 1) => Ok(Some(broken)),
+            (true, _) => {
+                reign.singly = some;
+                Ok(None)
+            }
+        }
+    }
+
+    async fn take_over(&self, connection: &mut PgConnection) -> Result<Head, Error> {
+        match self.mode {
+            Mode::Exclusive => store::take_over(connection, self.shard).await,
+            Mode::Shared => store::look_at(connection, self.shard).await,
+        }
+    }
+
+    /// Decides and stores what waits.
+    async fn batch(&self, reign: &mut Reign, waiting: &[Submission]) -> Result<Vec<Reply>, Broken> {
+        let now = self.clock.now();
         match self.mode {
             Mode::Exclusive => {
-                let now = self.now();
                 let (connection, head, book) = (&mut reign.connection, reign.head, &mut reign.book);
                 let since = (!reign.careful).then_some(reign.since);
-                learn(connection, book, waiting, since).await?;
+                let keys = batch::keys(connection, self.service, waiting, now).await?;
+                batch::learn(connection, book, waiting, since).await?;
                 if reign.look <= Instant::now() {
-                    learn_due(connection, book, now).await?;
+                    batch::learn_due(connection, book, stamp(now)).await?;
                     reign.look = Instant::now() + TICK;
                 }
-                let (answers, batch) = decide(book, waiting, now);
-                let changes = book.changes(batch);
-                reign.head = store::store(connection, self.shard, head, &changes).await?;
-                Ok(answers)
+                let decided = batch::decide(book, waiting, keys, stamp(now));
+                let (head, replies) = if decided.is_plain() {
+                    let changes = book.changes(decided.batch);
+                    let head = store::store(connection, self.shard, head, &changes).await?;
+                    (head, decided.replies)
+                } else {
+                    let tx = connection.begin().await?;
+                    self.commit(tx, head, book, decided, now).await?
+                };
+                reign.head = head;
+                Ok(replies)
             }
             Mode::Shared => {
                 let mut tx = reign.connection.begin().await?;
                 let head = store::lock(&mut tx, self.shard).await?;
                 let mut book = Book::after(head.last);
-                let now = self.now();
-                learn(&mut tx, &mut book, waiting, None).await?;
-                learn_due(&mut tx, &mut book, now).await?;
-                let (answers, batch) = decide(&mut book, waiting, now);
-                let changes = book.changes(batch);
-                store::store(&mut tx, self.shard, head, &changes).await?;
-                tx.commit().await?;
-                Ok(answers)
+                let keys = batch::keys(&mut tx, self.service, waiting, now).await?;
+                batch::learn(&mut tx, &mut book, waiting, None).await?;
+                batch::learn_due(&mut tx, &mut book, stamp(now)).await?;
+                let decided = batch::decide(&mut book, waiting, keys, stamp(now));
+                let (head, replies) = self.commit(tx, head, &book, decided, now).await?;
+                reign.head = head;
+                Ok(replies)
             }
         }
     }
 
-    fn now(&self) -> Stamp {
-        Stamp(self.clock.now().as_microsecond())
+    /// Stores a batch with its riders.
+    async fn commit(
+        &self,
+        mut tx: sqlx::Transaction<'_, sqlx::Postgres>,
+        head: Head,
+        book: &Book,
+        mut decided: Decided<'_>,
+        now: Timestamp,
+    ) -> Result<(Head, Vec<Reply>), Broken> {
+        let changes = book.changes(std::mem::take(&mut decided.batch));
+        let head = store::store(&mut tx, self.shard, head, &changes).await?;
+        let recorded = decided.ride(&mut tx, self.service, now).await?;
+        tx.commit().await?;
+        recorded.keep();
+        Ok((head, decided.replies))
     }
 }
 
-impl Reign {
-    /// Begins again with nothing but what the database says.
-    fn forget(&mut self) {
-        self.book = Book::after(self.head.last);
-        self.careful = true;
-    }
-}
-
-/// Loads what the book has to know; `since`: ids of later instants are new.
-async fn learn(
-    connection: &mut PgConnection,
-    book: &mut Book,
-    waiting: &[Submission],
-    since: Option<Stamp>,
-) -> Result<(), Error> {
-    let mut missing = book.missing(waiting.iter().map(|submission| &submission.group));
-    if let Some(since) = since {
-        missing.transfers.retain(|id| !id.is_from_after(since));
-    }
-    for posting in store::postings(connection, &missing.transfers).await? {
-        book.learn_posting(posting);
-    }
-    let holds = store::holds(connection, &missing.holds).await?;
-    learn_holds(connection, book, holds, missing.accounts).await
-}
-
-/// Loads holds whose time has ended. Those in memory need no looking for.
-async fn learn_due(
-    connection: &mut PgConnection,
-    book: &mut Book,
-    now: Stamp,
-) -> Result<(), Error> {
-    let holds = store::due(connection, now, MOST_DUE).await?;
-    learn_holds(connection, book, holds, Vec::new()).await
-}
-
-/// Takes holds in with their accounts, and some accounts more.
-async fn learn_holds(
-    connection: &mut PgConnection,
-    book: &mut Book,
-    holds: Vec<Hold>,
-    mut accounts: Vec<AccountId>,
-) -> Result<(), Error> {
-    for hold in holds {
-        accounts.extend([hold.debit, hold.credit]);
-        book.learn_hold(hold);
-    }
-    accounts.sort_unstable();
-    accounts.dedup();
-    accounts.retain(|id| book.account(*id).is_none());
-    for account in store::accounts(connection, &accounts).await? {
-        book.learn_account(account);
-    }
-    Ok(())
-}
-
-fn decide(book: &mut Book, waiting: &[Submission], now: Stamp) -> (Vec<Vec<Answer>>, Batch) {
-    let mut batch = Batch::default();
-    book.expire(now, &mut batch);
-    let answers = waiting
-        .iter()
-        .map(|submission| book.decide(&submission.group, now, &mut batch))
-        .collect();
-    metrics::histogram!("galen_ledger_batch_postings")
-        .record(u32::try_from(batch.postings().len()).map_or(f64::MAX, f64::from));
-    (answers, batch)
+fn stamp(now: Timestamp) -> Stamp {
+    Stamp(now.as_microsecond())
 }

@@ -98,6 +98,21 @@ pub(super) async fn accounts(
     rows.iter().map(account).collect()
 }
 
+/// An account, until the transaction ends.
+pub(super) async fn lock_account(
+    connection: &mut PgConnection,
+    id: AccountId,
+) -> Result<Option<Account>, Error> {
+    let row = sqlx::query(
+        "select id, ledger_id, limits, standing, debits_pending, debits_posted, credits_pending, credits_posted, version
+         from account where id = $1 for no key update",
+    )
+    .bind(id.0)
+    .fetch_optional(connection)
+    .await?;
+    row.as_ref().map(account).transpose()
+}
+
 /// Holds by their ids.
 pub(super) async fn holds(
     connection: &mut PgConnection,
@@ -108,7 +123,7 @@ pub(super) async fn holds(
     }
     let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
     let rows = sqlx::query(
-        "select id, ledger_id, debit_id, credit_id, amount, captured, state, expires_at
+        "select id, ledger_id, debit_id, credit_id, amount, captured, refunded, state, expires_at
          from hold where id = any ($1)",
     )
     .bind(ids)
@@ -124,7 +139,7 @@ pub(super) async fn due(
     limit: i64,
 ) -> Result<Vec<Hold>, Error> {
     let rows = sqlx::query(
-        "select id, ledger_id, debit_id, credit_id, amount, captured, state, expires_at
+        "select id, ledger_id, debit_id, credit_id, amount, captured, refunded, state, expires_at
          from hold where state = 0 and expires_at is not null and expires_at <= $1
          order by expires_at limit $2",
     )
@@ -186,9 +201,10 @@ with fence as (
     update account a
     set debits_pending = c.debits_pending, debits_posted = c.debits_posted,
         credits_pending = c.credits_pending, credits_posted = c.credits_posted, version = c.version
-    from unnest($6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[])
-        as c (id, expected, version, debits_pending, debits_posted, credits_pending, credits_posted)
-    where a.id = c.id and a.version = c.expected
+    from unnest($6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[],
+                $34::smallint[])
+        as c (id, expected, version, debits_pending, debits_posted, credits_pending, credits_posted, standing)
+    where a.id = c.id and a.version = c.expected and a.standing = c.standing
     returning 1
 ), posted as (
     insert into posting (at, id, kind, ledger_id, debit_id, credit_id, amount, debit_balance, credit_balance,
@@ -197,10 +213,11 @@ with fence as (
                          $19::bigint[], $20::bigint[], $21::bigint[], $22::uuid[], $23::bigint[], $24::smallint[], $25::uuid[])
     returning 1
 ), held as (
-    insert into hold (id, ledger_id, debit_id, credit_id, amount, captured, state, expires_at)
+    insert into hold (id, ledger_id, debit_id, credit_id, amount, captured, state, expires_at, refunded)
     select * from unnest($26::uuid[], $27::integer[], $28::bigint[], $29::bigint[], $30::bigint[], $31::bigint[],
-                         $32::smallint[], $33::bigint[])
-    on conflict (id) do update set captured = excluded.captured, state = excluded.state
+                         $32::smallint[], $33::bigint[], $35::bigint[])
+    on conflict (id) do update
+    set captured = excluded.captured, refunded = excluded.refunded, state = excluded.state
     returning 1
 ), linked as (
     insert into batch (shard, first, last, postings, link)
@@ -281,6 +298,14 @@ pub(super) async fn store(
                 .map(|h| h.expires_at.map(|end| end.0))
                 .collect::<Vec<Option<i64>>>(),
         )
+        .bind(
+            changes
+                .accounts
+                .iter()
+                .map(|c| c.standing.number())
+                .collect::<Vec<i16>>(),
+        )
+        .bind(holds.iter().map(|h| h.refunded).collect::<Vec<i64>>())
         .execute(connection)
         .await?;
     Ok(next)
@@ -302,18 +327,10 @@ fn account(row: &PgRow) -> Result<Account, Error> {
     Ok(Account {
         id: AccountId(row.col("id")?),
         ledger: LedgerId(row.col("ledger_id")?),
-        limit: match row.col::<i16>("limits")? {
-            0 => Limit::None,
-            1 => Limit::DebitsWithinCredits,
-            2 => Limit::CreditsWithinDebits,
-            _ => return Err(inconsistent("securepay.account.limits")),
-        },
-        standing: match row.col::<i16>("standing")? {
-            0 => Standing::Open,
-            1 => Standing::Frozen,
-            2 => Standing::Closed,
-            _ => return Err(inconsistent("securepay.account.standing")),
-        },
+        limit: Limit::from_number(row.col("limits")?)
+            .ok_or_else(|| inconsistent("securepay.account.limits"))?,
+        standing: Standing::from_number(row.col("standing")?)
+            .ok_or_else(|| inconsistent("securepay.account.standing"))?,
         totals: Totals {
             debits_pending: row.col("debits_pending")?,
             debits_posted: row.col("debits_posted")?,
@@ -332,6 +349,7 @@ fn hold(row: &PgRow) -> Result<Hold, Error> {
         credit: AccountId(row.col("credit_id")?),
         amount: amount(row, "securepay.hold.amount")?,
         captured: row.col("captured")?,
+        refunded: row.col("refunded")?,
         state: HoldState::from_number(row.col("state")?)
             .ok_or_else(|| inconsistent("securepay.hold.state"))?,
         expires_at: row.col::<Option<i64>>("expires_at")?.map(Stamp),

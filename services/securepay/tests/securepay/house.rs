@@ -37,6 +37,7 @@ pub(crate) struct House {
 impl Drop for House {
     fn drop(&mut self) {
         self.platform.stopping.cancel();
+        self.platform.drained.cancel();
     }
 }
 

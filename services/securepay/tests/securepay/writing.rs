@@ -120,7 +120,7 @@ async fn a_hold_is_captured_in_parts_and_its_rest_given_back() {
         refused(ask(&ledger, part(1)).await),
         Rejection::HoldIsOver {
             hold: promise.id,
-            state: HoldState::Voided
+            state: HoldState::Captured
         }
     );
     assert_eq!(

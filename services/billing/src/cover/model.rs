@@ -1,0 +1,271 @@
+//! Several payers, one after the other, and the patient. Pure.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use galen_kernel::{Money, Pii, Timestamp};
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use uuid::Uuid;
+
+use super::error::CoverError;
+use crate::adjudication::{
+    Adjudication, AdjudicationError, Agreement, Claim, ClaimLine, Counters, Owed, Policy,
+    PriorPayment, Reason, adjudicate,
+};
+use crate::catalogue::PayerId;
+use crate::plan::Plan;
+
+/// A coverage of a patient, with the version of its plan that is in force.
+#[derive(Debug, Clone)]
+pub struct Cover {
+    /// The coverage.
+    pub coverage: Uuid,
+    /// Who pays.
+    pub payer: PayerId,
+    /// By which rules.
+    pub plan: Arc<Plan>,
+    /// For whom, and when. The member is the record that stands for the person.
+    pub policy: Policy,
+    /// All records of the person: what was counted for one counts for the person.
+    pub records: Vec<Uuid>,
+    /// As on the card. To be kept nowhere.
+    pub policy_number: Pii<String>,
+}
+
+/// What was done, or is to be done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Service {
+    /// Its number, once.
+    pub sequence: u16,
+    /// When.
+    pub at: Timestamp,
+    /// What.
+    pub code: String,
+    /// Which kind of service; empty when the tariff does not say.
+    pub category: String,
+    /// In which visit or stay.
+    pub visit: String,
+    /// Class of the encounter (v3 `ActCode`).
+    pub class: String,
+    /// How many units.
+    pub quantity: u32,
+    /// What is asked for all units.
+    pub charge: Money,
+    /// Who agreed to it beforehand.
+    pub agreed: Vec<Agreed>,
+}
+
+/// A payer's agreement to a service before it is done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Agreed {
+    /// Who.
+    pub payer: PayerId,
+    /// For when.
+    pub agreement: Agreement,
+}
+
+/// Who pays what of all that was done. Minor units of its currency.
+#[derive(Debug, Clone)]
+pub struct Shares {
+    /// In the order of the services.
+    pub lines: Vec<LineShare>,
+    /// One per payer, in the order of paying.
+    pub parts: Vec<Share>,
+}
+
+/// Who pays what of a line: `charge = contractual + denied + Σ paid + owed`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LineShare {
+    /// The service's number.
+    pub sequence: u16,
+    /// What is asked.
+    pub charge: i64,
+    /// What it may cost, by the contract of the first payer.
+    pub allowed: i64,
+    /// What the hospital has agreed not to ask.
+    pub contractual: i64,
+    /// What nobody pays, because the hospital made a mistake.
+    pub denied: i64,
+    /// What each payer pays, in the order of [`Shares::parts`].
+    pub paid: Vec<i64>,
+    /// What the patient owes.
+    pub owed: Owed,
+    /// Why it is not all paid, in the order of the payers.
+    pub reasons: Vec<Reason>,
+}
+
+/// A payer's part.
+#[derive(Debug, Clone)]
+pub struct Share {
+    /// Who pays, and why.
+    pub cover: Cover,
+    /// What the plan says to each line, with the whole explanation, and by how much it
+    /// changes what is counted.
+    pub adjudication: Adjudication,
+    /// The version of the contract that it was worked out from.
+    pub(super) seen: i64,
+}
+
+/// What was counted under one contract so far.
+#[derive(Debug, Clone, Default)]
+pub struct Counted {
+    /// The version of the contract.
+    pub version: i64,
+    /// The sums.
+    pub counters: Counters,
+}
+
+/// What was counted, by contract.
+pub type Books = BTreeMap<String, Counted>;
+
+impl Shares {
+    /// What all payers pay.
+    #[must_use]
+    pub fn insurers(&self) -> i64 {
+        self.parts.iter().map(Share::paid).sum()
+    }
+
+    /// What the patient owes.
+    #[must_use]
+    pub fn patient(&self) -> i64 {
+        self.lines.iter().map(|line| line.owed.total()).sum()
+    }
+}
+
+impl Share {
+    /// What the payer pays of all lines.
+    #[must_use]
+    pub fn paid(&self) -> i64 {
+        self.adjudication.lines.iter().map(|line| line.paid).sum()
+    }
+}
+
+impl LineShare {
+    /// Nobody insures it: the patient owes it.
+    fn open(service: &Service) -> Self {
+        let charge = service.charge.minor;
+        Self {
+            sequence: service.sequence,
+            charge,
+            allowed: charge,
+            contractual: 0,
+            denied: 0,
+            paid: Vec::new(),
+            owed: Owed {
+                not_covered: charge,
+                ..Owed::default()
+            },
+            reasons: Vec::new(),
+        }
+    }
+
+    /// Whether everything that was asked is accounted for.
+    #[must_use]
+    pub fn balances(&self) -> bool {
+        let paid: i64 = self.paid.iter().sum();
+        self.charge == self.contractual + self.denied + paid + self.owed.total()
+    }
+}
+
+impl Cover {
+    /// The day of an instant, where the plan's midnight is.
+    ///
+    /// # Errors
+    /// When this machine does not know the plan's zone.
+    pub fn day(&self, at: Timestamp) -> Result<Date, CoverError> {
+        let zone = &self.plan.benefit_year.zone;
+        let zone = TimeZone::get(zone).map_err(|_| AdjudicationError::Zone(zone.clone()))?;
+        Ok(at.to_zoned(zone).date())
+    }
+}
+
+/// Applies plans one after the other: what a payer has paid, and what its contract says
+/// must not be asked any more, is settled for those who come later. `prices` are what was
+/// agreed for one unit, by payer and service. What the plans count is counted in `books`.
+///
+/// # Errors
+/// When the services do not fit the plans.
+pub fn coordinate(
+    at: Timestamp,
+    covers: &[Cover],
+    services: &[Service],
+    prices: &[Vec<Option<i64>>],
+    books: &mut Books,
+) -> Result<Shares, CoverError> {
+    let mut lines: Vec<LineShare> = services.iter().map(LineShare::open).collect();
+    let mut parts = Vec::with_capacity(covers.len());
+    for (place, cover) in covers.iter().enumerate() {
+        let foreign = |service: &Service| service.charge.currency != cover.plan.currency;
+        if services.iter().any(foreign) {
+            return Err(CoverError::Currency(cover.plan.id.clone()));
+        }
+        let claim = Claim {
+            submitted_at: at,
+            lines: services
+                .iter()
+                .zip(&lines)
+                .zip(&prices[place])
+                .map(|((service, line), price)| claimed(service, line, cover, *price, place))
+                .collect(),
+        };
+        let book = books.entry(cover.policy.contract.clone()).or_default();
+        let adjudication = adjudicate(&cover.plan, &cover.policy, &claim, &book.counters)?;
+        book.counters.apply(&adjudication.deltas);
+        for line in &mut lines {
+            let of = |result: &&crate::adjudication::LineResult| result.sequence == line.sequence;
+            let Some(result) = adjudication.lines.iter().find(of) else {
+                continue;
+            };
+            if place == 0 {
+                line.allowed = result.allowed;
+            }
+            // What was settled before is in it, mistakes as well.
+            line.contractual = result.written_off - line.denied;
+            line.denied += result.denied;
+            line.owed = result.owed;
+            line.paid.push(result.paid);
+            for reason in &result.reasons {
+                if !line.reasons.contains(reason) {
+                    line.reasons.push(*reason);
+                }
+            }
+        }
+        parts.push(Share {
+            cover: cover.clone(),
+            adjudication,
+            seen: book.version,
+        });
+    }
+    Ok(Shares { lines, parts })
+}
+
+fn claimed(
+    service: &Service,
+    line: &LineShare,
+    cover: &Cover,
+    price: Option<i64>,
+    place: usize,
+) -> ClaimLine {
+    let agreed = service
+        .agreed
+        .iter()
+        .find(|agreed| agreed.payer == cover.payer);
+    ClaimLine {
+        sequence: service.sequence,
+        served_at: service.at,
+        code: service.code.clone(),
+        category: service.category.clone(),
+        visit: service.visit.clone(),
+        encounter_class: service.class.clone(),
+        network: None,
+        quantity: service.quantity,
+        charge: service.charge.minor,
+        price,
+        agreement: agreed.map(|agreed| agreed.agreement.clone()),
+        prior: (place > 0).then(|| PriorPayment {
+            paid: line.paid.iter().sum(),
+            forgone: line.contractual + line.denied,
+        }),
+    }
+}

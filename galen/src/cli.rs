@@ -33,6 +33,9 @@ pub(crate) enum Command {
     /// Who did what, and whether anybody changed it afterwards
     #[command(subcommand)]
     Audit(Audit),
+    /// The books: what was debited and credited, and whether anybody changed it
+    #[command(subcommand)]
+    Ledger(Ledger),
     /// See and replace the keys of what is sealed in the database
     #[command(subcommand)]
     Keys(Keys),
@@ -457,6 +460,26 @@ pub(crate) struct VerifyAudit {
     /// The key of the roots; the one in the data directory
     #[arg(long, value_name = "FILE")]
     pub(crate) key: Option<PathBuf>,
+    /// Print the result as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// What can be done with the ledger.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Ledger {
+    /// What was debited and credited, by currency and kind of account
+    TrialBalance(LedgerReport),
+    /// Recompute totals, balances, holds and the chain from the postings
+    Verify(LedgerReport),
+}
+
+/// Options of `galen ledger`.
+#[derive(Debug, Args)]
+pub(crate) struct LedgerReport {
+    /// The database.
+    #[command(flatten)]
+    pub(crate) database: Database,
     /// Print the result as JSON
     #[arg(long)]
     pub(crate) json: bool,

@@ -11,6 +11,7 @@ mod hospital;
 mod import;
 mod keys;
 mod latency;
+mod ledger;
 mod operator;
 mod progress;
 mod projections;
@@ -67,6 +68,7 @@ async fn run(cli: Cli) -> Result<ExitCode, Box<dyn std::error::Error>> {
         }
         Command::Verify(options) => verify::run(options).await,
         Command::Audit(command) => audit::run(command).await,
+        Command::Ledger(command) => ledger::run(command).await,
         Command::Events(command) => events::run(command).await,
         Command::Keys(command) => keys::run(command).await,
         Command::Access(cli::Access::Explain(options)) => access::explain(options).await,

@@ -17,6 +17,7 @@ pub mod reactions;
 pub mod reconciliation;
 mod settings;
 pub mod top_up;
+pub mod trial_balance;
 pub mod wallet;
 pub mod webhook;
 pub mod writer;
@@ -38,7 +39,13 @@ use utoipa_axum::router::OpenApiRouter;
 use writer::{Ledger, Mode, Shard};
 
 /// The schema's history.
-pub const MIGRATIONS: &[Migration] = migrations!["0001_ledger", "0003_account", "0004_payment", "0007_reconciliation"];
+pub const MIGRATIONS: &[Migration] = migrations![
+    "0001_ledger",
+    "0003_account",
+    "0004_payment",
+    "0006_webhook",
+    "0007_reconciliation",
+];
 
 /// The securepay service.
 pub struct SecurePay {
@@ -49,6 +56,7 @@ pub struct SecurePay {
     ledger: Ledger,
     /// Rings when a bank statement was imported.
     bank_bell: Arc<Notify>,
+    webhooks: webhook::Webhooks,
 }
 
 impl Service for SecurePay {
@@ -56,7 +64,7 @@ impl Service for SecurePay {
     const SCHEMA: SchemaSpec = SchemaSpec {
         service: Self::NAME,
         migrations: MIGRATIONS,
-        subscribes: &["patients"],
+        subscribes: &["patients", "securepay"],
     };
 
     async fn start(platform: Platform) -> Result<Self, StartError> {
@@ -66,6 +74,7 @@ impl Service for SecurePay {
             Mode::Exclusive,
             platform.drained.clone(),
         );
+        let webhooks = webhook::Webhooks::start(&platform)?;
         Ok(Self {
             db: platform.db,
             clock: platform.clock,
@@ -73,6 +82,7 @@ impl Service for SecurePay {
             zone: platform.zone,
             ledger,
             bank_bell: Arc::default(),
+            webhooks,
         })
     }
 
@@ -95,7 +105,9 @@ impl Service for SecurePay {
     }
 
     fn subscriptions(self: &Arc<Self>) -> Vec<subscription::Definition> {
-        reactions::subscriptions(self)
+        let mut subscriptions = reactions::subscriptions(self);
+        subscriptions.extend(webhook::subscriptions(self));
+        subscriptions
     }
 
     fn jobs(self: &Arc<Self>) -> Vec<Job> {
@@ -115,7 +127,7 @@ impl Service for SecurePay {
     }
 
     fn sealed() -> &'static [SealedColumn] {
-        reconciliation::SEALED
+        SEALED
     }
 
     fn settings() -> &'static [Setting] {
@@ -126,3 +138,11 @@ impl Service for SecurePay {
         problems::PAGES
     }
 }
+
+/// What is sealed.
+const SEALED: &[SealedColumn] = &[
+    webhook::SEALED[0],
+    webhook::SEALED[1],
+    reconciliation::SEALED[0],
+    reconciliation::SEALED[1],
+];

@@ -114,4 +114,14 @@ pub(crate) const PAGES: &[ProblemPage] = &[
         title: "A day is closed a quarter of an hour after its end.",
         advice: "Ask for an earlier day, or wait.",
     },
+    ProblemPage {
+        code: "WEBHOOK_ENDPOINT_DISABLED",
+        title: "The webhook endpoint is disabled.",
+        advice: "It was disabled by hand, or it answered that it is gone (410): `disabledBecause` of `GET /webhook-endpoints/{id}` says which. Enable it with `PATCH /webhook-endpoints/{id}` first.",
+    },
+    ProblemPage {
+        code: "TOO_MANY_WEBHOOK_ENDPOINTS",
+        title: "There are as many webhook endpoints as there can be.",
+        advice: "A hospital has 50 at most. Delete those that nobody needs with `DELETE /webhook-endpoints/{id}`.",
+    },
 ];

@@ -9,7 +9,7 @@ pub(crate) const CHECKS: [Check; 5] = [
         sql: "with ends as (
                   select currency, array_agg(before order by before) as ends from daily_close group by currency
               ), moved as (
-                  select l.currency, coalesce(i.kind, 'OTHER') as kind, width_bucket(p.at, e.ends) + 1 as nth,
+                  select l.currency, coalesce(i.kind, 'UNNAMED') as kind, width_bucket(p.at, e.ends) + 1 as nth,
                          sum(side.debit) as debits, sum(side.credit) as credits
                   from ends e
                   join ledger l on l.currency = e.currency

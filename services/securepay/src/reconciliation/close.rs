@@ -19,7 +19,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::close_store::{self, Close};
 use super::model::end_of_day;
 use super::report::{self, Report};
-use super::trial_balance::{KindBalanceView, money};
+use super::trial_balance::KindBalanceView;
 use crate::SecurePay;
 use crate::ledger::{Group, Operation, Request, Stamp, TransferId};
 
@@ -94,10 +94,10 @@ impl From<Close> for CloseView {
     fn from(close: Close) -> Self {
         Self {
             date: close.day,
-            currency: close.currency.code().to_owned(),
+            currency: close.book.currency.code().to_owned(),
             before: close.before,
-            debits: money(close.debits, close.currency),
-            kinds: close.kinds.iter().map(KindBalanceView::of).collect(),
+            debits: close.book.total.debits.into(),
+            kinds: close.book.rows.iter().map(KindBalanceView::from).collect(),
             reconciliation: close.report,
             link: close.link.iter().map(|byte| format!("{byte:02x}")).collect(),
             closed_at: close.closed_at,
@@ -251,32 +251,23 @@ async fn settle_what_was_under_way(s: &SecurePay) -> Result<(), Problem> {
 async fn close_day(s: &SecurePay, day: Date, end: Timestamp) -> Result<u64, Problem> {
     let before = Stamp(end.as_microsecond());
     let mut db = s.db.pool().acquire().await.map_err(Error::from)?;
-    let (reports, sums) = report::load(&mut db, before, day).await?;
+    let (reports, books) = report::load(&mut db, before, day).await?;
     let link = close_store::link(&mut *db, before).await?;
     let closes: Vec<Close> = reports
         .into_iter()
-        .filter_map(|report| {
-            let kinds: Vec<_> = sums
-                .iter()
-                .filter(|sums| sums.currency.code() == report.currency)
-                .cloned()
-                .collect();
-            Some(Close {
-                day,
-                currency: kinds.first()?.currency,
-                before: end,
-                debits: kinds.iter().map(|kind| kind.debits).sum(),
-                credits: kinds.iter().map(|kind| kind.credits).sum(),
-                kinds,
-                report,
-                link: link.clone(),
-                closed_at: s.clock.now(),
-            })
+        .zip(books)
+        .map(|(report, book)| Close {
+            day,
+            before: end,
+            book,
+            report,
+            link: link.clone(),
+            closed_at: s.clock.now(),
         })
         .collect();
     for close in &closes {
         if !close.report.agrees {
-            tracing::warn!(%day, currency = close.currency.code(), "the books and the banks do not agree");
+            tracing::warn!(%day, currency = close.book.currency.code(), "the books and the banks do not agree");
         }
     }
     Ok(close_store::insert(&mut *db, &closes).await?)

@@ -9,18 +9,15 @@ use sqlx::postgres::PgRow;
 use sqlx::types::Json;
 
 use super::report::Report;
-use super::trial_balance::{Sums, number};
 use crate::ledger::Stamp;
+use crate::trial_balance::{Book, Row, Sum};
 
 /// What the books of one currency said at the end of a day.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(super) struct Close {
     pub(super) day: Date,
-    pub(super) currency: Currency,
     pub(super) before: Timestamp,
-    pub(super) debits: i128,
-    pub(super) credits: i128,
-    pub(super) kinds: Vec<Sums>,
+    pub(super) book: Book,
     pub(super) report: Report,
     pub(super) link: Vec<u8>,
     pub(super) closed_at: Timestamp,
@@ -28,7 +25,7 @@ pub(super) struct Close {
 
 /// As it is stored: JSON numbers are not exact.
 #[derive(Serialize, Deserialize)]
-struct StoredSums {
+struct StoredRow {
     kind: String,
     accounts: i64,
     debits: String,
@@ -41,7 +38,7 @@ pub(super) struct Position(Date, Currency);
 
 impl Position {
     pub(super) const fn of(close: &Close) -> Self {
-        Self(close.day, close.currency)
+        Self(close.day, close.book.currency)
     }
 
     pub(super) fn decode(text: &str) -> Result<Self, Problem> {
@@ -87,11 +84,11 @@ pub(super) async fn link(db: impl PgExecutor<'_>, before: Stamp) -> Result<Vec<u
 /// Stores what is not there yet; returns how many.
 pub(super) async fn insert(db: impl PgExecutor<'_>, closes: &[Close]) -> Result<u64, Error> {
     let kinds = |close: &Close| {
-        let kinds = close.kinds.iter().map(|kind| StoredSums {
+        let kinds = close.book.rows.iter().map(|kind| StoredRow {
             kind: kind.kind.clone(),
             accounts: kind.accounts,
-            debits: kind.debits.to_string(),
-            credits: kind.credits.to_string(),
+            debits: kind.debits.minor.to_string(),
+            credits: kind.credits.minor.to_string(),
         });
         Json(kinds.collect::<Vec<_>>())
     };
@@ -103,10 +100,10 @@ pub(super) async fn insert(db: impl PgExecutor<'_>, closes: &[Close]) -> Result<
          on conflict (currency, day) do nothing",
     )
     .bind(closes.iter().map(|c| date(c.day)).collect::<Vec<_>>())
-    .bind(closes.iter().map(|c| c.currency.code()).collect::<Vec<_>>())
+    .bind(closes.iter().map(|c| c.book.currency.code()).collect::<Vec<_>>())
     .bind(closes.iter().map(|c| c.before.as_microsecond()).collect::<Vec<_>>())
-    .bind(closes.iter().map(|c| c.debits.to_string()).collect::<Vec<_>>())
-    .bind(closes.iter().map(|c| c.credits.to_string()).collect::<Vec<_>>())
+    .bind(closes.iter().map(|c| c.book.total.debits.minor.to_string()).collect::<Vec<_>>())
+    .bind(closes.iter().map(|c| c.book.total.credits.minor.to_string()).collect::<Vec<_>>())
     .bind(closes.iter().map(kinds).collect::<Vec<_>>())
     .bind(closes.iter().map(|c| Json(&c.report)).collect::<Vec<_>>())
     .bind(closes.iter().map(|c| c.link.as_slice()).collect::<Vec<_>>())
@@ -124,7 +121,7 @@ pub(super) async fn find(
     limit: u16,
 ) -> Result<Vec<Close>, Error> {
     let rows = sqlx::query(
-        "select day, currency, before, debits::text as debits, credits::text as credits, kinds, report, link, closed_at
+        "select day, currency, before, kinds, report, link, closed_at
          from daily_close
          where day between $1 and $2 and ($3::date is null or (day, currency) > ($3, $4))
          order by day, currency limit $5",
@@ -145,29 +142,28 @@ fn read(row: &PgRow) -> Result<Close, Error> {
         .text("currency")?
         .parse()
         .map_err(|_| inconsistent("securepay.daily_close.currency"))?;
-    let kinds = row
-        .col::<Json<Vec<StoredSums>>>("kinds")?
+    let sum = |minor: i128| Sum { minor, currency };
+    let rows = row
+        .col::<Json<Vec<StoredRow>>>("kinds")?
         .0
         .into_iter()
         .map(|stored| {
-            Some(Sums {
-                currency,
+            let (debits, credits) = (stored.debits.parse().ok()?, stored.credits.parse().ok()?);
+            Some(Row {
                 kind: stored.kind,
                 accounts: stored.accounts,
-                debits: stored.debits.parse().ok()?,
-                credits: stored.credits.parse().ok()?,
+                debits: sum(debits),
+                credits: sum(credits),
+                balance: sum(credits - debits),
             })
         })
-        .collect::<Option<Vec<Sums>>>()
+        .collect::<Option<Vec<Row>>>()
         .ok_or_else(|| inconsistent("securepay.daily_close.kinds"))?;
     Ok(Close {
         day: row.date("day")?,
-        currency,
+        book: Book::new(currency, rows),
         before: Timestamp::from_microsecond(row.col("before")?)
             .map_err(|_| inconsistent("securepay.daily_close.before"))?,
-        debits: number(row, "debits")?,
-        credits: number(row, "credits")?,
-        kinds,
         report: row.col::<Json<Report>>("report")?.0,
         link: row.col("link")?,
         closed_at: row.instant("closed_at")?,

@@ -17,10 +17,11 @@ use uuid::Uuid;
 
 use super::expected;
 use super::model::{Age, after, end_of_day};
-use super::trial_balance::{self, Sums, by_currency, money, number};
+use super::trial_balance::{money, number};
 use crate::SecurePay;
 use crate::account::Kind;
 use crate::ledger::Stamp;
+use crate::trial_balance::{Book, read_before};
 
 /// A reconciliation is wanted.
 #[derive(Deserialize, IntoParams)]
@@ -183,27 +184,28 @@ pub async fn get(
     Ok(Answer::ok(&ReconciliationView { at, currencies }))
 }
 
-/// Everything before a stamp, from one snapshot: what agrees, and the sums of accounts.
+/// Everything before a stamp, from one snapshot: what agrees, and the books; both of the
+/// same currencies.
 pub(super) async fn load(
     db: &mut PgConnection,
     before: Stamp,
     day: Date,
-) -> Result<(Vec<Report>, Vec<Sums>), Error> {
+) -> Result<(Vec<Report>, Vec<Book>), Error> {
     let mut tx = db.begin().await?;
     sqlx::query("set transaction isolation level repeatable read, read only")
         .execute(&mut *tx)
         .await?;
-    let sums = trial_balance::load(&mut *tx, before).await?;
+    let books = read_before(&mut *tx, before).await?;
     let mut reports = Vec::new();
-    for kinds in by_currency(&sums) {
-        let currency = kinds[0].currency;
+    for book in &books {
+        let currency = book.currency;
         let banks = banks(&mut tx, currency, before).await?;
         let ages = ages(&mut tx, currency, before, day).await?;
         let explained = expected::explained(&mut tx, currency, before).await?;
-        reports.push(report(kinds, banks, ages, explained));
+        reports.push(report(book, banks, ages, explained));
     }
     tx.commit().await?;
-    Ok((reports, sums))
+    Ok((reports, books))
 }
 
 /// An account at a bank: what its last statement says, and what the books say.
@@ -222,20 +224,12 @@ struct Lines {
     total: i128,
 }
 
-fn report(
-    kinds: &[Sums],
-    banks: Vec<Bank>,
-    ages: BTreeMap<Age, Lines>,
-    explained: i128,
-) -> Report {
-    let currency = kinds[0].currency;
+fn report(book: &Book, banks: Vec<Bank>, ages: BTreeMap<Age, Lines>, explained: i128) -> Report {
+    let currency = book.currency;
     let amount = |minor: i128| ReportAmount::from(money(minor, currency));
     let balance = |kind: Kind| -> i128 {
-        kinds
-            .iter()
-            .filter(|sums| sums.kind == kind.name())
-            .map(Sums::balance)
-            .sum()
+        let of_kind = book.rows.iter().filter(|row| row.kind == kind.name());
+        of_kind.map(|row| row.balance.minor).sum()
     };
     // Money at a bank is owed to the hospital: debits without credits.
     let books: i128 = banks.iter().map(|bank| bank.books).sum();

@@ -8,13 +8,12 @@ use galen_kernel::{Currency, Problem, Timestamp};
 use galen_service::{Answer, Cx, MoneyView, Needs, Outcome, Params, Requires};
 use galen_storage::{Columns as _, Error};
 use serde::{Deserialize, Serialize};
-use sqlx::PgExecutor;
 use sqlx::postgres::PgRow;
 use utoipa::{IntoParams, ToSchema};
 
 use super::model::after;
 use crate::SecurePay;
-use crate::ledger::Stamp;
+use crate::trial_balance::{Book, Row, Sum, read_before};
 
 /// A trial balance is wanted.
 #[derive(Deserialize, IntoParams)]
@@ -101,118 +100,49 @@ pub async fn get(
         )
         .into());
     }
-    let sums = load(s.db.pool(), after(at)).await?;
+    let books = read_before(s.db.pool(), after(at)).await?;
     Ok(Answer::ok(&TrialBalanceView {
         at,
-        currencies: by_currency(&sums).map(CurrencyBalanceView::of).collect(),
+        currencies: books.iter().map(CurrencyBalanceView::from).collect(),
     }))
-}
-
-/// The accounts of a currency that are for the same, in sums; minor units.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Sums {
-    pub(super) currency: Currency,
-    pub(super) kind: String,
-    pub(super) accounts: i64,
-    pub(super) debits: i128,
-    pub(super) credits: i128,
-}
-
-impl Sums {
-    pub(super) const fn balance(&self) -> i128 {
-        self.credits - self.debits
-    }
-}
-
-/// The sums of one currency after another.
-pub(super) fn by_currency(sums: &[Sums]) -> impl Iterator<Item = &[Sums]> {
-    sums.chunk_by(|a, b| a.currency == b.currency)
 }
 
 /// An amount that may be more than an account can hold.
 pub(super) fn money(minor: i128, currency: Currency) -> MoneyView {
-    let unit = 10_u128.pow(currency.digits());
-    let (sign, value) = (if minor < 0 { "-" } else { "" }, minor.unsigned_abs());
-    let (whole, rest) = (value / unit, value % unit);
-    let amount = match currency.digits() {
-        0 => format!("{sign}{whole}"),
-        digits => format!("{sign}{whole}.{rest:0width$}", width = digits as usize),
-    };
-    MoneyView {
-        amount,
-        currency: currency.code().to_owned(),
-    }
+    Sum { minor, currency }.into()
 }
 
-impl CurrencyBalanceView {
-    /// Of kinds of one currency: at least one.
-    fn of(kinds: &[Sums]) -> Self {
-        let currency = kinds[0].currency;
-        let debits: i128 = kinds.iter().map(|kind| kind.debits).sum();
-        let credits: i128 = kinds.iter().map(|kind| kind.credits).sum();
+impl From<Sum> for MoneyView {
+    fn from(sum: Sum) -> Self {
         Self {
-            currency: currency.code().to_owned(),
-            debits: money(debits, currency),
-            credits: money(credits, currency),
-            balanced: debits == credits,
-            kinds: kinds.iter().map(KindBalanceView::of).collect(),
+            amount: sum.to_string(),
+            currency: sum.currency.code().to_owned(),
         }
     }
 }
 
-impl KindBalanceView {
-    pub(super) fn of(sums: &Sums) -> Self {
+impl From<&Book> for CurrencyBalanceView {
+    fn from(book: &Book) -> Self {
         Self {
-            kind: sums.kind.clone(),
-            accounts: sums.accounts,
-            debits: money(sums.debits, sums.currency),
-            credits: money(sums.credits, sums.currency),
-            balance: money(sums.balance(), sums.currency),
+            currency: book.currency.code().to_owned(),
+            debits: book.total.debits.into(),
+            credits: book.total.credits.into(),
+            balanced: book.balances(),
+            kinds: book.rows.iter().map(KindBalanceView::from).collect(),
         }
     }
 }
 
-/// The totals of accounts without the postings since a stamp: in one statement, so of one
-/// instant, and as cheap as what has happened since is little. By currency and kind.
-pub(super) async fn load(db: impl PgExecutor<'_>, before: Stamp) -> Result<Vec<Sums>, Error> {
-    let rows = sqlx::query(
-        "with moved as (
-             -- Promises that are made, released or expire move nothing.
-             select debit_id, credit_id, amount from posting where at >= $1 and kind not in (2, 4, 5)
-         ), later as (
-             select account_id, sum(debit) as debits, sum(credit) as credits
-             from (select debit_id as account_id, amount as debit, 0::bigint as credit from moved
-                   union all select credit_id, 0, amount from moved) side
-             group by account_id
-         )
-         select l.currency, coalesce(i.kind, 'OTHER') as kind,
-                count(*) filter (where i.opened_at is null or i.opened_at < timestamptz 'epoch' + $1 / 1000000 * interval '1 second' + $1 % 1000000 * interval '1 microsecond') as accounts,
-                (sum(a.debits_posted) - coalesce(sum(later.debits), 0))::text as debits,
-                (sum(a.credits_posted) - coalesce(sum(later.credits), 0))::text as credits
-         from account a
-         join ledger l on l.id = a.ledger_id
-         left join account_info i on i.id = a.id
-         left join later on later.account_id = a.id
-         group by 1, 2 order by 1, 2",
-    )
-    .bind(before.0)
-    .fetch_all(db)
-    .await?;
-    rows.iter().map(read).collect()
-}
-
-fn read(row: &PgRow) -> Result<Sums, Error> {
-    let inconsistent = |column| Error::Inconsistent { column };
-    Ok(Sums {
-        currency: row
-            .text("currency")?
-            .parse()
-            .map_err(|_| inconsistent("securepay.ledger.currency"))?,
-        kind: row.text("kind")?,
-        accounts: row.col("accounts")?,
-        debits: number(row, "debits")?,
-        credits: number(row, "credits")?,
-    })
+impl From<&Row> for KindBalanceView {
+    fn from(row: &Row) -> Self {
+        Self {
+            kind: row.kind.clone(),
+            accounts: row.accounts,
+            debits: row.debits.into(),
+            credits: row.credits.into(),
+            balance: row.balance.into(),
+        }
+    }
 }
 
 /// A `numeric` of whole minor units, read as text.
@@ -220,29 +150,4 @@ pub(super) fn number(row: &PgRow, column: &'static str) -> Result<i128, Error> {
     row.text(column)?
         .parse()
         .map_err(|_| Error::Inconsistent { column })
-}
-
-#[cfg(test)]
-mod tests {
-    use galen_kernel::Money;
-    use proptest::prelude::*;
-
-    use super::*;
-
-    proptest! {
-        #[test]
-        fn amounts_are_written_as_everywhere(minor: i64, code in prop::sample::select(vec!["EUR", "JPY", "KWD"])) {
-            let currency: Currency = code.parse().unwrap();
-            prop_assert_eq!(money(i128::from(minor), currency), MoneyView::from(Money { minor, currency }));
-        }
-    }
-
-    #[test]
-    fn sums_may_be_more_than_an_account_holds() {
-        let eur = "EUR".parse().unwrap();
-        assert_eq!(
-            money(i128::from(i64::MAX) * 3, eur).amount,
-            "276701161105643274.21"
-        );
-    }
 }

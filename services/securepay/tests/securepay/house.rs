@@ -13,7 +13,7 @@ use galen_contracts::patients::v1::{
 use galen_kernel::Clock;
 use galen_securepay::SecurePay;
 use galen_service::testing::{self, TestApi};
-use galen_service::{Peers, Platform, SHARED_MIGRATIONS, Service};
+use galen_service::{Config, Peers, Platform, SHARED_MIGRATIONS, Service};
 use galen_storage::Db;
 use galen_testkit::TestDatabase;
 use tonic::service::Routes;
@@ -43,7 +43,11 @@ impl Drop for House {
 
 impl House {
     pub(crate) async fn open() -> Self {
-        let clock = Clock::system();
+        Self::with(Clock::system(), &[]).await
+    }
+
+    /// With another clock, and settings named without their `securepay.`.
+    pub(crate) async fn with(clock: Clock, settings: &[(&str, &str)]) -> Self {
         let database = TestDatabase::new(
             galen_eventing::MIGRATIONS,
             SHARED_MIGRATIONS,
@@ -55,7 +59,10 @@ impl House {
         let directory = PatientDirectoryServer::from_arc(Arc::clone(&patients));
         let peers = Peers::in_memory([("patients", Routes::new(directory))]);
         let db = database.open("securepay").await;
-        let platform = testing::platform(db.clone(), clock, peers);
+        let mut platform = testing::platform(db.clone(), clock, peers);
+        let settings = settings.iter();
+        let values = settings.map(|(key, value)| (format!("securepay.{key}"), (*value).to_owned()));
+        platform.config = Config::from_values(values.collect());
         let service = SecurePay::start(platform.clone())
             .await
             .expect("securepay starts");

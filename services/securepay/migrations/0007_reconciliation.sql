@@ -55,8 +55,8 @@ create table bank_line (
     constraint bank_line_number unique (statement_id, number),
     constraint bank_line_wallet check ((purpose is not distinct from 'WALLET') = (wallet_id is not null))
 );
-create index bank_line_unmatched on bank_line (booked_on, id) where purpose is null;
-create index bank_line_in_order on bank_line (booked_on, id);
+create index bank_line_unmatched on bank_line (booked_on, statement_id, number) where purpose is null;
+create index bank_line_in_order on bank_line (booked_on, statement_id, number);
 
 -- What was found on a line; nothing is found on two.
 create table bank_line_candidate (

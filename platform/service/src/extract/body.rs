@@ -94,7 +94,9 @@ fn is_utf8_of(headers: &HeaderMap, types: &[&str]) -> bool {
     };
     let mut parts = content_type.split(';').map(str::trim);
     let essence = parts.next().unwrap_or_default();
-    types.iter().any(|taken| essence.eq_ignore_ascii_case(taken))
+    types
+        .iter()
+        .any(|taken| essence.eq_ignore_ascii_case(taken))
         && parts.all(|parameter| {
             let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
             let value = value.trim().trim_matches('"');

@@ -121,7 +121,11 @@ pub async fn matched(
         (Some(wallet), None) => Wish::Wallet(wallet),
         (None, Some(purpose)) => Wish::Purpose(purpose.into()),
         _ => {
-            wrong.push("/walletId", "ONE_OF", "either walletId or purpose is needed");
+            wrong.push(
+                "/walletId",
+                "ONE_OF",
+                "either walletId or purpose is needed",
+            );
             Wish::Nothing
         }
     };

@@ -375,12 +375,7 @@ fn is_booked(entry: &At<'_>) -> Result<bool, CamtError> {
     }
 }
 
-fn entry(
-    at: &At<'_>,
-    number: i32,
-    direction: Direction,
-    amount: i64,
-) -> Result<Entry, CamtError> {
+fn entry(at: &At<'_>, number: i32, direction: Direction, amount: i64) -> Result<Entry, CamtError> {
     let transactions: Vec<At<'_>> = at
         .all("NtryDtls")
         .flat_map(|details| details.all("TxDtls").collect::<Vec<_>>())

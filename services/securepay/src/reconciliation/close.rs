@@ -6,9 +6,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use galen_access::Permission;
 use galen_kernel::{Page, Problem, Timestamp};
-use galen_service::{
-    Answer, Body, Cx, MoneyView, Needs, Outcome, PageView, Params, Requires,
-};
+use galen_service::{Answer, Body, Cx, MoneyView, Needs, Outcome, PageView, Params, Requires};
 use galen_storage::Error;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -99,7 +97,11 @@ impl From<Close> for CloseView {
             debits: close.book.total.debits.into(),
             kinds: close.book.rows.iter().map(KindBalanceView::from).collect(),
             reconciliation: close.report,
-            link: close.link.iter().map(|byte| format!("{byte:02x}")).collect(),
+            link: close
+                .link
+                .iter()
+                .map(|byte| format!("{byte:02x}"))
+                .collect(),
             closed_at: close.closed_at,
         }
     }
@@ -140,9 +142,12 @@ pub async fn find(
     );
     for (pointer, day) in [("?from", days.0), ("?to", days.1)] {
         if day.year() < 1 {
-            return Err(
-                Problem::invalid_field(pointer, "OUT_OF_RANGE", "must be after the year 0").into(),
-            );
+            return Err(Problem::invalid_field(
+                pointer,
+                "OUT_OF_RANGE",
+                "must be after the year 0",
+            )
+            .into());
         }
     }
     let rows = close_store::find(s.db.pool(), days, after.as_ref(), limit).await?;

@@ -22,10 +22,6 @@ pub(super) async fn open(
 
 /// What is with payment providers and was seen on no line then: payouts without top-ups.
 #[expect(clippy::unused_async, reason = "filled in with top-ups and payouts")]
-pub(super) async fn explained(
-    _: &mut PgConnection,
-    _: Currency,
-    _: Stamp,
-) -> Result<i128, Error> {
+pub(super) async fn explained(_: &mut PgConnection, _: Currency, _: Stamp) -> Result<i128, Error> {
     Ok(0)
 }

@@ -48,7 +48,8 @@ pub async fn statements(
     Params(query): Params<FindStatements>,
 ) -> Outcome {
     let limit = page::limit(query.limit)?;
-    let after: Option<StatementPosition> = query.cursor.as_deref().map(Cursor::decode).transpose()?;
+    let after: Option<StatementPosition> =
+        query.cursor.as_deref().map(Cursor::decode).transpose()?;
     if after.as_ref().is_some_and(|after| after.0.as_second() < 0) {
         return Err(no_cursor().into());
     }
@@ -137,7 +138,11 @@ pub async fn lines(
         status: query.status,
         booked: query.age.map(|age| booked(age, today)),
     };
-    let mut db = s.db.pool().acquire().await.map_err(galen_storage::Error::from)?;
+    let mut db =
+        s.db.pool()
+            .acquire()
+            .await
+            .map_err(galen_storage::Error::from)?;
     let rows = store::lines(&mut *db, &filter, after.as_ref(), limit).await?;
     let page = Page::from_rows(rows, limit, LinePosition::of);
     let next_cursor = page.next_cursor;

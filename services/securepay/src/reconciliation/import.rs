@@ -94,7 +94,11 @@ pub async fn import(
         _ => Vec::new(),
     };
     let decisions = matching::decide(&statement.entries, &candidates);
-    let key = s.vault.key_of(tx.conn(), id).await.map_err(StatementError::from)?;
+    let key = s
+        .vault
+        .key_of(tx.conn(), id)
+        .await
+        .map_err(StatementError::from)?;
     let mut lines = lines(id, &statement, decisions, &accounts, &key)?;
     if last.is_none() && statement.opening != 0 {
         lines.insert(0, opening(id, &statement, &accounts));

@@ -77,8 +77,7 @@ pub struct Decision {
 /// Decides about all entries of a statement; the decisions are in their order.
 #[must_use]
 pub fn decide(entries: &[Entry], candidates: &[Candidate]) -> Vec<Decision> {
-    let mut open: BTreeMap<Uuid, &Candidate> =
-        candidates.iter().map(|one| (one.id, one)).collect();
+    let mut open: BTreeMap<Uuid, &Candidate> = candidates.iter().map(|one| (one.id, one)).collect();
     let mut decisions: Vec<Option<Decision>> = entries
         .iter()
         .map(|entry| entry.is_return.then(|| none(Because::Returned)))
@@ -179,7 +178,10 @@ fn by_amount(entry: &Entry, rest: &[&Entry], open: &BTreeMap<Uuid, &Candidate>) 
     let Some(candidate) = like.pop() else {
         return none(Because::NothingLikeIt);
     };
-    let rivals = rest.iter().filter(|other| is_like(other, candidate)).count();
+    let rivals = rest
+        .iter()
+        .filter(|other| is_like(other, candidate))
+        .count();
     if like.is_empty() && rivals == 1 {
         Decision {
             candidates: vec![candidate.id],
@@ -288,10 +290,7 @@ mod tests {
         }
         let mut line = entry(350, "");
         line.said.text = Some("card payments SETTLE-9 of yesterday".to_owned());
-        assert_eq!(
-            names(&[line.clone()], &parts),
-            [("SETTLEMENT", vec![1, 2])]
-        );
+        assert_eq!(names(&[line.clone()], &parts), [("SETTLEMENT", vec![1, 2])]);
         line.amount = 351;
         assert_eq!(names(&[line], &parts), [("AMOUNT_DIFFERS", vec![])]);
     }

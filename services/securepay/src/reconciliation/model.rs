@@ -97,15 +97,18 @@ pub enum Status {
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema,
 )]
 #[schema(as = BankLineAge)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Age {
     /// 0 to 2.
+    #[serde(rename = "UP_TO_2_DAYS")]
     UpTo2Days,
     /// 3 to 7.
+    #[serde(rename = "UP_TO_7_DAYS")]
     UpTo7Days,
     /// 8 to 30.
+    #[serde(rename = "UP_TO_30_DAYS")]
     UpTo30Days,
     /// More.
+    #[serde(rename = "OVER_30_DAYS")]
     Over30Days,
 }
 

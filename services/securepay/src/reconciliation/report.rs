@@ -16,12 +16,15 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use super::expected;
-use super::model::{Age, after, end_of_day};
+use super::model::{Age, end_of_day};
 use super::trial_balance::{money, number};
 use crate::SecurePay;
 use crate::account::Kind;
 use crate::ledger::Stamp;
 use crate::trial_balance::{Book, read_before};
+
+/// No posting has as high a stamp.
+const EVERYTHING: Stamp = Stamp(i64::MAX);
 
 /// A reconciliation is wanted.
 #[derive(Deserialize, IntoParams)]
@@ -165,7 +168,7 @@ pub async fn get(
     let now = cx.now();
     let today = now.to_zoned(s.zone.clone()).date();
     let (at, before, day) = match query.date {
-        None => (now, after(now), today),
+        None => (now, EVERYTHING, today),
         Some(day) if day > today || day.year() < 1970 => {
             return Err(Problem::invalid_field(
                 "?date",
@@ -176,7 +179,7 @@ pub async fn get(
         }
         Some(day) => match end_of_day(day, &s.zone) {
             Some(end) if end <= now => (end, Stamp(end.as_microsecond()), day),
-            _ => (now, after(now), day),
+            _ => (now, EVERYTHING, day),
         },
     };
     let mut db = s.db.pool().acquire().await.map_err(Error::from)?;
@@ -292,7 +295,7 @@ async fn banks(
          cross join lateral (
              select s.id, s.closed_on, s.closing from bank_statement s
              where s.bank_account_id = b.id
-               and s.imported_at < timestamptz 'epoch' + $2 / 1000000 * interval '1 second' + $2 % 1000000 * interval '1 microsecond'
+               and $2 > extract(epoch from s.imported_at) * 1000000
              order by s.place desc limit 1
          ) s
          left join lateral (

@@ -303,13 +303,13 @@ pub(super) struct Filter {
     pub(super) booked: Option<(Date, Date)>,
 }
 
-/// A position in the list of lines: when it was booked, its id.
+/// A position in the list of lines: when it was booked, its statement, its number.
 #[derive(Serialize, Deserialize)]
-pub(super) struct LinePosition(pub(super) Date, Uuid);
+pub(super) struct LinePosition(pub(super) Date, Uuid, i32);
 
 impl LinePosition {
     pub(super) const fn of(line: &Line) -> Self {
-        Self(line.booked_on, line.id)
+        Self(line.booked_on, line.statement, line.number)
     }
 }
 
@@ -326,8 +326,8 @@ pub(super) async fn lines(
            and ($1::uuid is null or l.statement_id = $1)
            and ($2::boolean is null or (l.purpose is not null) = $2)
            and ($3::date is null or l.booked_on between $3 and $4)
-           and ($5::date is null or (l.booked_on, l.id) > ($5, $6))
-         order by l.booked_on, l.id limit $7"
+           and ($5::date is null or (l.booked_on, l.statement_id, l.number) > ($5, $6, $7))
+         order by l.booked_on, l.statement_id, l.number limit $8"
     );
     let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
         .bind(filter.statement)
@@ -336,6 +336,7 @@ pub(super) async fn lines(
         .bind(filter.booked.map(|(_, last)| date(last)))
         .bind(after.map(|position| date(position.0)))
         .bind(after.map(|position| position.1))
+        .bind(after.map(|position| position.2))
         .bind(i64::from(limit) + 1)
         .fetch_all(db)
         .await?;

@@ -13,7 +13,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::model::after;
 use crate::SecurePay;
-use crate::trial_balance::{Book, Row, Sum, read_before};
+use crate::trial_balance::{Book, Row, Sum, read, read_before};
 
 /// A trial balance is wanted.
 #[derive(Deserialize, IntoParams)]
@@ -100,7 +100,10 @@ pub async fn get(
         )
         .into());
     }
-    let books = read_before(s.db.pool(), after(at)).await?;
+    let books = match query.at {
+        None => read(s.db.pool()).await?,
+        Some(at) => read_before(s.db.pool(), after(at)).await?,
+    };
     Ok(Answer::ok(&TrialBalanceView {
         at,
         currencies: books.iter().map(CurrencyBalanceView::from).collect(),

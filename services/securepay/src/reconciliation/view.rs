@@ -150,7 +150,10 @@ impl LineView {
     ) -> Result<Vec<Self>, StatementError> {
         let sealed: Vec<&Sealed<Said>> = lines.iter().filter_map(|l| l.said.as_ref()).collect();
         let ring = vault.keyring(db, sealed).await?;
-        lines.into_iter().map(|line| Self::of(&ring, line)).collect()
+        lines
+            .into_iter()
+            .map(|line| Self::of(&ring, line))
+            .collect()
     }
 
     fn of(ring: &Keyring, line: Line) -> Result<Self, StatementError> {

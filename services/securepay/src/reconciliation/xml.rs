@@ -149,7 +149,8 @@ fn element(tag: &BytesStart<'_>, malformed: XmlError) -> Result<Element, XmlErro
     let mut attributes = Vec::new();
     for attribute in tag.attributes() {
         let attribute = attribute.map_err(|_| malformed.clone())?;
-        let value = quick_xml::escape::unescape(&attribute.value).map_err(|_| XmlError::HasEntity)?;
+        let value =
+            quick_xml::escape::unescape(&attribute.value).map_err(|_| XmlError::HasEntity)?;
         if !value.chars().all(is_legal) {
             return Err(XmlError::IllegalCharacter);
         }
@@ -215,8 +216,20 @@ mod tests {
     #[test]
     fn what_is_not_well_formed_is_refused() {
         for text in [
-            "", " ", "x", "<a>", "</a>", "<a></b>", "<a/><b/>", "<a><b></a></b>", "<a/>x", "<a b=1/>",
-            "<a b='1' b='2'/>", "<a", "<a>&", "{}",
+            "",
+            " ",
+            "x",
+            "<a>",
+            "</a>",
+            "<a></b>",
+            "<a/><b/>",
+            "<a><b></a></b>",
+            "<a/>x",
+            "<a b=1/>",
+            "<a b='1' b='2'/>",
+            "<a",
+            "<a>&",
+            "{}",
         ] {
             assert!(
                 matches!(read(text.as_bytes()), Err(XmlError::Malformed(_))),
@@ -229,14 +242,27 @@ mod tests {
             read(b"<?xml version='1.0' encoding='ISO-8859-1'?><a/>"),
             Err(XmlError::NotUtf8)
         );
-        for text in ["<a>\0</a>", "<a>&#0;</a>", "<a>&#x1;</a>", "<a>&#xffff;</a>", "<a>\u{1}</a>"] {
-            assert_eq!(read(text.as_bytes()), Err(XmlError::IllegalCharacter), "{text:?}");
+        for text in [
+            "<a>\0</a>",
+            "<a>&#0;</a>",
+            "<a>&#x1;</a>",
+            "<a>&#xffff;</a>",
+            "<a>\u{1}</a>",
+        ] {
+            assert_eq!(
+                read(text.as_bytes()),
+                Err(XmlError::IllegalCharacter),
+                "{text:?}"
+            );
         }
     }
 
     #[test]
     fn neither_depth_nor_number_is_endless() {
-        assert_eq!(read("<a>".repeat(100_000).as_bytes()), Err(XmlError::TooLarge));
+        assert_eq!(
+            read("<a>".repeat(100_000).as_bytes()),
+            Err(XmlError::TooLarge)
+        );
         let wide = format!("<a>{}</a>", "<b/>".repeat(MOST));
         assert_eq!(read(wide.as_bytes()), Err(XmlError::TooLarge));
     }

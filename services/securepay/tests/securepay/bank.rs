@@ -64,17 +64,11 @@ impl House {
         let mut connection = self.db.pool().acquire().await.expect("a connection");
         let owner = Owner::Patient(Uuid::now_v7());
         let euro = "EUR".parse().expect("a currency");
-        account::open(
-            &mut connection,
-            self.db.clock(),
-            Kind::Wallet,
-            owner,
-            euro,
-        )
-        .await
-        .expect("the database answers")
-        .public_id
-        .uuid()
+        account::open(&mut connection, self.db.clock(), Kind::Wallet, owner, euro)
+            .await
+            .expect("the database answers")
+            .public_id
+            .uuid()
     }
 
     /// Balances by kind, in euros.
@@ -341,7 +335,11 @@ async fn what_is_wrong_is_refused_and_leaves_nothing_behind() {
         reply.pointers(),
         ["/Document/BkToCstmrStmt/Stmt/Ntry/1/Amt"]
     );
-    for table in ["select count(*) from bank_account", "select count(*) from bank_statement", "select count(*) from bank_line"] {
+    for table in [
+        "select count(*) from bank_account",
+        "select count(*) from bank_statement",
+        "select count(*) from bank_line",
+    ] {
         assert_eq!(house.number(table).await, 0);
     }
     let nurse = house
@@ -469,9 +467,7 @@ async fn money_that_was_spent_does_not_go_back() {
     assert_eq!(house.balances().await["WALLET"], "60.00");
     let undo = json!({ "reason": "not hers" });
     let path = &paths[0].1;
-    let refused = billing
-        .post(&format!("{path}/unmatch"), undo.clone())
-        .await;
+    let refused = billing.post(&format!("{path}/unmatch"), undo.clone()).await;
     assert_eq!(
         (refused.status, refused.code()),
         (StatusCode::CONFLICT, Some("INSUFFICIENT_FUNDS"))
@@ -481,9 +477,7 @@ async fn money_that_was_spent_does_not_go_back() {
     assert!(lines.iter().all(|line| line["moving"] == json!(false)));
     // What went out comes back first, and then it does.
     for (_, path) in paths.iter().rev() {
-        let reply = billing
-            .post(&format!("{path}/unmatch"), undo.clone())
-            .await;
+        let reply = billing.post(&format!("{path}/unmatch"), undo.clone()).await;
         assert_eq!(reply.status, StatusCode::OK, "{:?}", reply.body);
     }
     assert_eq!(house.balances().await["SUSPENSE"], "60.00");
@@ -496,8 +490,7 @@ async fn whoever_stops_between_posting_and_marking_is_followed_by_somebody_who_m
     let anna = house.wallet().await;
     house.import(&statement("1", 0, &[700, 800, -5])).await;
     house.run("securepay.book_statements").await;
-    let forget =
-        "update securepay.bank_line_move set state = 'OPEN', stamp = null where number = (select max(number) from securepay.bank_line_move)";
+    let forget = "update securepay.bank_line_move set state = 'OPEN', stamp = null where number = (select max(number) from securepay.bank_line_move)";
     house.by_force(forget.to_owned()).await;
     assert_eq!(house.run("securepay.book_statements").await, 3);
     assert_eq!(house.number("select count(*) from posting").await, 3);
@@ -517,7 +510,12 @@ async fn whoever_stops_between_posting_and_marking_is_followed_by_somebody_who_m
          account_id = (select id from securepay.account_info where kind = 'SUSPENSE') where purpose = 'WALLET'"
     );
     house.by_force(unmark).await;
-    assert_eq!(house.number("select count(*) from bank_line where purpose is not null").await, 0);
+    assert_eq!(
+        house
+            .number("select count(*) from bank_line where purpose is not null")
+            .await,
+        0
+    );
     assert_eq!(house.run("securepay.book_statements").await, 1);
     let again = billing.post(&format!("{path}/match"), to).await;
     assert_eq!(

@@ -21,7 +21,11 @@ async fn days_are_closed_once_and_what_was_missed_is_made_up_for() {
     let clock = Clock::manual("2026-11-20T23:59:59.5Z".parse().expect("an instant"));
     let house = House::with(clock.clone(), &[]).await;
     let billing = house.api.as_role(Role::Billing);
-    assert_eq!(house.run("securepay.close_days").await, 0, "nothing happened");
+    assert_eq!(
+        house.run("securepay.close_days").await,
+        0,
+        "nothing happened"
+    );
     house.import(&statement("1", 0, &[10_000])).await;
     house.run("securepay.book_statements").await;
     clock.advance(SignedDuration::from_secs(1));
@@ -41,9 +45,7 @@ async fn days_are_closed_once_and_what_was_missed_is_made_up_for() {
     assert_eq!(house.run("securepay.close_days").await, 0);
 
     let billing = house.api.as_role(Role::Billing);
-    let first = billing
-        .get("/ledger/daily-closes?to=2026-11-20")
-        .await;
+    let first = billing.get("/ledger/daily-closes?to=2026-11-20").await;
     let first = &first.body["items"][0];
     assert_eq!(first["date"], "2026-11-20");
     assert_eq!(first["before"], "2026-11-21T00:00:00Z");
@@ -138,11 +140,7 @@ async fn the_books_are_shown_as_they_were_at_any_instant() {
             .await;
         let euros = &reply.body["currencies"][0];
         assert_eq!(euros["balanced"], json!(true), "{:?}", reply.body);
-        assert_eq!(
-            euros["debits"]["amount"],
-            debits.unwrap_or("0.00"),
-            "{at}"
-        );
+        assert_eq!(euros["debits"]["amount"], debits.unwrap_or("0.00"), "{at}");
         assert_eq!(euros["kinds"][0]["kind"], "BANK");
         assert_eq!(
             euros["kinds"][0]["balance"]["amount"],
@@ -156,13 +154,9 @@ async fn the_books_are_shown_as_they_were_at_any_instant() {
         let reply = caller.get(&format!("/ledger/trial-balance?at={at}")).await;
         assert_eq!(reply.pointers(), ["?at"], "{at}");
     }
-    let reply = caller
-        .get("/ledger/reconciliation?date=2026-11-19")
-        .await;
+    let reply = caller.get("/ledger/reconciliation?date=2026-11-19").await;
     assert_eq!(reply.status, StatusCode::OK);
     assert_eq!(reply.body["currencies"][0]["bank"], json!([]));
-    let reply = caller
-        .get("/ledger/reconciliation?date=2026-11-21")
-        .await;
+    let reply = caller.get("/ledger/reconciliation?date=2026-11-21").await;
     assert_eq!(reply.pointers(), ["?date"]);
 }

@@ -30,7 +30,10 @@ fn a_statement_of_version_02_is_read() {
     let said = &transfer.said;
     assert_eq!(said.end_to_end_id, None, "NOTPROVIDED says nothing");
     assert_eq!(said.party.as_deref(), Some("Erika Mustermann & Sohn"));
-    assert_eq!(said.party_account.as_deref(), Some("DE02120300000000202051"));
+    assert_eq!(
+        said.party_account.as_deref(),
+        Some("DE02120300000000202051")
+    );
     assert_eq!(said.text.as_deref(), Some("Rechnung 4711\ndanke"));
     assert_eq!(fee.booked_on, "2026-11-20".parse().unwrap());
     assert_eq!(fee.value_on, Some("2026-11-21".parse().unwrap()));
@@ -60,23 +63,37 @@ fn a_statement_of_version_08_is_read() {
 #[test]
 fn names_and_texts_are_not_in_logs() {
     let shown = format!("{:?}", read(OLD.as_bytes()).unwrap());
-    assert!(!shown.contains("Mustermann") && !shown.contains("4711"), "{shown}");
+    assert!(
+        !shown.contains("Mustermann") && !shown.contains("4711"),
+        "{shown}"
+    );
 }
 
 #[test]
 fn what_does_not_add_up_is_refused() {
     let (path, code) = wrong(&OLD.replace("1139.41", "1139.42"));
-    assert_eq!((path.as_str(), code), ("/Document/BkToCstmrStmt/Stmt", "DOES_NOT_ADD_UP"));
+    assert_eq!(
+        (path.as_str(), code),
+        ("/Document/BkToCstmrStmt/Stmt", "DOES_NOT_ADD_UP")
+    );
     let (path, code) = wrong(&NEW.replace("<c:NbOfNtries>2<", "<c:NbOfNtries>3<"));
     assert_eq!(code, "WRONG_COUNT");
     assert!(path.ends_with("/TxsSummry/TtlNtries/NbOfNtries"), "{path}");
-    assert_eq!(wrong(&NEW.replace("<c:Sum>13000<", "<c:Sum>13001<")).1, "WRONG_SUM");
-    assert_eq!(wrong(&NEW.replace("<c:Sum>500<", "<c:Sum>501<")).1, "WRONG_SUM");
+    assert_eq!(
+        wrong(&NEW.replace("<c:Sum>13000<", "<c:Sum>13001<")).1,
+        "WRONG_SUM"
+    );
+    assert_eq!(
+        wrong(&NEW.replace("<c:Sum>500<", "<c:Sum>501<")).1,
+        "WRONG_SUM"
+    );
     // Pending entries may be counted or not.
     let counted = |n| {
         OLD.replacen(
             "<Ntry>",
-            &format!("<TxsSummry><TtlNtries><NbOfNtries>{n}</NbOfNtries></TtlNtries></TxsSummry><Ntry>"),
+            &format!(
+                "<TxsSummry><TtlNtries><NbOfNtries>{n}</NbOfNtries></TtlNtries></TxsSummry><Ntry>"
+            ),
             1,
         )
     };
@@ -88,29 +105,88 @@ fn what_does_not_add_up_is_refused() {
 #[test]
 fn every_wrong_thing_is_named_with_its_place() {
     for (from, to, place, code) in [
-        ("<MsgId>053D2026-11-20T22:00:00.0N1</MsgId>", "", "/GrpHdr/MsgId", "MISSING"),
+        (
+            "<MsgId>053D2026-11-20T22:00:00.0N1</MsgId>",
+            "",
+            "/GrpHdr/MsgId",
+            "MISSING",
+        ),
         ("0352C5320261120220000", "", "/Stmt/Id", "BLANK"),
-        ("0352C5320261120220000", "012345678901234567890123456789012345", "/Stmt/Id", "TOO_LONG"),
-        ("DE89370400440532013000", "DE89370400440532013001", "/Acct/Id/IBAN", "INVALID_IBAN"),
-        ("<Ccy>EUR</Ccy>", "<Ccy>XXX</Ccy>", "/Acct/Ccy", "UNKNOWN_CURRENCY"),
-        ("Ccy=\"EUR\">8.50", "Ccy=\"USD\">8.50", "/Stmt/Ntry/1/Amt", "CURRENCY_MISMATCH"),
+        (
+            "0352C5320261120220000",
+            "012345678901234567890123456789012345",
+            "/Stmt/Id",
+            "TOO_LONG",
+        ),
+        (
+            "DE89370400440532013000",
+            "DE89370400440532013001",
+            "/Acct/Id/IBAN",
+            "INVALID_IBAN",
+        ),
+        (
+            "<Ccy>EUR</Ccy>",
+            "<Ccy>XXX</Ccy>",
+            "/Acct/Ccy",
+            "UNKNOWN_CURRENCY",
+        ),
+        (
+            "Ccy=\"EUR\">8.50",
+            "Ccy=\"USD\">8.50",
+            "/Stmt/Ntry/1/Amt",
+            "CURRENCY_MISMATCH",
+        ),
         (">8.50<", ">8.505<", "/Stmt/Ntry/1/Amt", "TOO_MANY_DIGITS"),
         (">8.50<", ">8,50<", "/Stmt/Ntry/1/Amt", "INVALID_AMOUNT"),
         (">8.50<", ">-8.50<", "/Stmt/Ntry/1/Amt", "INVALID_AMOUNT"),
         (">8.50<", ">1e3<", "/Stmt/Ntry/1/Amt", "INVALID_AMOUNT"),
         (">8.50<", "><", "/Stmt/Ntry/1/Amt", "INVALID_AMOUNT"),
-        (">8.50<", ">99999999999999999999<", "/Stmt/Ntry/1/Amt", "AMOUNT_TOO_LARGE"),
-        ("<Sts>PDNG</Sts>", "<Sts>SOON</Sts>", "/Stmt/Ntry/3/Sts", "UNKNOWN_CODE"),
-        ("<RvslInd>true", "<RvslInd>yes", "/Stmt/Ntry/2/RvslInd", "INVALID_BOOLEAN"),
+        (
+            ">8.50<",
+            ">99999999999999999999<",
+            "/Stmt/Ntry/1/Amt",
+            "AMOUNT_TOO_LARGE",
+        ),
+        (
+            "<Sts>PDNG</Sts>",
+            "<Sts>SOON</Sts>",
+            "/Stmt/Ntry/3/Sts",
+            "UNKNOWN_CODE",
+        ),
+        (
+            "<RvslInd>true",
+            "<RvslInd>yes",
+            "/Stmt/Ntry/2/RvslInd",
+            "INVALID_BOOLEAN",
+        ),
         ("<Cd>CLBD</Cd>", "<Cd>CLAV</Cd>", "/Stmt/Bal", "MISSING"),
         ("<Cd>CLBD</Cd>", "<Cd>PRCD</Cd>", "/Stmt/Bal/1", "REPEATED"),
-        ("<Dt>2026-11-19</Dt>", "<Dt>2026-11-31</Dt>", "/Stmt/Bal/0/Dt/Dt", "INVALID_DATE"),
-        ("<Dt>2026-11-19</Dt>", "<Dt>0000-01-01</Dt>", "/Stmt/Bal/0/Dt/Dt", "INVALID_DATE"),
-        ("</Stmt>", "</Stmt><Stmt/>", "/BkToCstmrStmt/Stmt/1", "REPEATED"),
+        (
+            "<Dt>2026-11-19</Dt>",
+            "<Dt>2026-11-31</Dt>",
+            "/Stmt/Bal/0/Dt/Dt",
+            "INVALID_DATE",
+        ),
+        (
+            "<Dt>2026-11-19</Dt>",
+            "<Dt>0000-01-01</Dt>",
+            "/Stmt/Bal/0/Dt/Dt",
+            "INVALID_DATE",
+        ),
+        (
+            "</Stmt>",
+            "</Stmt><Stmt/>",
+            "/BkToCstmrStmt/Stmt/1",
+            "REPEATED",
+        ),
     ] {
         assert!(OLD.contains(from), "{from}");
         let (path, found) = wrong(&OLD.replacen(from, to, 1));
-        assert_eq!((path.ends_with(place), found), (true, code), "{from} as {to}: {path}");
+        assert_eq!(
+            (path.ends_with(place), found),
+            (true, code),
+            "{from} as {to}: {path}"
+        );
     }
 }
 
@@ -122,18 +198,28 @@ fn other_documents_are_refused() {
         ("camt.053.001.02\" xmlns:xsi", "camt.053.001.2x\" xmlns:xsi"),
         ("<Document xmlns=\"urn", "<Document xmlns_=\"urn"),
     ] {
-        assert_eq!(read(OLD.replacen(from, to, 1).as_bytes()), Err(CamtError::NotAStatement), "{to}");
+        assert_eq!(
+            read(OLD.replacen(from, to, 1).as_bytes()),
+            Err(CamtError::NotAStatement),
+            "{to}"
+        );
     }
     assert_eq!(read(b"<html/>"), Err(CamtError::NotAStatement));
     assert!(matches!(read(b"{}"), Err(CamtError::Xml(_))));
     let truncated = &OLD[..OLD.len() - 30];
-    assert!(matches!(read(truncated.as_bytes()), Err(CamtError::Xml(XmlError::Malformed(_)))));
+    assert!(matches!(
+        read(truncated.as_bytes()),
+        Err(CamtError::Xml(XmlError::Malformed(_)))
+    ));
     let outside = OLD.replacen(
         "<Document",
         "<!DOCTYPE x [<!ENTITY e SYSTEM \"file:///etc/passwd\">]><Document",
         1,
     );
-    assert_eq!(read(outside.as_bytes()), Err(CamtError::Xml(XmlError::HasDocType)));
+    assert_eq!(
+        read(outside.as_bytes()),
+        Err(CamtError::Xml(XmlError::HasDocType))
+    );
 }
 
 #[test]
@@ -142,7 +228,10 @@ fn amounts_are_read_as_the_schema_writes_them() {
         let read = read(OLD.replacen(">150.00<", &format!(">{text}<"), 1).as_bytes());
         assert!(read.is_ok(), "{text}: {read:?}");
     }
-    assert_eq!(wrong(&OLD.replacen(">150.00<", ">.<", 1)).1, "INVALID_AMOUNT");
+    assert_eq!(
+        wrong(&OLD.replacen(">150.00<", ">.<", 1)).1,
+        "INVALID_AMOUNT"
+    );
 }
 
 /// A statement as a bank would write it.

@@ -16,6 +16,7 @@ pub mod charge;
 mod checks;
 pub mod claim;
 pub mod cover;
+pub mod field;
 pub mod invoice;
 pub mod journal;
 pub mod plan;
@@ -55,6 +56,8 @@ pub struct Billing {
     zone: jiff::tz::TimeZone,
     /// What everything is counted in.
     currency: Currency,
+    /// How much of an appointment is held on the patient's wallet before it.
+    prepayment: settings::Prepayment,
     patients: PatientDirectoryClient<Channel>,
     accounts: AccountServiceClient<Channel>,
     payments: PaymentServiceClient<Channel>,
@@ -74,6 +77,9 @@ impl Service for Billing {
         let currency = settings::currency(&platform.config)?;
         Ok(Self {
             currency,
+            prepayment: platform
+                .config
+                .get_or(settings::PREPAYMENT, settings::Prepayment::None)?,
             db: platform.db,
             clock: platform.clock,
             vault: platform.vault,

@@ -1,16 +1,51 @@
 //! What an operator can set, read once at the start.
 
+use std::str::FromStr;
+
 use galen_kernel::Currency;
 use galen_service::{Config, ConfigError, Setting};
 
 const CURRENCY: &str = "billing.currency";
+/// How much of an appointment is paid before it.
+pub(crate) const PREPAYMENT: &str = "billing.prepayment";
 
 /// What can be set.
-pub(crate) const SETTINGS: &[Setting] = &[Setting {
-    key: CURRENCY,
-    doc: "Currency that the hospital keeps its prices, invoices and plans in, ISO 4217; EUR.",
-    secret: false,
-}];
+pub(crate) const SETTINGS: &[Setting] = &[
+    Setting {
+        key: CURRENCY,
+        doc: "Currency that the hospital keeps its prices, invoices and plans in, ISO 4217; EUR.",
+        secret: false,
+    },
+    Setting {
+        key: PREPAYMENT,
+        doc: "What is held on a patient's wallet when an appointment is booked: none, share (what the patient is expected to owe) or full (the price); none.",
+        secret: false,
+    },
+];
+
+/// How much of an appointment is held on the patient's wallet before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Prepayment {
+    /// Nothing.
+    None,
+    /// What the patient is expected to owe.
+    Share,
+    /// The price.
+    Full,
+}
+
+impl FromStr for Prepayment {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "none" => Ok(Self::None),
+            "share" => Ok(Self::Share),
+            "full" => Ok(Self::Full),
+            _ => Err("must be none, share or full"),
+        }
+    }
+}
 
 /// What everything is counted in.
 ///

@@ -77,6 +77,8 @@ create table hold (
     constraint hold_ends_once check (
         case state when 0 then captured < amount when 1 then captured > 0 else captured = 0 end)
 ) with (fillfactor = 80);
+create index hold_open_by_debit on hold (debit_id, id) where state = 0;
+create index hold_open_by_credit on hold (credit_id, id) where state = 0;
 create index hold_due on hold (expires_at) where state = 0 and expires_at is not null;
 
 -- The batches and their links: SHA-256 over the link before and the postings.

@@ -8,6 +8,7 @@
 //! Each folder offers its routes, work and checks itself; this file puts them together.
 
 pub mod account;
+pub mod books;
 mod checks;
 pub mod ledger;
 pub mod payment;

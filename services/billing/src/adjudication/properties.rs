@@ -6,8 +6,8 @@ use super::vectors::{anna, at, claim, line};
 use super::{Adjudication, Claim, ClaimLine, Counters, Key, PriorPayment, Scope, adjudicate};
 use crate::plan::model::{Anchor, Counted};
 use crate::plan::{
-    Accumulator, AccumulatorKind, Benefit, BenefitYear, Coordination, Copay, CopayPer, Match,
-    Period, Plan, PreAuthorisation, Pricing, Rounding, Share, Step, Unauthorised, validate,
+    Accumulator, AccumulatorKind, Benefit, BenefitYear, Coordination, CopayPer, Match, Period,
+    Plan, PreAuthorisation, Pricing, Rounding, Share, Step, Unauthorised, validate,
 };
 
 fn share() -> impl Strategy<Value = Share> {
@@ -27,11 +27,11 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         Just(CopayPer::Claim)
     ];
     let step = prop_oneof![
-        (0_i64..5_000, per).prop_map(|(amount, per)| Step::Copay(Copay {
+        (0_i64..5_000, per).prop_map(|(amount, per)| Step::Copay {
             amount,
             per,
             waived_in: Vec::new()
-        })),
+        }),
         Just(Step::Deductible {
             accumulator: "deductible".to_owned()
         }),

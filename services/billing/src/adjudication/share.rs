@@ -37,23 +37,25 @@ pub(super) fn out_of_pocket(
             let left = open.covered - open.share;
             let rule = format!("{}/{step}", benefit.id);
             let done = match what {
-                Step::Copay(copay) => {
-                    if copay.waived_in.contains(&open.line.encounter_class) {
+                Step::Copay {
+                    amount,
+                    per,
+                    waived_in,
+                } => {
+                    if waived_in.contains(&open.line.encounter_class) {
                         continue;
                     }
                     let key = |what: &str| (benefit.id.clone(), step, what.to_owned());
-                    let wanted = match copay.per {
-                        CopayPer::Line => copay.amount,
+                    let wanted = match per {
+                        CopayPer::Line => *amount,
                         CopayPer::Claim => spread.get(&(place, step)).copied().unwrap_or(0),
-                        CopayPer::Visit => {
-                            copay.amount - taken.get(&key(&open.line.visit)).unwrap_or(&0)
-                        }
+                        CopayPer::Visit => amount - taken.get(&key(&open.line.visit)).unwrap_or(&0),
                         CopayPer::Day => {
-                            copay.amount - taken.get(&key(&open.date.to_string())).unwrap_or(&0)
+                            amount - taken.get(&key(&open.date.to_string())).unwrap_or(&0)
                         }
                     };
                     let pays = wanted.min(left);
-                    let once = match copay.per {
+                    let once = match per {
                         CopayPer::Visit => Some(key(&open.line.visit)),
                         CopayPer::Day => Some(key(&open.date.to_string())),
                         CopayPer::Line | CopayPer::Claim => None,
@@ -111,21 +113,21 @@ fn per_claim(lines: &[Open<'_>]) -> BTreeMap<(usize, usize), i64> {
             continue;
         };
         for (step, what) in benefit.cost_share.iter().enumerate() {
-            let Step::Copay(copay) = what else { continue };
-            if copay.per != CopayPer::Claim {
+            let Step::Copay {
+                amount,
+                per: CopayPer::Claim,
+                waived_in,
+            } = what
+            else {
                 continue;
-            }
+            };
             let due: Vec<usize> = places
                 .iter()
                 .copied()
-                .filter(|place| {
-                    !copay
-                        .waived_in
-                        .contains(&lines[*place].line.encounter_class)
-                })
+                .filter(|place| !waived_in.contains(&lines[*place].line.encounter_class))
                 .collect();
             let weights: Vec<i64> = due.iter().map(|place| lines[*place].covered).collect();
-            for (place, part) in due.into_iter().zip(spread(copay.amount, &weights)) {
+            for (place, part) in due.into_iter().zip(spread(*amount, &weights)) {
                 parts.insert((place, step), part);
             }
         }

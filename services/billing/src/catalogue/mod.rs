@@ -13,6 +13,7 @@ pub mod tariff;
 use std::sync::Arc;
 
 use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 pub use payer::PayerId;
 pub use tariff::{Priced, TariffId, price};
@@ -22,4 +23,12 @@ use crate::Billing;
 /// Its part of the API.
 pub(crate) fn routes() -> OpenApiRouter<Arc<Billing>> {
     OpenApiRouter::new()
+        .routes(routes!(payer::register::register, payer::find::find))
+        .routes(routes!(payer::get::get, payer::revise::revise))
+        .routes(routes!(tariff::set::set, tariff::find::find))
+        .routes(routes!(tariff::end::end))
+        .routes(routes!(plan::register::register, plan::find::find))
+        .routes(routes!(plan::get::get))
+        .routes(routes!(plan::publish::publish, plan::versions::versions))
+        .routes(routes!(plan::versions::version))
 }

@@ -10,15 +10,21 @@
 //! takes [`lock`] before [`work_out`] in one transaction is sure of that, whoever does
 //! not hears [`CoverError::Moved`] and works it out again. So no limit is ever passed.
 
+pub mod ask;
 pub mod error;
+pub mod estimate;
 pub mod insured;
 pub mod model;
+pub mod rpc;
 pub mod store;
+pub mod view;
 pub mod work_out;
 
 use std::sync::Arc;
 
+use galen_contracts::billing::v1::pricing_server::PricingServer;
 use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 pub use error::CoverError;
 pub use insured::policies;
@@ -30,8 +36,10 @@ use crate::Billing;
 
 /// Its part of the API.
 pub(crate) fn routes() -> OpenApiRouter<Arc<Billing>> {
-    OpenApiRouter::new()
+    OpenApiRouter::new().routes(routes!(ask::ask))
 }
 
 /// Its part of what other services may ask.
-pub(crate) const fn serve(_: &Arc<Billing>, _: &mut tonic::service::RoutesBuilder) {}
+pub(crate) fn serve(billing: &Arc<Billing>, routes: &mut tonic::service::RoutesBuilder) {
+    routes.add_service(PricingServer::new(rpc::Prices(Arc::clone(billing))));
+}

@@ -14,8 +14,8 @@ pub mod validate;
 pub mod vector;
 
 pub use model::{
-    Accumulator, AccumulatorKind, Benefit, BenefitYear, Coordination, Copay, CopayPer, Match,
-    Period, Plan, PreAuthorisation, Pricing, Step, Unauthorised,
+    Accumulator, AccumulatorKind, Benefit, BenefitYear, Coordination, CopayPer, Match, Period,
+    Plan, PreAuthorisation, Pricing, Step, Unauthorised,
 };
 pub use share::{Rounding, Share};
 pub use validate::{PlanError, validate};

@@ -2,6 +2,7 @@
 
 use galen_kernel::Currency;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::share::{Rounding, Share};
 
@@ -10,14 +11,18 @@ use super::share::{Rounding, Share};
 pub const LARGEST: i64 = 1_000_000_000_000;
 
 /// One version of a plan. It never changes: what is otherwise is another version.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = PlanRules)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Plan {
     /// Which plan, as coverages name it.
+    #[schema(pattern = "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
     pub id: String,
     /// Which version of it.
+    #[schema(minimum = 1, maximum = 1_000_000)]
     pub version: u32,
     /// What all amounts are in.
+    #[schema(value_type = String, pattern = "^[A-Z]{3}$")]
     pub currency: Currency,
     /// When a year of benefits begins.
     pub benefit_year: BenefitYear,
@@ -42,7 +47,8 @@ pub struct Plan {
 }
 
 /// When a year of benefits begins, and where its midnight is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = PlanBenefitYear)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct BenefitYear {
     /// From which day on.
@@ -52,7 +58,8 @@ pub struct BenefitYear {
 }
 
 /// From which day on a year of benefits is counted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = PlanAnchor)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Anchor {
     /// From the first of January.
@@ -64,7 +71,8 @@ pub enum Anchor {
 /// Something that is counted over time, and a limit. With both limits a person is done
 /// when either is reached (an *embedded* limit); with the family's alone everybody's
 /// amounts count together (an *aggregate* one).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = PlanAccumulator)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Accumulator {
     /// What steps and limits call it.
@@ -85,7 +93,8 @@ pub struct Accumulator {
 }
 
 /// What an accumulator counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = PlanAccumulatorKind)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum AccumulatorKind {
     /// What the patient pays before the plan pays anything.
@@ -101,7 +110,10 @@ pub enum AccumulatorKind {
 }
 
 /// A kind of payment of the patient.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema,
+)]
+#[schema(as = PlanCounted)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Counted {
     /// A fixed payment.
@@ -113,7 +125,8 @@ pub enum Counted {
 }
 
 /// When an accumulator starts again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = PlanPeriod)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Period {
     /// With the year of benefits.
@@ -127,7 +140,8 @@ pub enum Period {
 }
 
 /// A rule for some services.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = PlanBenefit)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Benefit {
     /// What explanations call it.
@@ -165,7 +179,8 @@ const fn yes() -> bool {
 }
 
 /// Which services: all that are named. What is not named does not matter.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[schema(as = PlanMatch)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct Match {
     /// Codes of services.
@@ -183,7 +198,8 @@ pub struct Match {
 }
 
 /// Whether somebody has to agree before the service.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = PlanPreAuthorisation)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct PreAuthorisation {
     /// Only when more than this is charged.
@@ -194,7 +210,8 @@ pub struct PreAuthorisation {
 }
 
 /// What happens to a service to which nobody agreed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = PlanUnauthorised)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE", tag = "then", deny_unknown_fields)]
 pub enum Unauthorised {
     /// It is not paid, and the patient does not owe it either.
@@ -207,7 +224,8 @@ pub enum Unauthorised {
 }
 
 /// What a service may cost.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[schema(as = PlanPricing)]
 #[serde(
     rename_all = "SCREAMING_SNAKE_CASE",
     tag = "basis",
@@ -226,11 +244,23 @@ pub enum Pricing {
 }
 
 /// One step of what the patient pays, of what is left of the allowed amount.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE", tag = "op")]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = PlanStep)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE", tag = "op", deny_unknown_fields)]
 pub enum Step {
     /// A fixed payment.
-    Copay(Copay),
+    #[serde(rename_all = "camelCase")]
+    Copay {
+        /// How much.
+        #[schema(minimum = 0, maximum = 1_000_000_000_000_i64)]
+        amount: i64,
+        /// How often.
+        per: CopayPer,
+        /// Not in encounters of these classes.
+        #[serde(default)]
+        #[schema(max_items = 20)]
+        waived_in: Vec<String>,
+    },
     /// Everything, until a deductible is met.
     Deductible {
         /// Which.
@@ -254,21 +284,9 @@ pub enum Step {
     },
 }
 
-/// A fixed payment.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Copay {
-    /// How much.
-    pub amount: i64,
-    /// How often.
-    pub per: CopayPer,
-    /// Not in encounters of these classes.
-    #[serde(default)]
-    pub waived_in: Vec<String>,
-}
-
 /// How often a fixed payment is due.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+#[schema(as = PlanCopayPer)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum CopayPer {
     /// For each line.
@@ -282,7 +300,8 @@ pub enum CopayPer {
 }
 
 /// How a plan pays when others have paid before.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[schema(as = PlanCoordination)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Coordination {
     /// What it would have paid alone, up to what is left.

@@ -4,13 +4,17 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// A whole, in millionths.
 const WHOLE: u32 = 1_000_000;
 
 /// A part of an amount between nothing and all of it, written in percent with up to
 /// four decimals: `"12.5"`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema,
+)]
+#[schema(as = Percentage, value_type = String, pattern = r"^(100(\.0{1,4})?|[0-9]{1,2}(\.[0-9]{1,4})?)$", example = "12.5")]
 #[serde(into = "String", try_from = "String")]
 pub struct Share(u32);
 
@@ -20,7 +24,8 @@ pub struct Share(u32);
 pub struct NotAShare;
 
 /// What becomes of half a minor unit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[schema(as = PlanRounding)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Rounding {
     /// It becomes a whole one.

@@ -4,6 +4,7 @@
 
 use galen_kernel::{Timestamp, Violations};
 use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -263,6 +264,25 @@ impl Vector {
             "INVALID_COUNT",
             "there may be 100",
         );
+        let calendar = |day: Date| (1900..=9998).contains(&day.year());
+        let instant = |at: Timestamp| calendar(at.to_zoned(TimeZone::UTC).date());
+        let days = "must lie in the years 1900 to 9998";
+        let policy = &self.policy;
+        for (field, day) in [
+            ("from", Some(policy.from)),
+            ("to", policy.to),
+            ("birthDate", Some(policy.birth_date)),
+        ] {
+            let fine = day.is_none_or(calendar);
+            require(fine, format!("/policy/{field}"), "OUT_OF_RANGE", days);
+        }
+        let submitted = self.claim.submitted_at.is_none_or(instant);
+        require(
+            submitted,
+            "/claim/submittedAt".to_owned(),
+            "OUT_OF_RANGE",
+            days,
+        );
         let amount = |amount: i64| (0..=LARGEST).contains(&amount);
         let bounds = "must be 0 to 1000000000000 minor units";
         for (place, sum) in self.before.iter().enumerate() {
@@ -275,6 +295,16 @@ impl Vector {
         }
         for (place, line) in self.claim.lines.iter().enumerate() {
             let field = |name: &str| format!("/claim/lines/{place}/{name}");
+            require(
+                instant(line.served_at),
+                field("servedAt"),
+                "OUT_OF_RANGE",
+                days,
+            );
+            let agreed = line
+                .agreement
+                .is_none_or(|of| calendar(of.from) && calendar(of.to));
+            require(agreed, field("agreement"), "OUT_OF_RANGE", days);
             require(amount(line.charge), field("charge"), "OUT_OF_RANGE", bounds);
             require(
                 amount(line.price.unwrap_or(0)),

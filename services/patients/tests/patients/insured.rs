@@ -48,7 +48,7 @@ async fn coverages_are_told_in_the_order_of_paying_with_their_contract() {
         (told.patient_id.as_str(), told.birth_date.as_str()),
         (anna.as_str(), "1985-03-12")
     );
-    assert_eq!(told.record_ids, [anna.clone()]);
+    assert_eq!(told.record_ids, std::slice::from_ref(&anna));
     let plans: Vec<&str> = told.coverages.iter().map(|c| c.plan_id.as_str()).collect();
     assert_eq!(plans, ["basic", "second"]);
     let basic = &told.coverages[0];

@@ -8,6 +8,7 @@ use sqlx::PgConnection;
 
 use super::submission::{Asker, Reply, Submission};
 use super::{Fact, rider, store};
+use crate::books;
 use crate::ledger::{AccountId, Batch, Book, Hold, Posting, Rejection, Stamp, book};
 
 /// Most holds that expire in one batch.
@@ -111,10 +112,10 @@ pub(super) async fn learn(
     if let Some(since) = since {
         missing.transfers.retain(|id| !id.is_from_after(since));
     }
-    for posting in store::postings(connection, &missing.transfers).await? {
+    for posting in books::postings(&mut *connection, &missing.transfers).await? {
         book.learn_posting(posting);
     }
-    let holds = store::holds(connection, &missing.holds).await?;
+    let holds = books::holds(&mut *connection, &missing.holds).await?;
     learn_holds(connection, book, holds, missing.accounts).await
 }
 
@@ -142,7 +143,7 @@ async fn learn_holds(
     accounts.sort_unstable();
     accounts.dedup();
     accounts.retain(|id| book.wants(*id));
-    for account in store::accounts(connection, &accounts).await? {
+    for account in books::accounts(connection, &accounts).await? {
         book.learn_account(account);
     }
     Ok(())

@@ -2,16 +2,14 @@
 
 use galen_storage::{Columns as _, Error};
 use sqlx::postgres::PgRow;
-use sqlx::{AssertSqlSafe, Executor as _, PgConnection, Row as _};
+use sqlx::{AssertSqlSafe, Executor as _, PgConnection};
 use uuid::Uuid;
 
 use super::Shard;
+use crate::books;
 use crate::ledger::batch::Changes;
 use crate::ledger::chain::Link;
-use crate::ledger::{
-    Account, AccountId, Amount, Hold, HoldId, HoldState, Kind, LedgerId, Limit, Posting, Stamp,
-    Standing, Totals, TransferId,
-};
+use crate::ledger::{Account, AccountId, Hold, Posting, Stamp};
 
 /// Where a shard stands.
 #[derive(Debug, Clone, Copy)]
@@ -79,25 +77,6 @@ pub(super) async fn lock(connection: &mut PgConnection, shard: Shard) -> Result<
     head(&row)
 }
 
-/// Accounts by their ids.
-pub(super) async fn accounts(
-    connection: &mut PgConnection,
-    ids: &[AccountId],
-) -> Result<Vec<Account>, Error> {
-    if ids.is_empty() {
-        return Ok(Vec::new());
-    }
-    let ids: Vec<i64> = ids.iter().map(|id| id.0).collect();
-    let rows = sqlx::query(
-        "select id, ledger_id, limits, standing, debits_pending, debits_posted, credits_pending, credits_posted, version
-         from account where id = any ($1)",
-    )
-    .bind(ids)
-    .fetch_all(connection)
-    .await?;
-    rows.iter().map(account).collect()
-}
-
 /// An account, until the transaction ends.
 pub(super) async fn lock_account(
     connection: &mut PgConnection,
@@ -110,26 +89,7 @@ pub(super) async fn lock_account(
     .bind(id.0)
     .fetch_optional(connection)
     .await?;
-    row.as_ref().map(account).transpose()
-}
-
-/// Holds by their ids.
-pub(super) async fn holds(
-    connection: &mut PgConnection,
-    ids: &[HoldId],
-) -> Result<Vec<Hold>, Error> {
-    if ids.is_empty() {
-        return Ok(Vec::new());
-    }
-    let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
-    let rows = sqlx::query(
-        "select id, ledger_id, debit_id, credit_id, amount, captured, refunded, state, expires_at
-         from hold where id = any ($1)",
-    )
-    .bind(ids)
-    .fetch_all(connection)
-    .await?;
-    rows.iter().map(hold).collect()
+    row.as_ref().map(books::account).transpose()
 }
 
 /// Open holds whose time has ended.
@@ -147,27 +107,7 @@ pub(super) async fn due(
     .bind(limit)
     .fetch_all(connection)
     .await?;
-    rows.iter().map(hold).collect()
-}
-
-/// Postings by their ids.
-pub(super) async fn postings(
-    connection: &mut PgConnection,
-    ids: &[TransferId],
-) -> Result<Vec<Posting>, Error> {
-    if ids.is_empty() {
-        return Ok(Vec::new());
-    }
-    let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
-    let rows = sqlx::query(
-        "select at, id, kind, ledger_id, debit_id, credit_id, amount, debit_balance, credit_balance,
-                hold_id, expires_at, code, reference
-         from posting where id = any ($1)",
-    )
-    .bind(ids)
-    .fetch_all(connection)
-    .await?;
-    rows.iter().map(posting).collect()
+    rows.iter().map(books::hold).collect()
 }
 
 /// The postings of a batch, in their order.
@@ -188,7 +128,7 @@ pub(super) async fn between(
     .bind(last.0)
     .fetch_all(connection)
     .await?;
-    rows.iter().map(posting).collect()
+    rows.iter().map(books::posting).collect()
 }
 
 /// What a statement has to find and to do, or it does nothing: the head as believed,
@@ -321,62 +261,6 @@ fn head(row: &PgRow) -> Result<Head, Error> {
                 .map_err(|_| inconsistent("securepay.head.link"))?,
         ),
     })
-}
-
-fn account(row: &PgRow) -> Result<Account, Error> {
-    Ok(Account {
-        id: AccountId(row.col("id")?),
-        ledger: LedgerId(row.col("ledger_id")?),
-        limit: Limit::from_number(row.col("limits")?)
-            .ok_or_else(|| inconsistent("securepay.account.limits"))?,
-        standing: Standing::from_number(row.col("standing")?)
-            .ok_or_else(|| inconsistent("securepay.account.standing"))?,
-        totals: Totals {
-            debits_pending: row.col("debits_pending")?,
-            debits_posted: row.col("debits_posted")?,
-            credits_pending: row.col("credits_pending")?,
-            credits_posted: row.col("credits_posted")?,
-        },
-        version: row.col("version")?,
-    })
-}
-
-fn hold(row: &PgRow) -> Result<Hold, Error> {
-    Ok(Hold {
-        id: TransferId(row.col("id")?),
-        ledger: LedgerId(row.col("ledger_id")?),
-        debit: AccountId(row.col("debit_id")?),
-        credit: AccountId(row.col("credit_id")?),
-        amount: amount(row, "securepay.hold.amount")?,
-        captured: row.col("captured")?,
-        refunded: row.col("refunded")?,
-        state: HoldState::from_number(row.col("state")?)
-            .ok_or_else(|| inconsistent("securepay.hold.state"))?,
-        expires_at: row.col::<Option<i64>>("expires_at")?.map(Stamp),
-    })
-}
-
-fn posting(row: &PgRow) -> Result<Posting, Error> {
-    Ok(Posting {
-        at: Stamp(row.col("at")?),
-        id: TransferId(row.col("id")?),
-        kind: Kind::from_number(row.col("kind")?)
-            .ok_or_else(|| inconsistent("securepay.posting.kind"))?,
-        ledger: LedgerId(row.col("ledger_id")?),
-        debit: AccountId(row.col("debit_id")?),
-        credit: AccountId(row.col("credit_id")?),
-        amount: amount(row, "securepay.posting.amount")?,
-        debit_balance: row.col("debit_balance")?,
-        credit_balance: row.col("credit_balance")?,
-        hold: row.col::<Option<Uuid>>("hold_id")?.map(TransferId),
-        expires_at: row.col::<Option<i64>>("expires_at")?.map(Stamp),
-        code: row.col("code")?,
-        reference: row.col("reference")?,
-    })
-}
-
-fn amount(row: &PgRow, column: &'static str) -> Result<Amount, Error> {
-    Amount::new(row.try_get("amount")?).ok_or_else(|| inconsistent(column))
 }
 
 const fn inconsistent(column: &'static str) -> Error {

@@ -7,6 +7,7 @@ use galen_securepay::ledger::{
 };
 use galen_securepay::writer::{Ledger, Mode, Shard};
 use galen_securepay::{CHECKS, MIGRATIONS};
+use galen_service::SHARED_MIGRATIONS;
 use galen_storage::{Db, SchemaSpec};
 use galen_testkit::TestDatabase;
 use sqlx::{AssertSqlSafe, Row as _};
@@ -32,8 +33,13 @@ pub(crate) struct World {
 impl World {
     /// One ledger with an account of the world and some wallets, numbered from 2.
     pub(crate) async fn open(wallets: i32) -> Self {
-        let database =
-            TestDatabase::new(galen_eventing::MIGRATIONS, &[], &[SCHEMA], Clock::system()).await;
+        let database = TestDatabase::new(
+            galen_eventing::MIGRATIONS,
+            SHARED_MIGRATIONS,
+            &[SCHEMA],
+            Clock::system(),
+        )
+        .await;
         let db = database.open("securepay").await;
         sqlx::raw_sql(
             "insert into ledger (id, currency, shard) values (1, 'EUR', 0), (2, 'JPY', 0)",
@@ -92,6 +98,17 @@ impl World {
             .await
             .expect("the database answers")
             .get("balance")
+    }
+
+    /// Ends the connections of this ledger's writers; says how many.
+    pub(crate) async fn kill_writers(&self) -> i64 {
+        self.number(
+            "select count(*) filter (where pg_terminate_backend(a.pid))
+             from pg_locks l join pg_stat_activity a using (pid)
+             where l.locktype = 'advisory' and l.granted and a.pid <> pg_backend_pid()
+               and a.datname = current_database()",
+        )
+        .await
     }
 
     /// As a superuser.

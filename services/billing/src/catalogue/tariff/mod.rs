@@ -5,8 +5,12 @@
 //! same cannot be in force on one day, so there is one answer. Where there is none,
 //! there is no price; that is not a price of nothing.
 
+pub mod end;
+pub mod find;
 pub mod model;
+pub mod set;
 pub mod store;
+pub mod view;
 
 pub use model::{Priced, Tariff, TariffError, TariffId};
 pub use store::price;

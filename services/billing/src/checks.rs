@@ -5,6 +5,43 @@ use galen_service::Check;
 /// The invariants that SQL can look for.
 pub(crate) const CHECKS: &[Check] = &[
     Check {
+        name: "every claim is what its events say",
+        sql: "select c.id || ' is ' || c.status || ' ' || c.version || ' instead of ' || coalesce(e.status || ' ' || e.version, 'nothing')
+              from claim c
+              left join lateral (
+                  select e.status, e.version, (select count(*) from claim_event n where n.claim_id = c.id) as count
+                  from claim_event e where e.claim_id = c.id order by e.version desc limit 1
+              ) e on true
+              where e.version is null or (e.status, e.version, e.count) is distinct from (c.status, c.version, c.version)",
+    },
+    Check {
+        name: "every claim is the sum of its lines",
+        sql: "select c.id::text
+              from claim c
+              left join claim_line l on l.claim_id = c.id
+              group by c.id
+              having (c.charged, c.received, c.outstanding) is distinct from
+                  (coalesce(sum(l.charged), 0), coalesce(sum(l.received), 0), coalesce(sum(l.outstanding), 0))",
+    },
+    Check {
+        name: "every line of a claim that was paid is the sum of its remittances",
+        sql: "select c.root_id || ' line ' || l.sequence
+              from claim c
+              join claim_line l on l.claim_id = c.id
+              where c.id = (select n.id from claim n where n.root_id = c.root_id order by n.id desc limit 1)
+                and l.received <> (select coalesce(sum(r.paid), 0) from remittance_line r
+                                   join claim o on o.id = r.claim_id and o.root_id = c.root_id
+                                   where r.sequence = l.sequence)",
+    },
+    Check {
+        name: "every remittance is the sum of its lines",
+        sql: "select r.payer_id || ' ' || r.trace
+              from remittance r
+              left join remittance_line l on l.remittance_id = r.id
+              group by r.id
+              having r.amount <> coalesce(sum(l.paid), 0)",
+    },
+    Check {
         name: "no two tariffs say what a service costs on one day",
         sql: "select 'tariffs ' || a.id || ' and ' || b.id || ' overlap'
               from tariff a

@@ -63,6 +63,12 @@ pub struct Billing {
     payments: PaymentServiceClient<Channel>,
     /// Rung when something is to be carried to the ledger.
     bell: Arc<Notify>,
+    /// Who pays claims.
+    payer: Arc<dyn claim::payer::Payer>,
+    /// What is set about claims.
+    claims: claim::Settings,
+    /// Rung when something is to go to a payer.
+    claim_bell: Arc<Notify>,
 }
 
 impl Service for Billing {
@@ -75,6 +81,13 @@ impl Service for Billing {
 
     async fn start(platform: Platform) -> Result<Self, StartError> {
         let currency = settings::currency(&platform.config)?;
+        let claims = claim::Settings::read(&platform.config)?;
+        let payer = Arc::new(claim::payer::simulated::Simulated::new(
+            platform.db.clone(),
+            platform.clock.clone(),
+            platform.zone.clone(),
+            claims,
+        ));
         Ok(Self {
             currency,
             prepayment: platform
@@ -88,6 +101,9 @@ impl Service for Billing {
             accounts: AccountServiceClient::new(platform.peers.channel("securepay")),
             payments: PaymentServiceClient::new(platform.peers.channel("securepay")),
             bell: Arc::default(),
+            payer,
+            claims,
+            claim_bell: Arc::default(),
         })
     }
 

@@ -34,4 +34,39 @@ pub(crate) const PAGES: &[ProblemPage] = &[
         title: "The claim is counted already.",
         advice: "Nothing is counted twice. Void the claim first, if it is to be counted otherwise.",
     },
+    ProblemPage {
+        code: "CLAIM_STATUS",
+        title: "The claim's status does not allow it.",
+        advice: "`status` says what the claim is now. Read it again: the payer may have answered meanwhile.",
+    },
+    ProblemPage {
+        code: "CLAIM_HAS_ERRORS",
+        title: "The claim is wrong and cannot be submitted.",
+        advice: "`findings` say which field of which line is wrong. Correct what can be corrected with `POST /claims/{id}/resubmit`.",
+    },
+    ProblemPage {
+        code: "NOTHING_TO_CLAIM",
+        title: "No claim of this invoice to this payer was withdrawn with something still to be asked for.",
+        advice: "The first claim is prepared when the invoice is issued; another one only after that was voided without a resolution.",
+    },
+    ProblemPage {
+        code: "PRE_AUTHORISATION_EXHAUSTED",
+        title: "The payer has agreed to fewer units than are claimed.",
+        advice: "Ask for another agreement with `POST /pre-authorisations`.",
+    },
+    ProblemPage {
+        code: "MORE_THAN_ASKED",
+        title: "A payer pays or leaves more than it was asked for.",
+        advice: "The patient was asked for the rest already: credit the invoice first, or ask the payer what it means.",
+    },
+    ProblemPage {
+        code: "NOTHING_DENIED",
+        title: "Nothing is denied of this line any more.",
+        advice: "Somebody else has resolved the denial, or the payer has taken it back.",
+    },
+    ProblemPage {
+        code: "REMITTANCE_DIFFERS",
+        title: "Another remittance of this payer has the same number and says something else.",
+        advice: "Nothing was posted again. Look at the number: payers use each of them once.",
+    },
 ];

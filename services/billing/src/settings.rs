@@ -5,6 +5,8 @@ use std::str::FromStr;
 use galen_kernel::Currency;
 use galen_service::{Config, ConfigError, Setting};
 
+use crate::claim;
+
 const CURRENCY: &str = "billing.currency";
 /// How much of an appointment is paid before it.
 pub(crate) const PREPAYMENT: &str = "billing.prepayment";
@@ -21,6 +23,15 @@ pub(crate) const SETTINGS: &[Setting] = &[
         doc: "What is held on a patient's wallet when an appointment is booked: none, share (what the patient is expected to owe) or full (the price); none.",
         secret: false,
     },
+    claim::settings::SETTINGS[0],
+    claim::settings::SETTINGS[1],
+    claim::settings::SETTINGS[2],
+    claim::settings::SETTINGS[3],
+    claim::settings::SETTINGS[4],
+    claim::settings::SETTINGS[5],
+    claim::settings::SETTINGS[6],
+    claim::settings::SETTINGS[7],
+    claim::settings::SETTINGS[8],
 ];
 
 /// How much of an appointment is held on the patient's wallet before it.

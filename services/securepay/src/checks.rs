@@ -97,6 +97,65 @@ pub const CHECKS: &[Check] = &[
               where h.last is distinct from b.last
                  or (b.link is not null and h.link <> b.link)",
     },
+    Check {
+        name: "every order to a payment provider is what became of its hold",
+        sql: "select 'order ' || o.id || ' is ' || o.state || ', and its hold is not'
+              from provider_order o
+              left join account_info i on i.public_id = o.wallet_id
+              left join hold h on h.id = o.id
+              where (h.amount, i.currency, case o.direction when 'IN' then h.credit_id else h.debit_id end)
+                        is distinct from (o.amount, o.currency, i.id)
+                 or h.refunded > 0
+                 or case o.state
+                        when 'CAPTURED' then h.state = 1
+                        when 'FAILED' then h.state = 2
+                        when 'SUCCEEDED' then h.state in (0, 1)
+                        when 'DECLINED' then h.state in (0, 2)
+                        else h.state = 0
+                    end is not true",
+    },
+    Check {
+        name: "every order to a payment provider is decided by its deadline, or somebody is to look at it",
+        sql: "select 'order ' || id || ' is still ' || state from provider_order
+              where (state = 'PENDING' and deadline < now() - interval '1 hour')
+                 or (state in ('SUCCEEDED', 'DECLINED') and decided_at < now() - interval '1 hour')",
+    },
+    Check {
+        name: "clearing accounts promise money for orders to payment providers only",
+        sql: "select 'posting ' || p.id || ' is of no order'
+              from account_info i
+              join posting p on i.id in (p.debit_id, p.credit_id)
+              where i.kind = 'CLEARING' and p.kind <> 1
+                and not exists (select from provider_order o where o.id = coalesce(p.hold_id, p.id))",
+    },
+    Check {
+        name: "clearing accounts explain what payment providers brought and took",
+        sql: "with told as (
+                  select o.currency, sum(case o.direction when 'OUT' then o.amount else -o.amount end) as amount
+                  from provider_order o join hold h on h.id = o.id
+                  where o.state in ('SUCCEEDED', 'CAPTURED') and h.state = 1
+                  group by o.currency
+              ), booked as (
+                  select i.currency, sum(case i.id when p.credit_id then p.amount else -p.amount end) as amount
+                  from account_info i join posting p on i.id in (p.debit_id, p.credit_id)
+                  where i.kind = 'CLEARING' and p.kind not in (1, 2, 4, 5)
+                  group by i.currency
+              )
+              select coalesce(t.currency, b.currency) || ': told ' || coalesce(t.amount, 0) || ', booked ' || coalesce(b.amount, 0)
+              from told t full join booked b on b.currency = t.currency
+              where coalesce(t.amount, 0) <> coalesce(b.amount, 0)",
+    },
+    Check {
+        name: "the simulated payment provider did what its orders say",
+        sql: "select 'order ' || o.id || ' is ' || o.state || ', and the provider says otherwise'
+              from provider_order o left join simulated_charge c on c.reference = o.id
+              where o.provider = 'simulator'
+                and (c.direction, c.amount, c.currency) is distinct from (o.direction, o.amount, o.currency)
+                and (c.reference is not null or o.state in ('SUCCEEDED', 'CAPTURED'))
+                 or (o.provider = 'simulator' and c.reference is not null
+                     and ((o.state in ('SUCCEEDED', 'CAPTURED') and c.declined is not null)
+                          or (o.state in ('DECLINED', 'FAILED') and c.declined is null)))",
+    },
     reconciliation::CHECKS[0],
     reconciliation::CHECKS[1],
     reconciliation::CHECKS[2],

@@ -37,6 +37,7 @@ use galen_vault::{SealedColumn, Vault};
 use tokio::sync::Notify;
 use utoipa_axum::router::OpenApiRouter;
 
+use provider::Desk;
 use writer::{Ledger, Mode, Shard};
 
 /// The schema's history.
@@ -44,6 +45,7 @@ pub const MIGRATIONS: &[Migration] = migrations![
     "0001_ledger",
     "0003_account",
     "0004_payment",
+    "0005_provider",
     "0006_webhook",
     "0007_reconciliation",
 ];
@@ -57,7 +59,16 @@ pub struct SecurePay {
     ledger: Ledger,
     /// Rings when a bank statement was imported.
     bank_bell: Arc<Notify>,
+    provider: Option<Desk>,
     webhooks: webhook::Webhooks,
+}
+
+impl SecurePay {
+    /// Where money comes in and goes out, if there is a payment provider.
+    #[must_use]
+    pub const fn desk(&self) -> Option<&Desk> {
+        self.provider.as_ref()
+    }
 }
 
 impl Service for SecurePay {
@@ -75,6 +86,7 @@ impl Service for SecurePay {
             Mode::Exclusive,
             platform.drained.clone(),
         );
+        let provider = Desk::open(&platform, &ledger)?;
         let webhooks = webhook::Webhooks::start(&platform)?;
         Ok(Self {
             db: platform.db,
@@ -83,6 +95,7 @@ impl Service for SecurePay {
             zone: platform.zone,
             ledger,
             bank_bell: Arc::default(),
+            provider,
             webhooks,
         })
     }
@@ -93,6 +106,7 @@ impl Service for SecurePay {
             .merge(payment::routes())
             .merge(top_up::routes())
             .merge(payout::routes())
+            .merge(provider::routes())
             .merge(webhook::routes())
             .merge(reconciliation::routes())
             .with_state(Arc::clone(self))
@@ -113,8 +127,7 @@ impl Service for SecurePay {
 
     fn jobs(self: &Arc<Self>) -> Vec<Job> {
         [
-            top_up::jobs(self),
-            payout::jobs(self),
+            provider::jobs(self),
             webhook::jobs(self),
             reconciliation::jobs(self),
         ]
@@ -142,6 +155,7 @@ impl Service for SecurePay {
 
 /// What is sealed.
 const SEALED: &[SealedColumn] = &[
+    payout::SEALED,
     webhook::SEALED[0],
     webhook::SEALED[1],
     reconciliation::SEALED[0],

@@ -115,6 +115,16 @@ pub(crate) const PAGES: &[ProblemPage] = &[
         advice: "Ask for an earlier day, or wait.",
     },
     ProblemPage {
+        code: "NO_PAYMENT_PROVIDER",
+        title: "This hospital has no payment provider.",
+        advice: "Money comes in and goes out at a till only, until an operator sets `securepay.provider.name`.",
+    },
+    ProblemPage {
+        code: "WEBHOOK_REFUSED",
+        title: "The webhook is not signed by the provider, or not new.",
+        advice: "Sign `id.timestamp.body` with the secret that both sides know, as Standard Webhooks says, and send it within five minutes. Check the clocks of both sides.",
+    },
+    ProblemPage {
         code: "WEBHOOK_ENDPOINT_DISABLED",
         title: "The webhook endpoint is disabled.",
         advice: "It was disabled by hand, or it answered that it is gone (410): `disabledBecause` of `GET /webhook-endpoints/{id}` says which. Enable it with `PATCH /webhook-endpoints/{id}` first.",

@@ -181,7 +181,7 @@ pub struct Facts {
     /// Who is asked.
     pub payer: Uuid,
     /// By which plan.
-    pub plan: Uuid,
+    pub plan: String,
     /// Which version of it.
     pub plan_version: i32,
     /// Under which coverage of the patient.
@@ -255,6 +255,22 @@ pub enum Resolution {
     Patient,
 }
 
+impl Resolution {
+    /// Where an amount goes.
+    #[must_use]
+    pub const fn moves(self, amount: i64) -> Moves {
+        let (written_off, left_over) = match self {
+            Self::WriteOff => (amount, 0),
+            Self::Patient => (0, amount),
+        };
+        Moves {
+            paid: 0,
+            left_over,
+            written_off,
+        }
+    }
+}
+
 /// What happened to a claim.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "SCREAMING_SNAKE_CASE")]
@@ -320,7 +336,12 @@ pub enum Event {
         by: ClaimId,
     },
     /// It was withdrawn.
-    Voided,
+    Voided {
+        /// Who is asked instead; `None`: another claim is to be prepared.
+        resolution: Option<Resolution>,
+        /// Where the money is now.
+        positions: Vec<(u16, Position)>,
+    },
 }
 
 impl Outcome {
@@ -354,6 +375,7 @@ impl Event {
                 | Self::Corrected { .. }
                 | Self::Posted { .. }
                 | Self::Resolved { .. }
+                | Self::Voided { .. }
         )
     }
 
@@ -374,7 +396,7 @@ impl Event {
             Self::Posted { .. } => "POSTED",
             Self::Resolved { .. } => "RESOLVED",
             Self::Replaced { .. } => "REPLACED",
-            Self::Voided => "VOIDED",
+            Self::Voided { .. } => "VOIDED",
         }
     }
 }
@@ -497,7 +519,7 @@ impl Status {
             Event::Replaced { .. } => {
                 matches!(self, S::Submitted | S::Acknowledged | S::Pended | S::Posted)
             }
-            Event::Voided => matches!(
+            Event::Voided { .. } => matches!(
                 self,
                 S::Draft
                     | S::Scrubbed
@@ -591,7 +613,10 @@ impl Claim {
                 self.settle();
             }
             Event::Replaced { .. } => self.status = Status::Replaced,
-            Event::Voided => self.status = Status::Voided,
+            Event::Voided { positions, .. } => {
+                self.place(positions);
+                self.status = Status::Voided;
+            }
         }
     }
 
@@ -752,16 +777,7 @@ impl Claim {
         if amount == 0 {
             return Err(Refused::NotDenied(sequence));
         }
-        let moves = match resolution {
-            Resolution::WriteOff => Moves {
-                written_off: amount,
-                ..Moves::default()
-            },
-            Resolution::Patient => Moves {
-                left_over: amount,
-                ..Moves::default()
-            },
-        };
+        let moves = resolution.moves(amount);
         let event = Event::Resolved {
             sequence,
             resolution,
@@ -771,23 +787,43 @@ impl Claim {
         Ok(event)
     }
 
-    /// The payer before has left `left` of each line, all in all.
+    /// Withdraws it; what it asked for, somebody else is asked for.
     ///
     /// # Errors
     /// [`Refused`].
-    pub fn prior_answered(&self, left: &[(u16, i64)]) -> Result<(Event, i64), Refused> {
+    pub fn voided(&self, resolution: Option<Resolution>) -> Result<Event, Refused> {
+        let mut positions = Vec::new();
+        for line in &self.facts.lines {
+            let moves = resolution.map_or_else(Moves::default, |resolution| {
+                resolution.moves(line.position.outstanding)
+            });
+            let after = line.position.moved(moves);
+            let after = after.map_err(|_| Refused::TooMuch(line.sequence))?;
+            positions.push((line.sequence, after));
+        }
+        let event = Event::Voided {
+            resolution,
+            positions,
+        };
+        self.expect(&event)?;
+        Ok(event)
+    }
+
+    /// The payer before has left so much of each line, all in all.
+    ///
+    /// # Errors
+    /// [`Refused`].
+    pub fn prior_answered(&self, left: &[(u16, i64)]) -> Result<Event, Refused> {
         let mut positions = Vec::with_capacity(left.len());
-        let mut moved = 0;
         for (sequence, left) in left {
             let line = self.line(*sequence)?;
             let expected = line.charge - line.position.prior;
-            let (after, moves) = line.position.left_by_prior(left - expected);
+            let after = line.position.left_by_prior(left - expected);
             positions.push((*sequence, after));
-            moved += moves.left_over;
         }
         let event = Event::PriorAnswered { positions };
         self.expect(&event)?;
-        Ok((event, moved))
+        Ok(event)
     }
 
     /// What somebody corrects, if all the lines are there.
@@ -805,10 +841,37 @@ impl Claim {
 
     /// The claim that takes this one's place, with lines corrected.
     #[must_use]
-    pub fn replacement(&self, id: ClaimId) -> Facts {
+    pub fn replacement(&self, id: ClaimId, lines: &[Correction]) -> Facts {
+        let mut corrected = self.clone();
+        for correction in lines {
+            corrected.correct(correction);
+        }
         Facts {
             id,
             replaces: Some(self.facts.id),
+            ..corrected.facts
+        }
+    }
+
+    /// Whether it can be submitted as it is.
+    ///
+    /// # Errors
+    /// [`Refused::Status`].
+    pub const fn expect_ready(&self) -> Result<(), Refused> {
+        match self.status {
+            Status::Ready | Status::Scrubbed => Ok(()),
+            status => Err(Refused::Status(status)),
+        }
+    }
+
+    /// A claim for the same, after this one was withdrawn. The payer has never decided
+    /// about it, so that it is no replacement.
+    #[must_use]
+    pub fn again(&self, id: ClaimId) -> Facts {
+        Facts {
+            id,
+            replaces: None,
+            after: None,
             ..self.facts.clone()
         }
     }
@@ -823,5 +886,149 @@ impl Claim {
     #[must_use]
     pub const fn frequency(&self) -> u8 {
         if self.facts.replaces.is_some() { 7 } else { 1 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn facts() -> Facts {
+        let position = |insured: i64, left_over: i64| Position {
+            left_over,
+            outstanding: insured,
+            ..Position::default()
+        };
+        let line = |sequence: u16, position: Position| Line {
+            sequence,
+            charge_id: Uuid::nil(),
+            code: "VISIT".to_owned(),
+            category: String::new(),
+            served_at: Timestamp::UNIX_EPOCH,
+            visit: Uuid::nil(),
+            encounter_class: "AMB".to_owned(),
+            network: None,
+            quantity: 1,
+            charge: position.outstanding + position.left_over,
+            price: None,
+            diagnosis: None,
+            pre_authorisation: None,
+            position,
+        };
+        let id = ClaimId::from_uuid(Uuid::from_u128(1));
+        Facts {
+            id,
+            root: id,
+            replaces: None,
+            invoice: Uuid::nil(),
+            patient: PatientId::from_uuid(Uuid::nil()),
+            payer: Uuid::nil(),
+            plan: "basic".to_owned(),
+            plan_version: 1,
+            coverage: Uuid::nil(),
+            ordinal: 1,
+            after: None,
+            currency: "EUR".parse().expect("a currency"),
+            file_by: None,
+            lines: vec![line(1, position(800, 200)), line(2, position(300, 0))],
+        }
+    }
+
+    /// A payer pays a part of what is open, leaves a part, and denies the rest.
+    fn answer(claim: &Claim, paid: i64, left: i64) -> Vec<LineAnswer> {
+        let say = |line: &Line| {
+            let before = line.position.received + line.position.prior;
+            let paid = paid.min(line.position.outstanding);
+            let left = left.min(line.charge - before - paid);
+            let adjustment = |group, reason: &str, amount| Adjustment {
+                group,
+                reason: reason.to_owned(),
+                amount,
+            };
+            LineAnswer {
+                sequence: line.sequence,
+                paid,
+                adjustments: vec![
+                    adjustment(Group::Other, PAID_BEFORE, before),
+                    adjustment(Group::Patient, "2", left),
+                    adjustment(Group::Contractual, "16", line.charge - before - paid - left),
+                ],
+            }
+        };
+        claim.facts.lines.iter().map(say).collect()
+    }
+
+    fn happen(claim: &Claim, what: u8, paid: i64, left: i64) -> Result<Event, Refused> {
+        let event = match what {
+            0 => Event::Scrubbed {
+                findings: if paid % 3 == 0 {
+                    vec![Finding::error("/lines", "NO")]
+                } else {
+                    Vec::new()
+                },
+            },
+            1 => Event::Submitted,
+            2 => Event::Acknowledged,
+            3 => Event::Rejected {
+                findings: Vec::new(),
+            },
+            4 => Event::Pended,
+            5 => return claim.adjudicated(answer(claim, paid, left)),
+            6 => Event::Appealed,
+            7 | 8 => return claim.posted(Uuid::nil(), answer(claim, paid, left)),
+            9 => return claim.resolved(1 + u16::from(paid % 2 == 0), Resolution::Patient),
+            10 => return claim.resolved(1 + u16::from(paid % 2 == 0), Resolution::WriteOff),
+            11 => Event::Replaced { by: claim.facts.id },
+            12 => return claim.voided((paid % 2 == 0).then_some(Resolution::Patient)),
+            _ => return claim.prior_answered(&[(1, left), (2, 0)]),
+        };
+        claim.expect(&event)?;
+        Ok(event)
+    }
+
+    proptest! {
+        #[test]
+        fn a_claim_is_its_events_and_loses_no_money(
+            wishes in prop::collection::vec((0_u8..14, 0_i64..1000, 0_i64..400), 0..60),
+        ) {
+            let at = Timestamp::UNIX_EPOCH;
+            let mut claim = Claim::prepared(facts(), at);
+            let mut history = Vec::new();
+            for (what, paid, left) in wishes {
+                let before = claim.clone();
+                let Ok(event) = happen(&claim, what, paid, left) else { continue };
+                claim.apply(&event, at);
+                for line in &claim.facts.lines {
+                    prop_assert!(line.position.is_possible());
+                    prop_assert_eq!(line.position.total(), i128::from(line.charge));
+                }
+                prop_assert!(claim.received() >= before.received(), "money does not go back");
+                prop_assert!(!matches!(before.status, Status::Closed | Status::Replaced | Status::Voided));
+                prop_assert_eq!(claim.status == Status::Closed, matches!(before.status, Status::Adjudicated | Status::Posted)
+                    && claim.outstanding() == 0 && matches!(claim.status, Status::Closed));
+                history.push(event);
+            }
+            let mut again = Claim::prepared(facts(), at);
+            for event in &history {
+                let stored = serde_json::to_string(event).expect("an event is data");
+                again.apply(&serde_json::from_str(&stored).expect("it is read as it was written"), at);
+            }
+            prop_assert_eq!(again, claim);
+        }
+    }
+
+    #[test]
+    fn who_denies_all_has_denied_it() {
+        let mut claim = Claim::prepared(facts(), Timestamp::UNIX_EPOCH);
+        claim.status = Status::Acknowledged;
+        let outcome = |paid, left| match claim.adjudicated(answer(&claim, paid, left)) {
+            Ok(Event::Adjudicated { outcome, .. }) => outcome,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(outcome(0, 0), Outcome::Denied);
+        assert_eq!(outcome(100, 0), Outcome::PartiallyPaid);
+        assert_eq!(outcome(800, 200), Outcome::Paid);
     }
 }

@@ -31,7 +31,7 @@ pub struct Insurer {
     /// The payer.
     pub payer: Uuid,
     /// The plan.
-    pub plan: Uuid,
+    pub plan: String,
     /// Which version of it.
     pub plan_version: i32,
     /// The patient's coverage by it.
@@ -104,7 +104,7 @@ pub async fn prepare(
             invoice: invoice.invoice,
             patient: invoice.patient,
             payer: insurer.payer,
-            plan: insurer.plan,
+            plan: insurer.plan.clone(),
             plan_version: insurer.plan_version,
             coverage: insurer.coverage,
             ordinal: u8::try_from(index + 1).unwrap_or(u8::MAX),

@@ -89,7 +89,7 @@ pub async fn import(
     let candidates = match days {
         (Some(first), Some(last)) => {
             let first = first.saturating_sub(BACK.days());
-            expected::open(tx.conn(), statement.currency, (first, last)).await?
+            expected::open(tx.conn(), statement.currency, &s.zone, (first, last)).await?
         }
         _ => Vec::new(),
     };

@@ -204,7 +204,7 @@ pub(super) async fn load(
         let currency = book.currency;
         let banks = banks(&mut tx, currency, before).await?;
         let ages = ages(&mut tx, currency, before, day).await?;
-        let explained = expected::explained(&mut tx, currency, before).await?;
+        let explained = expected::explained(&mut *tx, currency, before).await?;
         reports.push(report(book, banks, ages, explained));
     }
     tx.commit().await?;

@@ -1,18 +1,19 @@
 //! Money that comes into a wallet through a payment provider.
 
+pub mod find;
+pub mod get;
+pub mod request;
+
 use std::sync::Arc;
 
-use galen_service::Job;
 use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use crate::SecurePay;
 
 /// Its part of the API.
 pub(crate) fn routes() -> OpenApiRouter<Arc<SecurePay>> {
     OpenApiRouter::new()
-}
-
-/// Its work.
-pub(crate) const fn jobs(_: &Arc<SecurePay>) -> Vec<Job> {
-    Vec::new()
+        .routes(routes!(request::request, find::find))
+        .routes(routes!(get::get))
 }

@@ -6,6 +6,7 @@ use sqlx::PgConnection;
 
 use crate::ledger::Posting;
 use crate::payment;
+use crate::provider::order::store::{self as orders, NewOrder};
 
 /// Makes the answer to a command that was done, from its postings in the order of the
 /// requests. Called again when the command has to be decided again.
@@ -26,15 +27,19 @@ pub struct Rider {
 pub enum Fact {
     /// A payment began.
     Payment(payment::Payment),
+    /// A payment provider is to move money.
+    Order(NewOrder),
 }
 
 /// Stores the facts of a batch: one statement for each kind.
 pub(super) async fn store(connection: &mut PgConnection, facts: &[&Fact]) -> Result<(), Error> {
-    let mut payments = Vec::new();
+    let (mut payments, mut placed) = (Vec::new(), Vec::new());
     for fact in facts {
         match fact {
             Fact::Payment(payment) => payments.push(payment),
+            Fact::Order(order) => placed.push(order),
         }
     }
-    payment::store::insert(connection, &payments).await
+    payment::store::insert(connection, &payments).await?;
+    orders::insert(connection, &placed).await
 }

@@ -101,7 +101,7 @@ impl House {
         reply.body["currencies"][0].clone()
     }
 
-    async fn lines(&self, query: &str) -> Vec<Value> {
+    pub(crate) async fn lines(&self, query: &str) -> Vec<Value> {
         let path = format!("/bank-statements/lines?{query}");
         let reply = self.api.as_role(Role::Auditor).get(&path).await;
         assert_eq!(reply.status, StatusCode::OK, "{:?}", reply.body);
@@ -111,6 +111,12 @@ impl House {
 
 /// A statement of one entry for each amount, as a bank would write it.
 pub(crate) fn statement(id: &str, opening: i64, amounts: &[i64]) -> String {
+    let entries: Vec<(i64, &str)> = amounts.iter().map(|amount| (*amount, "")).collect();
+    statement_of(id, "2026-11-20", opening, &entries)
+}
+
+/// A statement of a day, of entries with end-to-end ids.
+pub(crate) fn statement_of(id: &str, day: &str, opening: i64, entries: &[(i64, &str)]) -> String {
     let amount = |minor: i64| {
         format!(
             "<Amt Ccy=\"EUR\">{}.{:02}</Amt><CdtDbtInd>{}</CdtDbtInd>",
@@ -121,15 +127,16 @@ pub(crate) fn statement(id: &str, opening: i64, amounts: &[i64]) -> String {
     };
     let balance = |code: &str, minor: i64| {
         format!(
-            "<Bal><Tp><CdOrPrtry><Cd>{code}</Cd></CdOrPrtry></Tp>{}<Dt><Dt>2026-11-20</Dt></Dt></Bal>",
+            "<Bal><Tp><CdOrPrtry><Cd>{code}</Cd></CdOrPrtry></Tp>{}<Dt><Dt>{day}</Dt></Dt></Bal>",
             amount(minor)
         )
     };
-    let lines: String = amounts
+    let lines: String = entries
         .iter()
-        .map(|minor| {
+        .map(|(minor, reference)| {
             format!(
-                "<Ntry>{}<Sts><Cd>BOOK</Cd></Sts><BookgDt><Dt>2026-11-20</Dt></BookgDt></Ntry>",
+                "<Ntry>{}<Sts><Cd>BOOK</Cd></Sts><BookgDt><Dt>{day}</Dt></BookgDt>\
+                 <NtryDtls><TxDtls><Refs><EndToEndId>{reference}</EndToEndId></Refs></TxDtls></NtryDtls></Ntry>",
                 amount(*minor)
             )
         })
@@ -138,7 +145,10 @@ pub(crate) fn statement(id: &str, opening: i64, amounts: &[i64]) -> String {
         "<Document xmlns=\"urn:iso:std:iso:20022:tech:xsd:camt.053.001.08\"><BkToCstmrStmt><GrpHdr><MsgId>{id}</MsgId></GrpHdr>\
          <Stmt><Id>{id}</Id><Acct><Id><IBAN>DE89370400440532013000</IBAN></Id><Ccy>EUR</Ccy></Acct>{}{}{lines}</Stmt></BkToCstmrStmt></Document>",
         balance("OPBD", opening),
-        balance("CLBD", opening + amounts.iter().sum::<i64>())
+        balance(
+            "CLBD",
+            opening + entries.iter().map(|(minor, _)| minor).sum::<i64>()
+        )
     )
 }
 

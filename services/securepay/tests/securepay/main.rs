@@ -5,6 +5,7 @@ mod bank;
 mod closes;
 mod failing;
 mod house;
+mod provider;
 mod racing;
 mod receiver;
 mod riding;

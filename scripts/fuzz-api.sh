@@ -7,6 +7,7 @@ cd "$(dirname "$0")/.."
 
 examples=${1:-${GALEN_FUZZ_EXAMPLES:-10}}
 export GALEN_ADMIN_PASSWORD=fuzz-me-gently-please
+export GALEN_SECUREPAY_PROVIDER_NAME=simulator
 . scripts/fresh-hospital.sh
 fresh_hospital --listen 127.0.0.1:0
 

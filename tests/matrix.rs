@@ -133,6 +133,8 @@ struct World {
     /// A nurse's own leave is another than a doctor's.
     of_nurse: Things,
     doctor: String,
+    /// The hospital's wallet.
+    till: String,
     start: Timestamp,
 }
 
@@ -170,9 +172,11 @@ impl World {
     fn body(&self, template: &str, things: Option<&BTreeMap<&'static str, String>>) -> String {
         let end = self.start + SignedDuration::from_mins(20);
         let latest = self.start + SignedDuration::from_hours(3);
-        let patient = things.and_then(|things| things.get("id"));
+        let id = things.and_then(|things| things.get("id"));
         template
-            .replace("$patient", patient.map_or("", String::as_str))
+            .replace("$patient", id.map_or("", String::as_str))
+            .replace("$id", id.map_or("", String::as_str))
+            .replace("$till", &self.till)
             .replace("$doctor", &self.doctor)
             .replace("$start", &self.start.to_string())
             .replace("$end", &end.to_string())
@@ -225,7 +229,8 @@ pub(crate) async fn every_operation_answers_as_the_table_says(hospital: &Hospita
                 let url = format!("{}/api/v1{}", hospital.base(), world.path(template, things));
                 let mut request = http
                     .request(method.parse().expect("a method"), url)
-                    .header("if-match", "\"999999\"");
+                    .header("if-match", "\"999999\"")
+                    .header("idempotency-key", Uuid::new_v4().to_string());
                 if let Some(role) = role {
                     request = request.bearer_auth(&world.tokens[role]);
                 }
@@ -317,11 +322,14 @@ async fn world(hospital: &Hospital, admin: &Client) -> World {
     })
     .await;
     let of_nurse = BTreeMap::from([("leave", leave(admin, &nursing, 20).await)]);
+    let wish = json!({ "currency": "EUR", "kind": "HOSPITAL" });
+    let till = created(admin, "/wallets", wish).await;
     World {
         tokens,
         things,
         of_nurse,
         doctor: theirs,
+        till,
         start: tomorrow(36 * 60),
     }
 }
@@ -412,6 +420,8 @@ async fn of_patient(
         "earliest": start, "latest": start + SignedDuration::from_hours(3),
     });
     set.insert("waiting", whole(&created(admin, "/waitlist", wish).await));
+    let wish = json!({ "ownerId": id, "currency": "EUR", "kind": "PATIENT" });
+    set.insert("wallet", whole(&created(admin, "/wallets", wish).await));
     let message = eventually("a message to the patient", || async {
         let path = format!("/api/v1/notifications?recipientId={id}");
         let reply = admin.get(&path).await.map_err(|e| e.to_string())?;
@@ -479,7 +489,7 @@ pub(crate) async fn every_rpc_is_asked_by_whom_the_table_says() {
             .filter(|(_, code)| code.contains(&client) && code.contains(&call))
             .map(|(name, _)| name.as_str())
             .collect();
-        assert_eq!(asking, callers.split(' ').collect(), "{rpc}");
+        assert_eq!(asking, callers.split_whitespace().collect(), "{rpc}");
     }
 }
 

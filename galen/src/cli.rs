@@ -71,6 +71,8 @@ pub(crate) enum BenchWorkload {
     DoctorOptions,
     /// Bookings of free slots
     Booking,
+    /// Transfers in this process, on a PostgreSQL of their own; needs no hospital
+    Ledger,
 }
 
 /// Options of `galen psql`.
@@ -131,7 +133,7 @@ pub(crate) struct Bench {
         value_name = "PASSWORD",
         hide_env_values = true
     )]
-    pub(crate) password: SecretString,
+    pub(crate) password: Option<SecretString>,
     /// Numbers of clients, one run each
     #[arg(long, value_delimiter = ',', default_value = "10,50,200")]
     pub(crate) clients: Vec<usize>,
@@ -150,6 +152,15 @@ pub(crate) struct Bench {
     /// Bookings in the agenda before the first run
     #[arg(long, default_value_t = 100_000)]
     pub(crate) bookings: usize,
+    /// Numbers of accounts of the ledger
+    #[arg(long, value_delimiter = ',', default_value = "2,50,1000,100000", value_parser = clap::value_parser!(u32).range(2..))]
+    pub(crate) accounts: Vec<u32>,
+    /// Transfers after which a run of the ledger ends, if its seconds are not over before
+    #[arg(long, value_name = "N")]
+    pub(crate) transfers: Option<u64>,
+    /// Milliseconds that are added to every commit of the ledger
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub(crate) commit_millis: u32,
 }
 
 /// Which database.

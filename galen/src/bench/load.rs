@@ -15,6 +15,7 @@ use hyper::body::Bytes;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
+use tokio::task::JoinHandle;
 
 /// What a workload sends and what it accepts as an answer.
 pub(crate) trait Workload: Send + Sync + 'static {
@@ -51,6 +52,51 @@ impl Measured {
     }
 }
 
+impl Measured {
+    /// Nothing yet.
+    pub(crate) fn nothing() -> Self {
+        Self {
+            answers: 0,
+            errors: 0,
+            first_error: None,
+            took: Duration::ZERO,
+            latency: histogram(),
+        }
+    }
+
+    /// A good answer after so long.
+    pub(crate) fn answered(&mut self, after: Duration) {
+        let micros = u64::try_from(after.as_micros()).unwrap_or(u64::MAX);
+        self.answers += 1;
+        self.latency.saturating_record(micros.max(1));
+    }
+
+    /// Anything else.
+    pub(crate) fn failed(&mut self, error: String) {
+        self.errors += 1;
+        self.first_error.get_or_insert(error);
+    }
+}
+
+/// What several clients measured; how long it took is for whoever started them to say.
+pub(crate) async fn together(running: Vec<JoinHandle<Measured>>) -> Measured {
+    let mut all = Measured::nothing();
+    for one in running {
+        match one.await {
+            Ok(one) => {
+                all.answers += one.answers;
+                all.errors += one.errors;
+                all.first_error = all.first_error.or(one.first_error);
+                all.latency
+                    .add(one.latency)
+                    .expect("the bounds are the same");
+            }
+            Err(error) => all.failed(error.to_string()),
+        }
+    }
+    all
+}
+
 fn histogram() -> Histogram<u64> {
     Histogram::new_with_bounds(1, 60_000_000, 3).expect("these bounds are valid")
 }
@@ -79,29 +125,7 @@ pub(crate) async fn run<W: Workload>(
             ))
         })
         .collect();
-    let mut all = Measured {
-        answers: 0,
-        errors: 0,
-        first_error: None,
-        took: Duration::ZERO,
-        latency: histogram(),
-    };
-    for one in running {
-        match one.await {
-            Ok(one) => {
-                all.answers += one.answers;
-                all.errors += one.errors;
-                all.first_error = all.first_error.or(one.first_error);
-                all.latency
-                    .add(one.latency)
-                    .expect("the bounds are the same");
-            }
-            Err(error) => {
-                all.errors += 1;
-                all.first_error.get_or_insert(error.to_string());
-            }
-        }
-    }
+    let mut all = together(running).await;
     all.took = began.elapsed();
     all
 }
@@ -127,13 +151,7 @@ async fn client<W: Workload>(
     pace: Pace,
     until: Instant,
 ) -> Measured {
-    let mut measured = Measured {
-        answers: 0,
-        errors: 0,
-        first_error: None,
-        took: Duration::ZERO,
-        latency: histogram(),
-    };
+    let mut measured = Measured::nothing();
     let mut connection = None;
     while Instant::now() < until {
         let number = next.fetch_add(1, Ordering::Relaxed);
@@ -149,18 +167,8 @@ async fn client<W: Workload>(
             .await
             .and_then(|(status, body)| workload.check(status, &body))
         {
-            Ok(()) => {
-                measured.answers += 1;
-                measured.latency.saturating_record(
-                    u64::try_from(began.elapsed().as_micros())
-                        .unwrap_or(u64::MAX)
-                        .max(1),
-                );
-            }
-            Err(error) => {
-                measured.errors += 1;
-                measured.first_error.get_or_insert(error);
-            }
+            Ok(()) => measured.answered(began.elapsed()),
+            Err(error) => measured.failed(error),
         }
     }
     measured

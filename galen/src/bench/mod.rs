@@ -2,6 +2,7 @@
 
 mod booking;
 mod doctor_options;
+mod ledger;
 mod load;
 mod seed;
 
@@ -21,9 +22,14 @@ use crate::cli::{Bench, BenchWorkload};
 /// # Errors
 /// When the hospital cannot be reached or seeded.
 pub(crate) async fn run(options: Bench) -> Result<ExitCode, Box<dyn std::error::Error>> {
+    if options.workload == BenchWorkload::Ledger {
+        return ledger::run(&options).await;
+    }
     let client = Client::new(&options.url)?;
+    let password = options.password.as_ref();
+    let password = password.ok_or("this needs a running hospital, and --password")?;
     client
-        .login(&options.username, options.password.expose_secret())
+        .login(&options.username, password.expose_secret())
         .await?;
     let token = client.token().await.ok_or("no token")?;
     let address: SocketAddr = options
@@ -63,6 +69,7 @@ pub(crate) async fn run(options: Bench) -> Result<ExitCode, Box<dyn std::error::
                 )
                 .await
             }
+            BenchWorkload::Ledger => continue,
         };
         print(options.workload, clients, &measured);
         failed |= measured.errors > 0;
@@ -80,6 +87,7 @@ fn print(workload: BenchWorkload, clients: usize, measured: &Measured) {
     let name = match workload {
         BenchWorkload::DoctorOptions => "doctor-options",
         BenchWorkload::Booking => "booking",
+        BenchWorkload::Ledger => "ledger",
     };
     println!(
         "{name:<16} {clients:>8} {:>10} {:>9} {:>9} {:>9} {:>9} {:>7}",

@@ -20,6 +20,7 @@ pub mod interval;
 pub mod jobs;
 pub mod option;
 pub mod patient;
+pub mod price;
 mod problems;
 pub mod reactions;
 pub mod roster;
@@ -55,6 +56,7 @@ use crate::appointment::admission::Admission;
 use crate::appointment::placing::Placing;
 use crate::booking::process::BookingProcess;
 use crate::patient::directory::Patients;
+use crate::price::Prices;
 use crate::reactions::booking::AdvanceBookings;
 use crate::reactions::freed::OfferFreedTime;
 use crate::reactions::patients::FollowPatients;
@@ -81,6 +83,8 @@ pub struct Scheduling {
     pub patients: Patients,
     /// Both questions before a booking.
     pub admission: Admission,
+    /// What appointments cost.
+    pub prices: Prices,
     /// The booking processes.
     pub bookings: Processes<BookingProcess>,
     /// The one way to take time.
@@ -96,7 +100,8 @@ impl Service for Scheduling {
             "0002_series",
             "0003_appointment",
             "0004_waitlist",
-            "0005_sealed_words"
+            "0005_sealed_words",
+            "0006_price"
         ],
         subscribes: &["staff", "patients", "notifications"],
     };
@@ -114,6 +119,7 @@ impl Service for Scheduling {
             settings,
             zone: platform.zone,
             admission: Admission::new(patients.clone(), practitioners.clone()),
+            prices: Prices::new(&platform.peers),
             placing: Placing::new(bookings.clone(), platform.vault, settings.booking_deadline),
             practitioners,
             patients,
@@ -254,6 +260,10 @@ fn describe_metrics() {
     metrics::describe_counter!(
         "scheduling_bookings_total",
         "Wishes for a time, by what became of them."
+    );
+    metrics::describe_counter!(
+        "scheduling_prices_total",
+        "Appointments that billing was asked about, by whether it said a price."
     );
     metrics::describe_counter!("scheduling_offers_total", "Slots offered to who waits.");
 }

@@ -21,6 +21,8 @@ mod neighbours;
 mod options;
 #[path = "scheduling/plans.rs"]
 mod plans;
+#[path = "scheduling/pricing.rs"]
+mod pricing;
 #[path = "scheduling/process.rs"]
 mod process;
 #[path = "scheduling/races.rs"]

@@ -11,9 +11,12 @@ pub mod account;
 pub mod books;
 mod checks;
 pub mod ledger;
+pub mod patient;
 pub mod payment;
+pub mod payout;
 mod problems;
 pub mod provider;
+pub mod purpose;
 pub mod reactions;
 pub mod reconciliation;
 mod settings;
@@ -22,8 +25,6 @@ pub mod trial_balance;
 pub mod wallet;
 pub mod webhook;
 pub mod writer;
-
-pub mod payout;
 
 pub use checks::CHECKS;
 
@@ -35,8 +36,11 @@ use galen_service::{Check, Job, Platform, ProblemPage, Service, Setting, StartEr
 use galen_storage::{Db, Migration, SchemaSpec, migrations};
 use galen_vault::{SealedColumn, Vault};
 use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
 use utoipa_axum::router::OpenApiRouter;
 
+use ledger::Stamp;
+use patient::Patients;
 use provider::Desk;
 use writer::{Ledger, Mode, Shard};
 
@@ -59,11 +63,18 @@ pub struct SecurePay {
     ledger: Ledger,
     /// Rings when a bank statement was imported.
     bank_bell: Arc<Notify>,
+    patients: Patients,
     provider: Option<Desk>,
     webhooks: webhook::Webhooks,
+    stopping: CancellationToken,
 }
 
 impl SecurePay {
+    /// Now, as the ledger says it.
+    fn now(&self) -> Stamp {
+        Stamp(self.clock.now().as_microsecond())
+    }
+
     /// Where money comes in and goes out, if there is a payment provider.
     #[must_use]
     pub const fn desk(&self) -> Option<&Desk> {
@@ -89,6 +100,8 @@ impl Service for SecurePay {
         let provider = Desk::open(&platform, &ledger)?;
         let webhooks = webhook::Webhooks::start(&platform)?;
         Ok(Self {
+            patients: Patients::new(&platform.peers),
+            stopping: platform.stopping,
             db: platform.db,
             clock: platform.clock,
             vault: platform.vault,
@@ -127,6 +140,7 @@ impl Service for SecurePay {
 
     fn jobs(self: &Arc<Self>) -> Vec<Job> {
         [
+            payment::jobs(self),
             provider::jobs(self),
             webhook::jobs(self),
             reconciliation::jobs(self),
@@ -155,6 +169,7 @@ impl Service for SecurePay {
 
 /// What is sealed.
 const SEALED: &[SealedColumn] = &[
+    payment::words::SEALED,
     payout::SEALED,
     webhook::SEALED[0],
     webhook::SEALED[1],

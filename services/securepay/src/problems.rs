@@ -115,6 +115,11 @@ pub(crate) const PAGES: &[ProblemPage] = &[
         advice: "Ask for an earlier day, or wait.",
     },
     ProblemPage {
+        code: "NOT_THE_PAYEE",
+        title: "Only who is paid does this.",
+        advice: "What is promised is captured or released by whoever it was promised to. It ends by itself when nobody does.",
+    },
+    ProblemPage {
         code: "NO_PAYMENT_PROVIDER",
         title: "This hospital has no payment provider.",
         advice: "Money comes in and goes out at a till only, until an operator sets `securepay.provider.name`.",

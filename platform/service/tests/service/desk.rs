@@ -197,10 +197,14 @@ impl Requires for Nobody {
 #[utoipa::path(post, path = "/knock", security(()), responses((status = 200, body = NoteView)), tag = "desk")]
 async fn knock(cx: Cx<Nobody>, State(desk): State<Arc<Desk>>) -> Outcome {
     let tx = cx.begin(&desk.platform.db).await?;
-    let text = if cx.principal().is_ok() {
-        "known"
-    } else {
-        "unknown"
+    let Platform {
+        stopping, drained, ..
+    } = &desk.platform;
+    let text = match (stopping.is_cancelled(), drained.is_cancelled()) {
+        (true, true) => "alone",
+        (true, false) => "late",
+        _ if cx.principal().is_ok() => "known",
+        _ => "unknown",
     };
     tx.commit(Answer::ok(&NoteView {
         id: cx.clock().uuid(),

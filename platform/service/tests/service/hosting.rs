@@ -306,6 +306,10 @@ async fn a_request_under_way_is_finished_before_the_host_stops() {
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.unwrap();
     assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
+    assert!(
+        answer.contains(r#""text":"late""#),
+        "what it rests on is still there: {answer}"
+    );
     stopping.await.unwrap();
 }
 

@@ -17,6 +17,7 @@ use galen_contracts::patients::v1::patient_directory_server::{
 };
 use galen_contracts::patients::v1::{
     GetContactRequest, GetContactResponse, GetPatientRequest, GetPatientResponse,
+    ListCoveragesRequest, ListCoveragesResponse,
 };
 use galen_contracts::scheduling::v1::{Appointment, ServiceType};
 use galen_contracts::staff::v1::staff_directory_server::{StaffDirectory, StaffDirectoryServer};
@@ -99,6 +100,13 @@ impl PatientDirectory for Fake {
             .cloned()
             .map(Response::new)
             .ok_or_else(|| Status::not_found("no such patient"))
+    }
+
+    async fn list_coverages(
+        &self,
+        _: Request<ListCoveragesRequest>,
+    ) -> Result<Response<ListCoveragesResponse>, Status> {
+        Err(Status::unimplemented("notifications need no coverages"))
     }
 }
 

@@ -87,20 +87,27 @@ pub async fn book(
     let practitioner = PractitionerId::from_uuid(request.practitioner_id);
     cx.reach_patient(patient)?;
     cx.replayed(&scheduling.db).await?;
-    let patient = scheduling
-        .admission
-        .admit(patient, practitioner, during, request.service_type)
-        .await?;
+    let (service_type, payment_mode) = (request.service_type, request.payment_mode);
+    let (admitted, quote) = tokio::join!(
+        scheduling
+            .admission
+            .admit(patient, practitioner, during, service_type),
+        scheduling
+            .prices
+            .quote(patient, service_type, payment_mode, during)
+    );
+    let patient = admitted?;
     let order = Order {
         patient,
         practitioner,
         during,
-        service_type: request.service_type,
-        payment_mode: request.payment_mode,
+        service_type,
+        payment_mode,
         reason,
         series: None,
         replaces: None,
         by: Some(cx.principal()?.user_id),
+        quote,
     };
     let hold = request.hold_id.map(HoldId::from_uuid);
     let mut attempts = Attempts::default();

@@ -11,6 +11,7 @@ use utoipa::ToSchema;
 pub use super::status::{Status, Step};
 use super::words::Words;
 use crate::interval::Interval;
+use crate::price::Quote;
 use crate::service_type::{PaymentMode, ServiceType};
 use crate::settings::Settings;
 
@@ -120,6 +121,8 @@ pub struct Appointment {
     pub booked_by: Option<UserId>,
     /// When it was booked.
     pub booked_at: Timestamp,
+    /// What it cost then, when there was a price and billing said it.
+    pub quote: Option<Quote>,
     /// Rises by one with every change, and with every change one event goes out.
     pub version: i64,
 }
@@ -234,6 +237,7 @@ pub(crate) mod tests {
             series: None,
             booked_by: None,
             booked_at: start,
+            quote: None,
             version: 1,
         }
     }

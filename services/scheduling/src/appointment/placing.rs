@@ -17,6 +17,7 @@ use crate::booking::process::{BookingProcess, BookingState};
 use crate::claim::model::{HoldId, Obstacle, Unfit};
 use crate::claim::store as claims;
 use crate::interval::Interval;
+use crate::price::Quote;
 use crate::service_type::{PaymentMode, ServiceType};
 
 /// What is ordered.
@@ -40,6 +41,8 @@ pub struct Order {
     pub replaces: Option<AppointmentId>,
     /// The account that orders.
     pub by: Option<UserId>,
+    /// What it costs, as far as billing says.
+    pub quote: Option<Quote>,
 }
 
 /// Tries after somebody in the way went away between two statements.
@@ -102,6 +105,7 @@ impl Placing {
             series: order.series,
             booked_by: order.by,
             booked_at: now,
+            quote: order.quote,
             version: 1,
         };
         let taken = take(tx, &appointment, given_up, now).await;

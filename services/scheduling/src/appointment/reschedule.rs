@@ -72,10 +72,15 @@ pub async fn reschedule(
     let practitioner = request
         .practitioner_id
         .map_or(old.practitioner, PractitionerId::from_uuid);
-    let patient = scheduling
-        .admission
-        .admit(old.patient, practitioner, during, old.service_type)
-        .await?;
+    let (admitted, quote) = tokio::join!(
+        scheduling
+            .admission
+            .admit(old.patient, practitioner, during, old.service_type),
+        scheduling
+            .prices
+            .quote(old.patient, old.service_type, old.payment_mode, during)
+    );
+    let patient = admitted?;
     let order = Order {
         patient,
         practitioner,
@@ -86,6 +91,7 @@ pub async fn reschedule(
         series: old.series,
         replaces: Some(id),
         by: Some(cx.principal()?.user_id),
+        quote,
     };
     let mut attempts = Attempts::default();
     loop {

@@ -11,6 +11,7 @@ use uuid::Uuid;
 use super::model::{Actor, Appointment, Cancellation, SeriesId, Status};
 use crate::claim::store::{during, service_type};
 use crate::interval::Interval;
+use crate::price::Quote;
 use crate::service_type::PaymentMode;
 
 /// The columns of an appointment `a`.
@@ -18,7 +19,7 @@ macro_rules! columns {
     () => {
         "a.id, a.patient_id, a.practitioner_id, a.start_at, a.end_at, a.service_type, a.payment_mode, a.sealed_reason, a.status,
          a.ground_lost, a.cancelled_for, a.cancelled_by, a.sealed_cancellation_note, a.replaces_id, a.replaced_by_id, a.series_id,
-         a.booked_by, a.booked_at, a.version"
+         a.booked_by, a.booked_at, a.price_currency, a.patient_share, a.insurer_share, a.version"
     };
 }
 
@@ -98,8 +99,22 @@ fn read(row: &PgRow) -> Result<Appointment, Error> {
         series: row.opt_id("series_id")?,
         booked_by: row.opt_id("booked_by")?,
         booked_at: row.instant("booked_at")?,
+        quote: quote(row)?,
         version: row.col("version")?,
     })
+}
+
+fn quote(row: &PgRow) -> Result<Option<Quote>, Error> {
+    let Some(currency) = row.opt_text("price_currency")? else {
+        return Ok(None);
+    };
+    Ok(Some(Quote {
+        currency: currency.parse().map_err(|_| Error::Inconsistent {
+            column: "scheduling.appointment.price_currency",
+        })?,
+        patient: row.col("patient_share")?,
+        insurer: row.col("insurer_share")?,
+    }))
 }
 
 fn read_all(rows: &[PgRow]) -> Result<Vec<Appointment>, Error> {
@@ -134,8 +149,8 @@ pub async fn insert(
              returning id
          )
          insert into appointment (id, patient_id, practitioner_id, start_at, end_at, service_type, payment_mode, sealed_reason,
-                                  status, replaces_id, series_id, booked_by, booked_at)
-         select id, $2, $3, $4, $5, $6, $7, $8, 'BOOKED', $9, $10, $11, $12 from taken",
+                                  status, replaces_id, series_id, booked_by, booked_at, price_currency, patient_share, insurer_share)
+         select id, $2, $3, $4, $5, $6, $7, $8, 'BOOKED', $9, $10, $11, $12, $18, $19, $20 from taken",
     )
     .bind(new.id.uuid())
     .bind(new.patient.uuid())
@@ -154,6 +169,9 @@ pub async fn insert(
     .bind(before)
     .bind(first)
     .bind(last)
+    .bind(new.quote.as_ref().map(|quote| quote.currency.code()))
+    .bind(new.quote.map(|quote| quote.patient))
+    .bind(new.quote.map(|quote| quote.insurer))
     .execute(db)
     .await?
     .rows_affected();

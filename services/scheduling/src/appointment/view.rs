@@ -1,6 +1,7 @@
 //! An appointment as the API shows it.
 
 use galen_kernel::Timestamp;
+use galen_service::MoneyView;
 use galen_vault::{Column, Error, Keyring, Sealed, Vault};
 use serde::Serialize;
 use sqlx::PgConnection;
@@ -9,19 +10,8 @@ use uuid::Uuid;
 
 use super::model::{Actor, Appointment, Status};
 use super::words::{self, NOTE, REASON, Words};
+use crate::price::Quote;
 use crate::service_type::{PaymentMode, ServiceType};
-
-/// An amount of money.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = Money)]
-pub struct MoneyView {
-    /// A decimal string with the currency's digits.
-    #[schema(example = "150.00")]
-    pub amount: String,
-    /// ISO 4217.
-    #[schema(min_length = 3, max_length = 3, example = "EUR")]
-    pub currency: String,
-}
 
 /// Who is expected to pay how much.
 #[derive(Debug, Serialize, ToSchema)]
@@ -31,6 +21,15 @@ pub struct EstimateView {
     pub patient: MoneyView,
     /// The insurer.
     pub insurer: MoneyView,
+}
+
+impl From<Quote> for EstimateView {
+    fn from(quote: Quote) -> Self {
+        Self {
+            patient: quote.money(quote.patient).into(),
+            insurer: quote.money(quote.insurer).into(),
+        }
+    }
 }
 
 /// Why and by whom an appointment was cancelled.
@@ -80,10 +79,11 @@ pub struct AppointmentView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "ON_LEAVE")]
     pub needs_reschedule_reason: Option<String>,
-    /// What it costs by the tariff; null until billing has priced it.
+    /// What it cost by the tariff when it was booked; null when there was no price, or
+    /// billing could not be asked.
     #[schema(required = true)]
     pub price: Option<MoneyView>,
-    /// Who is expected to pay it; null until billing has priced it.
+    /// Who is expected to pay it; null without a price.
     #[schema(required = true)]
     pub estimate: Option<EstimateView>,
     /// Why it was cancelled.
@@ -163,8 +163,8 @@ impl AppointmentView {
             reason,
             needs_reschedule: appointment.ground_lost.is_some(),
             needs_reschedule_reason: appointment.ground_lost,
-            price: None,
-            estimate: None,
+            price: appointment.quote.map(|quote| quote.price().into()),
+            estimate: appointment.quote.map(EstimateView::from),
             cancellation,
             replaces_id: appointment.replaces.map(|id| id.uuid()),
             replaced_by_id: appointment.replaced_by.map(|id| id.uuid()),

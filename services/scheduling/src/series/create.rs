@@ -20,6 +20,7 @@ use crate::appointment::placing::Order;
 use crate::appointment::view::AppointmentView;
 use crate::appointment::words::Words;
 use crate::interval::Interval;
+use crate::price::Quote;
 use crate::service_type::{PaymentMode, ServiceType};
 use crate::{Scheduling, field, roster};
 
@@ -151,7 +152,16 @@ pub async fn create(
     let practitioner = PractitionerId::from_uuid(request.practitioner_id);
     cx.reach_patient(patient)?;
     cx.replayed(&scheduling.db).await?;
-    let patient = scheduling.admission.patient(patient).await?;
+    let (admitted, quotes) = tokio::join!(
+        scheduling.admission.patient(patient),
+        scheduling.prices.quotes(
+            patient,
+            request.service_type,
+            request.payment_mode,
+            wish.occurrences.clone(),
+        )
+    );
+    let patient = admitted?;
     let order = Order {
         patient,
         practitioner,
@@ -162,10 +172,19 @@ pub async fn create(
         series: Some(cx.clock().id()),
         replaces: None,
         by: Some(cx.principal()?.user_id),
+        quote: None,
     };
     let mut attempts = Attempts::default();
     loop {
-        let outcome = book(&cx, &scheduling, &wish, &order, request.on_conflict).await;
+        let outcome = book(
+            &cx,
+            &scheduling,
+            &wish,
+            &order,
+            &quotes,
+            request.on_conflict,
+        )
+        .await;
         if !attempts.again(&outcome) {
             return outcome;
         }
@@ -177,6 +196,7 @@ async fn book(
     scheduling: &Scheduling,
     wish: &Wish,
     order: &Order,
+    quotes: &[Option<Quote>],
     on_conflict: OnConflict,
 ) -> Result<Answer, Halt> {
     let mut tx = cx.begin(&scheduling.db).await?;
@@ -194,7 +214,7 @@ async fn book(
         version: 1,
     };
     store::insert(&mut tx, &series).await?;
-    let (booked, conflicts) = place_all(&mut tx, scheduling, wish, order).await?;
+    let (booked, conflicts) = place_all(&mut tx, scheduling, wish, order, quotes).await?;
     if on_conflict == OnConflict::Fail && !conflicts.is_empty() {
         return Err(in_conflict(conflicts).into());
     }
@@ -217,6 +237,7 @@ async fn place_all(
     scheduling: &Scheduling,
     wish: &Wish,
     order: &Order,
+    quotes: &[Option<Quote>],
 ) -> Result<(Vec<Appointment>, Vec<Conflict>), AppointmentError> {
     let covered = roster::store::covered(
         tx.conn(),
@@ -226,7 +247,7 @@ async fn place_all(
     )
     .await?;
     let (mut booked, mut conflicts) = (Vec::new(), Vec::new());
-    for (during, works) in wish.occurrences.iter().zip(covered) {
+    for ((during, works), quote) in wish.occurrences.iter().zip(covered).zip(quotes) {
         let conflict = |reason| Conflict {
             start: during.start(),
             reason,
@@ -241,6 +262,7 @@ async fn place_all(
                 tx,
                 Order {
                     during: *during,
+                    quote: *quote,
                     ..order.clone()
                 },
                 None,

@@ -50,15 +50,21 @@ pub async fn accept(
     };
     cx.expect_version(entry.version)?;
     let offer = entry.open_offer(cx.now())?;
-    let patient = scheduling
-        .admission
-        .admit(
+    let (admitted, quote) = tokio::join!(
+        scheduling.admission.admit(
             entry.patient,
             offer.practitioner,
             offer.during,
             entry.service_type,
+        ),
+        scheduling.prices.quote(
+            entry.patient,
+            entry.service_type,
+            entry.payment_mode,
+            offer.during,
         )
-        .await?;
+    );
+    let patient = admitted?;
     let order = Order {
         patient,
         practitioner: offer.practitioner,
@@ -69,6 +75,7 @@ pub async fn accept(
         series: None,
         replaces: None,
         by: Some(cx.principal()?.user_id),
+        quote,
     };
     let mut attempts = Attempts::default();
     loop {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use galen_access::Role;
 use galen_contracts::Event;
+use galen_contracts::billing::v1::pricing_server::PricingServer;
 use galen_contracts::convert::to_wire;
 use galen_contracts::ids::{PatientId, PractitionerId};
 use galen_contracts::patients::v1::PatientStatus;
@@ -25,7 +26,7 @@ use tonic::service::Routes;
 use uuid::Uuid;
 
 pub(crate) use crate::world::lock;
-use crate::world::{Answers, FakePatients, FakeStaff, World};
+use crate::world::{Answers, FakePatients, FakePricing, FakeStaff, World};
 
 /// A Monday, before anybody is at work.
 pub(crate) const MONDAY: &str = "2026-03-02T06:00:00Z";
@@ -101,6 +102,10 @@ impl Hospital {
             (
                 "staff",
                 Routes::new(StaffDirectoryServer::new(FakeStaff(Arc::clone(&world)))),
+            ),
+            (
+                "billing",
+                Routes::new(PricingServer::new(FakePricing(Arc::clone(&world)))),
             ),
         ]);
         let mut platform =

@@ -110,6 +110,7 @@ fn appointment(clock: &Clock, n: i64) -> Appointment {
         series: None,
         booked_by: None,
         booked_at: start,
+        quote: None,
         version: 1,
     }
 }

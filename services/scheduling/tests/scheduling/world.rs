@@ -4,11 +4,14 @@ use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use galen_contracts::billing::v1::pricing_server::Pricing;
+use galen_contracts::billing::v1::{Estimate, EstimateAppointmentRequest};
 use galen_contracts::convert::instant;
 use galen_contracts::notifications::v1::ConfirmationQueued;
 use galen_contracts::patients::v1::patient_directory_server::PatientDirectory;
 use galen_contracts::patients::v1::{
-    GetContactRequest, GetContactResponse, GetPatientRequest, GetPatientResponse, PatientStatus,
+    GetContactRequest, GetContactResponse, GetPatientRequest, GetPatientResponse,
+    ListCoveragesRequest, ListCoveragesResponse, PatientStatus,
 };
 use galen_contracts::scheduling::v1::{ConfirmationRequested, PractitionerVerificationRequested};
 use galen_contracts::staff::v1 as staff;
@@ -33,12 +36,51 @@ pub(crate) struct World {
     /// Staff do not answer the booking process; notifications neither.
     pub(crate) staff_are_silent: AtomicBool,
     pub(crate) notifications_are_silent: AtomicBool,
+    /// Minor units of patient and insurer, by service type; without one there is no
+    /// price.
+    pub(crate) prices: Mutex<HashMap<String, (i64, i64)>>,
+    /// Billing does not answer.
+    pub(crate) billing_is_away: AtomicBool,
     /// What staff answer the booking process, whatever their shifts say.
     pub(crate) verdict: Mutex<Option<String>>,
     /// Confirmations that were asked for.
     pub(crate) confirmations: Mutex<Vec<ConfirmationRequested>>,
     /// Verifications that were asked for.
     pub(crate) verifications: Mutex<Vec<PractitionerVerificationRequested>>,
+}
+
+/// Says what things cost.
+pub(crate) struct FakePricing(pub(crate) Arc<World>);
+
+#[tonic::async_trait]
+impl Pricing for FakePricing {
+    async fn estimate_appointment(
+        &self,
+        asked: Request<EstimateAppointmentRequest>,
+    ) -> Result<Response<Estimate>, Status> {
+        if self.0.billing_is_away.load(Ordering::Relaxed) {
+            return Err(Status::internal("INTERNAL"));
+        }
+        let asked = asked.get_ref();
+        assert!(asked.start.is_some() && !asked.patient_id.is_empty());
+        let priced = lock(&self.0.prices).get(&asked.service_type).copied();
+        let (patient, insurer) = priced.unwrap_or_default();
+        let (patient, insurer) = match asked.payment_mode.as_str() {
+            "INSURANCE" => (patient, insurer),
+            mode => {
+                assert_eq!(mode, "SELF_PAY");
+                (patient + insurer, 0)
+            }
+        };
+        Ok(Response::new(Estimate {
+            unpriced: priced.is_none(),
+            currency: "EUR".to_owned(),
+            price: patient + insurer,
+            patient,
+            insurer,
+            prepayment: 0,
+        }))
+    }
 }
 
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -123,6 +165,13 @@ impl PatientDirectory for FakePatients {
         _: Request<GetContactRequest>,
     ) -> Result<Response<GetContactResponse>, Status> {
         Err(Status::unimplemented("scheduling needs no contact data"))
+    }
+
+    async fn list_coverages(
+        &self,
+        _: Request<ListCoveragesRequest>,
+    ) -> Result<Response<ListCoveragesResponse>, Status> {
+        Err(Status::unimplemented("scheduling needs no coverages"))
     }
 }
 

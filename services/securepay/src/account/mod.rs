@@ -6,14 +6,21 @@
 //! account of the kind [`Kind::Wallet`], and its id is the account's.
 
 pub mod model;
+pub mod rpc;
 pub mod store;
+mod watch;
+pub(crate) mod wire;
 
 use std::sync::Arc;
 
 pub use model::{Account, Kind, Owner, OwnerKind, PublicId};
-pub use store::{by_id, by_ids, find, open};
+pub use store::{by_id, by_ids, by_numbers, find, open, open_or_find};
+
+use galen_contracts::securepay::v1::account_service_server::AccountServiceServer;
 
 use crate::SecurePay;
 
 /// Its part of what other services may ask.
-pub(crate) const fn serve(_: &Arc<SecurePay>, _: &mut tonic::service::RoutesBuilder) {}
+pub(crate) fn serve(pay: &Arc<SecurePay>, routes: &mut tonic::service::RoutesBuilder) {
+    routes.add_service(AccountServiceServer::new(rpc::Accounts(Arc::clone(pay))));
+}

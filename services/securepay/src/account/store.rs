@@ -7,7 +7,8 @@ use sqlx::{PgConnection, PgExecutor};
 use uuid::Uuid;
 
 use super::model::{Account, Kind, Owner, OwnerKind, PublicId};
-use crate::ledger::{AccountId, LedgerId};
+use crate::books;
+use crate::ledger::{AccountId, Hold, LedgerId, TransferId};
 
 /// Gives the account of an owner, and opens it when there is none. The first one of a
 /// currency opens the currency's ledger as well. Whoever opens the same one at the same
@@ -22,8 +23,23 @@ pub async fn open(
     owner: Owner,
     currency: Currency,
 ) -> Result<Account, Error> {
+    let (account, _) = open_or_find(db, clock, kind, owner, currency).await?;
+    Ok(account)
+}
+
+/// As [`open`]; also says whether there was none before.
+///
+/// # Errors
+/// When the database fails.
+pub async fn open_or_find(
+    db: &mut PgConnection,
+    clock: &Clock,
+    kind: Kind,
+    owner: Owner,
+    currency: Currency,
+) -> Result<(Account, bool), Error> {
     if let Some(account) = find(&mut *db, kind, owner.id(), currency).await? {
-        return Ok(account);
+        return Ok((account, false));
     }
     sqlx::query(
         "insert into ledger (currency, shard) values ($1, 0) on conflict (currency) do nothing",
@@ -33,7 +49,7 @@ pub async fn open(
     .await?;
     // Its number is drawn before its row is made, so that of two who open the same one
     // neither leaves an account behind that is for nothing.
-    sqlx::query(
+    let opened = sqlx::query(
         "with info as (
              insert into account_info (id, public_id, kind, owner_kind, owner_id, currency, opened_at)
              values (nextval('account_id_seq'), $1, $2, $3, $4, $5, $6)
@@ -52,12 +68,13 @@ pub async fn open(
     .bind(ts(clock.now()))
     .bind(kind.limit().number())
     .execute(&mut *db)
-    .await?;
-    find(db, kind, owner.id(), currency)
-        .await?
-        .ok_or(Error::Inconsistent {
-            column: "securepay.account_info.id",
-        })
+    .await?
+    .rows_affected();
+    let account = find(db, kind, owner.id(), currency).await?;
+    let account = account.ok_or(Error::Inconsistent {
+        column: "securepay.account_info.id",
+    })?;
+    Ok((account, opened == 1))
 }
 
 /// The account of an owner, if it is open.
@@ -106,6 +123,49 @@ pub async fn by_ids(db: impl PgExecutor<'_>, ids: &[PublicId]) -> Result<Vec<Acc
     .fetch_all(db)
     .await?;
     rows.iter().map(read).collect()
+}
+
+/// The accounts that the ledger calls so, in no order; unknown ones are left out.
+///
+/// # Errors
+/// When the database fails.
+pub async fn by_numbers(db: impl PgExecutor<'_>, ids: &[AccountId]) -> Result<Vec<Account>, Error> {
+    let ids: Vec<i64> = ids.iter().map(|id| id.0).collect();
+    let rows = sqlx::query(
+        "select i.id, i.public_id, l.id as ledger_id, i.kind, i.owner_kind, i.owner_id, i.currency, i.opened_at, i.version
+         from account_info i join ledger l using (currency)
+         where i.id = any ($1)",
+    )
+    .bind(ids)
+    .fetch_all(db)
+    .await?;
+    rows.iter().map(read).collect()
+}
+
+/// A hold that was made for a purpose, with its currency.
+///
+/// # Errors
+/// When the database fails.
+pub(crate) async fn reserved(
+    db: &mut PgConnection,
+    id: Uuid,
+    code: i16,
+) -> Result<Option<(Hold, Currency)>, Error> {
+    let found: Option<String> = sqlx::query_scalar(
+        "select l.currency from posting p join ledger l on l.id = p.ledger_id where p.id = $1 and p.kind = 2 and p.code = $2",
+    )
+    .bind(id)
+    .bind(code)
+    .fetch_optional(&mut *db)
+    .await?;
+    let Some(currency) = found else {
+        return Ok(None);
+    };
+    let currency = currency.parse().map_err(|_| Error::Inconsistent {
+        column: "securepay.ledger.currency",
+    })?;
+    let hold = books::holds(db, &[TransferId(id)]).await?.pop();
+    Ok(hold.map(|hold| (hold, currency)))
 }
 
 /// Reads an account from a row that has its columns.

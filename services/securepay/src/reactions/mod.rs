@@ -1,12 +1,24 @@
-//! What it does when something happened elsewhere.
+//! What it does when something happened elsewhere: patients are merged, parted, erased.
+
+mod patients;
 
 use std::sync::Arc;
 
-use galen_eventing::subscription;
+use galen_contracts::patients::v1::{PatientErased, PatientsMerged, PatientsUnmerged};
+use galen_eventing::{Subscription, subscription};
 
 use crate::SecurePay;
 
 /// What it hears.
-pub(crate) const fn subscriptions(_: &Arc<SecurePay>) -> Vec<subscription::Definition> {
-    Vec::new()
+pub(crate) fn subscriptions(pay: &Arc<SecurePay>) -> Vec<subscription::Definition> {
+    let follow = patients::FollowPatients {
+        vault: pay.vault.clone(),
+    };
+    vec![
+        Subscription::new("securepay.patients", Arc::new(follow))
+            .on::<PatientErased>()
+            .on::<PatientsMerged>()
+            .on::<PatientsUnmerged>()
+            .build(),
+    ]
 }

@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use galen_access::Role;
+use galen_contracts::ids::PatientId;
 use galen_contracts::patients::v1::patient_directory_server::{
     PatientDirectory, PatientDirectoryServer,
 };
@@ -10,15 +12,33 @@ use galen_contracts::patients::v1::{
     GetContactRequest, GetContactResponse, GetPatientRequest, GetPatientResponse,
     ListCoveragesRequest, ListCoveragesResponse, PatientStatus,
 };
+use galen_contracts::securepay::v1::account_service_client::AccountServiceClient;
+use galen_contracts::securepay::v1::payment_service_client::PaymentServiceClient;
+use galen_contracts::securepay::v1::{
+    AccountKind, Money, OpenAccountRequest, PostRequest, Transfer,
+};
+use galen_contracts::{Event, registry};
+use galen_eventing::{Backbone, Publish as _};
 use galen_kernel::Clock;
-use galen_securepay::SecurePay;
-use galen_service::testing::{self, TestApi};
+use galen_securepay::{CHECKS, SecurePay};
+use galen_service::testing::{self, Reply, TestApi, TestCaller};
 use galen_service::{Config, Peers, Platform, SHARED_MIGRATIONS, Service};
-use galen_storage::Db;
+use galen_storage::{Db, SchemaSpec};
 use galen_testkit::TestDatabase;
+use serde_json::{Value, json};
+use sqlx::Row as _;
+use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
+use tonic::transport::Channel;
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
+
+/// Where the patients service publishes.
+const PATIENTS: SchemaSpec = SchemaSpec {
+    service: "patients",
+    migrations: &[],
+    subscribes: &[],
+};
 
 /// Records of patients that exist.
 #[derive(Default)]
@@ -51,7 +71,7 @@ impl House {
         let database = TestDatabase::new(
             galen_eventing::MIGRATIONS,
             SHARED_MIGRATIONS,
-            &[SecurePay::SCHEMA],
+            &[SecurePay::SCHEMA, PATIENTS],
             clock.clone(),
         )
         .await;
@@ -78,12 +98,164 @@ impl House {
         }
     }
 
+    /// As other services ask it.
+    pub(crate) fn accounts(&self) -> AccountServiceClient<Channel> {
+        AccountServiceClient::new(self.channel())
+    }
+
+    /// As other services ask it.
+    pub(crate) fn payments(&self) -> PaymentServiceClient<Channel> {
+        PaymentServiceClient::new(self.channel())
+    }
+
+    fn channel(&self) -> Channel {
+        let routes = self.service.rpc().expect("it offers some");
+        Peers::in_memory([("securepay", routes)]).channel("securepay")
+    }
+
+    /// Whoever keeps the books.
+    pub(crate) fn clerk(&self) -> TestCaller {
+        self.api.as_role(Role::Billing)
+    }
+
+    /// A patient with a record, and their wallet with some money in it.
+    pub(crate) async fn patient_with(&self, minor: i64) -> (PatientId, TestCaller, String) {
+        let id: PatientId = self.platform.clock.id();
+        self.patients.set(id.uuid(), PatientStatus::Active);
+        let caller = self.api.as_patient(id);
+        let wish = json!({ "ownerId": id, "currency": "EUR", "kind": "PATIENT" });
+        let wallet = text(&caller.post("/wallets", wish).await, "id");
+        if minor > 0 {
+            self.fund(&wallet, minor).await;
+        }
+        (id, caller, wallet)
+    }
+
+    /// The hospital's own wallet.
+    pub(crate) async fn till(&self) -> String {
+        let wish = json!({ "currency": "EUR", "kind": "HOSPITAL" });
+        text(&self.clerk().post("/wallets", wish).await, "id")
+    }
+
+    /// Puts money of the bank's into a wallet.
+    pub(crate) async fn fund(&self, wallet: &str, minor: i64) {
+        let mut accounts = self.accounts();
+        let bank = OpenAccountRequest {
+            kind: AccountKind::Bank.into(),
+            owner_id: String::new(),
+            currency: "EUR".into(),
+        };
+        let bank = accounts.open_account(bank).await.expect("it is opened");
+        let transfer = Transfer {
+            transfer_id: Uuid::now_v7().to_string(),
+            debit_account_id: bank.into_inner().account_id,
+            credit_account_id: wallet.into(),
+            amount: Some(eur(minor)),
+            reference_id: String::new(),
+        };
+        let post = PostRequest {
+            transfers: vec![transfer],
+        };
+        accounts.post(post).await.expect("it is posted");
+    }
+
+    /// What a wallet has: posted, pending, available.
+    pub(crate) async fn balance(&self, wallet: &str) -> [String; 3] {
+        let reply = self
+            .clerk()
+            .get(&format!("/wallets/{wallet}/balance"))
+            .await;
+        ["posted", "pending", "available"].map(|name| {
+            let amount = reply.body[name]["amount"].as_str();
+            amount
+                .unwrap_or_else(|| panic!("{}", reply.body))
+                .to_owned()
+        })
+    }
+
+    /// Everything published so far: types without their prefix, and the data.
+    pub(crate) async fn published(&self) -> Vec<(String, Value)> {
+        let admin = sqlx::PgPool::connect_with(self.database.admin())
+            .await
+            .expect("the database answers");
+        let rows = sqlx::query("select type, data from events.event order by seq")
+            .fetch_all(&admin)
+            .await
+            .expect("events are read");
+        rows.iter()
+            .map(|row| {
+                let name: String = row.get("type");
+                let data = registry::to_json(&name, row.get("data")).expect("a known event");
+                let short = name
+                    .trim_start_matches("galen.securepay.")
+                    .trim_end_matches(".v1");
+                (short.to_owned(), data)
+            })
+            .collect()
+    }
+
+    /// Hears what another service says.
+    pub(crate) async fn hears<E: Event>(&self, event: &E) {
+        let patients = self.database.open(E::TYPE.topic).await;
+        let mut tx = patients.begin().await.expect("the database answers");
+        tx.publish(event);
+        tx.commit().await.expect("it is published");
+        let events = self.database.open_events().await;
+        let mut backbone = Backbone::new(events, self.database.wake());
+        for subscription in self.service.subscriptions() {
+            backbone.subscribe(&self.platform.db, subscription);
+        }
+        let stop = CancellationToken::new();
+        let running = backbone.run(stop.clone());
+        running.settle().await.expect("everything is heard");
+        stop.cancel();
+        running.stopped().await;
+    }
+
+    /// Tells others of what was posted.
+    pub(crate) async fn announce(&self) {
+        let jobs = self.service.jobs();
+        let announcing = jobs.iter().find(|job| job.name() == "securepay.announce");
+        announcing
+            .expect("it is there")
+            .run_once()
+            .await
+            .expect("it is told");
+    }
+
+    /// Nothing is wrong with the books.
+    pub(crate) async fn is_sound(&self) {
+        for check in CHECKS {
+            let wrong: Vec<String> = sqlx::query_scalar(check.sql)
+                .fetch_all(self.db.pool())
+                .await
+                .unwrap_or_else(|error| panic!("{}: {error}", check.name));
+            assert!(wrong.is_empty(), "{}: {wrong:?}", check.name);
+        }
+    }
+
     pub(crate) async fn number(&self, sql: &'static str) -> i64 {
         sqlx::query_scalar(sql)
             .fetch_one(self.db.pool())
             .await
             .expect("the database answers")
     }
+}
+
+/// Some euros.
+pub(crate) fn eur(minor: i64) -> Money {
+    Money {
+        minor,
+        currency: "EUR".into(),
+    }
+}
+
+/// A field of an answer.
+pub(crate) fn text(reply: &Reply, field: &str) -> String {
+    let value = reply.body[field].as_str();
+    value
+        .unwrap_or_else(|| panic!("{} {}", reply.status, reply.body))
+        .to_owned()
 }
 
 impl Patients {

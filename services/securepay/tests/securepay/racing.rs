@@ -87,7 +87,7 @@ pub(crate) async fn is_all_there(world: &World, done: Vec<HashMap<TransferId, i6
 async fn hot_and_cold_accounts_add_up() {
     let world = World::open(500).await;
     let ledger = world.writer(Mode::Exclusive);
-    let callers = (1..=64).map(|seed| tokio::spawn(traffic(ledger.clone(), seed, 200, 500)));
+    let callers = (1..=64).map(|seed| tokio::spawn(traffic(ledger.clone(), seed, 800, 500)));
     let done = join_all(callers)
         .await
         .into_iter()

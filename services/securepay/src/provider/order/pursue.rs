@@ -217,12 +217,7 @@ impl Pursuit {
             match self.instruction(order).await? {
                 Some(instruction) => Some(instruction),
                 // Whoever it was for was erased, and the destination with them.
-                None => {
-                    let report = Report::Declined {
-                        reason: Reason::UNKNOWN_DESTINATION,
-                    };
-                    return Ok((report, self.clock().now()));
-                }
+                None => return Ok((untold(order), self.clock().now())),
             }
         } else {
             None
@@ -386,6 +381,18 @@ pub(crate) async fn open(
         Ok(iban) => Ok(Some(iban)),
         Err(galen_vault::Error::Erased) => Ok(None),
         Err(error) => Err(error),
+    }
+}
+
+/// What becomes of an order whose destination is not known any more. If it was told
+/// before, that may still be on its way: then only the deadline decides.
+const fn untold(order: &Order) -> Report {
+    if order.progress.attempts > 1 {
+        Report::Unknown
+    } else {
+        Report::Declined {
+            reason: Reason::UNKNOWN_DESTINATION,
+        }
     }
 }
 

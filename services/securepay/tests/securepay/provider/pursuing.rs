@@ -146,6 +146,45 @@ async fn what_the_provider_cannot_tell_stays_in_sight_until_it_can() {
 }
 
 #[tokio::test]
+async fn where_the_erased_are_paid_is_forgotten_and_the_money_stays() {
+    let counter = Counter::open().await;
+    counter.fill(2).await;
+    let (never_told, told) = (
+        counter.pay_out("1.00").await,
+        counter.pay_out("4040.04").await,
+    );
+    let pool = counter.house.db.pool();
+    let defer = "update provider_order set due_at = due_at + interval '1 hour' where amount = 100";
+    sqlx::query(defer)
+        .execute(pool)
+        .await
+        .expect("the database answers");
+    counter.works().await;
+    let vault = &counter.house.platform.vault;
+    vault
+        .erase(counter.patient)
+        .await
+        .expect("the database answers");
+    counter.passes(SignedDuration::from_hours(1));
+    counter.works().await;
+    let shown = counter.payout_is(&never_told, "FAILED").await;
+    assert_eq!(shown["reasonCode"], "UNKNOWN_DESTINATION");
+    assert!(shown.get("destinationEnding").is_none());
+    // It was told once: that may still be on its way.
+    for _ in 0..3 {
+        counter.payout_is(&told, "PENDING").await;
+        counter.passes(SignedDuration::from_mins(5));
+        counter.works().await;
+    }
+    counter.passes(SignedDuration::from_hours(23));
+    counter.works().await;
+    let shown = counter.payout_is(&told, "FAILED").await;
+    assert_eq!(shown["reasonCode"], "NEVER_STARTED");
+    assert_eq!(counter.totals().await, [808_000, 0, 0]);
+    counter.is_sound().await;
+}
+
+#[tokio::test]
 async fn what_the_simulator_said_it_says_after_a_restart() {
     let counter = Counter::open().await;
     let temper = |seed, declines| Temper {

@@ -1,0 +1,89 @@
+//! Questions to the billing service.
+
+use futures::StreamExt as _;
+use galen_contracts::billing::v1::pricing_client::PricingClient;
+use galen_contracts::billing::v1::{Estimate, EstimateAppointmentRequest};
+use galen_contracts::convert::to_wire;
+use galen_contracts::ids::PatientId;
+use galen_service::rpc::ask;
+use galen_service::{PeerError, Peers};
+use tonic::transport::Channel;
+
+use super::model::Quote;
+use crate::interval::Interval;
+use crate::service_type::{PaymentMode, ServiceType};
+
+/// Questions about one series that are asked at the same time.
+const AT_ONCE: usize = 8;
+
+/// Knows what appointments cost.
+#[derive(Clone)]
+pub struct Prices {
+    client: PricingClient<Channel>,
+}
+
+impl Prices {
+    /// Asks the billing service.
+    #[must_use]
+    pub fn new(peers: &Peers) -> Self {
+        Self {
+            client: PricingClient::new(peers.channel("billing")),
+        }
+    }
+
+    /// What an appointment would cost; `None` when there is no price in force, or when
+    /// billing does not answer.
+    pub async fn quote(
+        &self,
+        patient: PatientId,
+        service_type: ServiceType,
+        payment_mode: PaymentMode,
+        during: Interval,
+    ) -> Option<Quote> {
+        let question = EstimateAppointmentRequest {
+            patient_id: patient.to_string(),
+            service_type: service_type.name().to_owned(),
+            start: Some(to_wire(during.start())),
+            payment_mode: payment_mode.name().to_owned(),
+        };
+        let quote = match self.estimate(question).await {
+            Ok(told) => Quote::read(&told),
+            Err(error) => {
+                tracing::warn!(error = %error, "an appointment is booked without a price");
+                None
+            }
+        };
+        let outcome = if quote.is_some() {
+            "PRICED"
+        } else {
+            "UNPRICED"
+        };
+        metrics::counter!("scheduling_prices_total", "outcome" => outcome).increment(1);
+        quote
+    }
+
+    /// What each of several appointments would cost, in their order.
+    pub async fn quotes(
+        &self,
+        patient: PatientId,
+        service_type: ServiceType,
+        payment_mode: PaymentMode,
+        all: Vec<Interval>,
+    ) -> Vec<Option<Quote>> {
+        let quotes = all
+            .into_iter()
+            .map(|during| self.quote(patient, service_type, payment_mode, during));
+        futures::stream::iter(quotes)
+            .buffered(AT_ONCE)
+            .collect()
+            .await
+    }
+
+    async fn estimate(&self, question: EstimateAppointmentRequest) -> Result<Estimate, PeerError> {
+        let mut client = self.client.clone();
+        ask("billing", question, |request| async move {
+            client.estimate_appointment(request).await
+        })
+        .await
+    }
+}

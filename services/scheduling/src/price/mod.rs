@@ -1,0 +1,14 @@
+//! What an appointment costs, as billing says when it is booked.
+//!
+//! The price comes from billing's tariff, never from a client, and is stored with the
+//! appointment as it was told. Billing is asked beside the other questions before a
+//! booking. When it cannot be asked the appointment is booked without a price: somebody
+//! who needs a doctor is not sent away for want of one, and what is charged in the end
+//! is priced by billing anyway. That there is no price says nothing about what it will
+//! cost.
+
+pub mod directory;
+pub mod model;
+
+pub use directory::Prices;
+pub use model::Quote;

@@ -1,0 +1,54 @@
+//! Records of patients are merged, parted and erased: money stays where it is.
+
+use galen_contracts::convert;
+use galen_contracts::ids::PatientId;
+use galen_contracts::patients::v1::{PatientErased, PatientsMerged, PatientsUnmerged};
+use galen_eventing::{Delivery, Failure, Handle};
+use galen_storage::Tx;
+use galen_vault::Vault;
+
+use crate::patient::store;
+
+/// Follows the patients service.
+pub(super) struct FollowPatients {
+    /// Has the keys of what was written about payments.
+    pub(super) vault: Vault,
+}
+
+impl Handle<PatientErased> for FollowPatients {
+    /// What was written about a patient's payments cannot be read any more. The amounts
+    /// stay: the books must.
+    async fn handle(&self, _: &mut Tx, delivery: Delivery<PatientErased>) -> Result<(), Failure> {
+        let id: PatientId = convert::id("patient_id", &delivery.event.patient_id)?;
+        // The keys may be out of reach at the moment: nobody is forgotten over that.
+        self.vault
+            .erase(id)
+            .await
+            .map_err(|error| Failure::Infrastructure(Box::new(error)))
+    }
+}
+
+impl Handle<PatientsMerged> for FollowPatients {
+    /// Whoever has the survivor's record reaches the wallets of the retired one.
+    async fn handle(&self, tx: &mut Tx, delivery: Delivery<PatientsMerged>) -> Result<(), Failure> {
+        let event = delivery.event;
+        let retired = convert::id("retired_id", &event.retired_id)?;
+        let survivor = convert::id("survivor_id", &event.survivor_id)?;
+        let merge = convert::id::<()>("merge_id", &event.merge_id)?.uuid();
+        store::merge(tx, retired, survivor, merge).await?;
+        Ok(())
+    }
+}
+
+impl Handle<PatientsUnmerged> for FollowPatients {
+    /// The wallets of the restored record are its own again.
+    async fn handle(
+        &self,
+        tx: &mut Tx,
+        delivery: Delivery<PatientsUnmerged>,
+    ) -> Result<(), Failure> {
+        let restored = convert::id("restored_id", &delivery.event.restored_id)?;
+        store::unmerge(tx, restored).await?;
+        Ok(())
+    }
+}

@@ -17,6 +17,7 @@ mod journeys;
 mod keys;
 mod matrix;
 mod mfa;
+mod payments;
 mod plain;
 mod poison;
 mod provider;
@@ -90,6 +91,7 @@ fn main() -> ExitCode {
         ids::ids_of_others_reach_nothing,
         mfa::a_stolen_password_opens_nothing_without_the_phone,
         mfa::what_is_dangerous_needs_a_recent_login,
+        payments::money_that_is_none_moves_nothing,
         poison::a_poisoned_key_waits_and_others_flow,
         matrix::every_operation_answers_as_the_table_says,
     ]);
@@ -116,6 +118,9 @@ fn main() -> ExitCode {
         erasure::nothing_of_an_erased_person_is_left_to_read,
         brute_force::guesses_are_slowed_while_others_log_in,
         faults::kills_lose_nothing_and_repeat_nothing,
+        payments::kills_lose_no_money_and_make_none,
+        payments::a_payment_is_told_to_whoever_listens,
+        payments::a_changed_posting_is_named,
         keys::a_replaced_master_key_loses_nothing,
         keys::without_its_key_file_a_hospital_does_not_start,
     ]);

@@ -20,6 +20,8 @@ create table charge (
     minor bigint check (minor >= 0),
     currency text check (length(currency) = 3),
     tariff_id uuid,
+    -- Which kind of service it is, by the tariff.
+    category text,
     invoice_id uuid,
     replaces_id uuid unique references charge,
     -- Why it was charged by hand, for its patient's eyes and the desk's.

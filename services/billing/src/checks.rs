@@ -66,4 +66,65 @@ pub(crate) const CHECKS: &[Check] = &[
               group by p.contract_id, e.accumulator, e.member_id, e.period
               having sum(e.delta) < 0",
     },
+    Check {
+        name: "every invoice is the sum of what happened to it",
+        sql: "select i.id::text
+              from invoice i
+              left join invoice_event e on e.invoice_id = i.id
+              group by i.id
+              having (i.version, i.billed, i.settled, i.pending, i.insurer) is distinct from
+                  (coalesce(max(e.version), 0), coalesce(sum(e.billed), 0), coalesce(sum(e.settled), 0), coalesce(sum(e.pending), 0), coalesce(sum(e.insurer), 0))
+                  or count(e.version) <> i.version",
+    },
+    Check {
+        name: "every invoice is the sum of its lines",
+        sql: "select i.id::text
+              from invoice i
+              left join invoice_line l on l.invoice_id = i.id
+              group by i.id
+              having (i.billed, i.insurer) is distinct from (coalesce(sum(l.patient), 0), coalesce(sum(l.insurer), 0))",
+    },
+    Check {
+        name: "every line of an invoice is a charge that is on it, and asks what that costs",
+        sql: "select 'line ' || l.charge_id || ' of invoice ' || l.invoice_id
+              from invoice_line l
+              join invoice i on i.id = l.invoice_id
+              join charge c on c.id = l.charge_id
+              where c.patient_id <> i.patient_id
+                 or (i.status <> 'CANCELLED' and (c.invoice_id is distinct from i.id or c.minor <> l.gross or c.currency <> i.currency))
+              union all
+              select 'charge ' || c.id || ' is on no line of its invoice'
+              from charge c
+              left join invoice i on i.id = c.invoice_id and i.status <> 'CANCELLED'
+              left join invoice_line l on l.invoice_id = c.invoice_id and l.charge_id = c.id
+              where c.invoice_id is not null and (i.id is null or l.charge_id is null)",
+    },
+    Check {
+        name: "no charge is on two invoices",
+        sql: "select l.charge_id::text
+              from invoice_line l
+              join invoice i on i.id = l.invoice_id
+              where i.status <> 'CANCELLED'
+              group by l.charge_id
+              having count(*) > 1",
+    },
+    Check {
+        name: "what is being paid of invoices is under way",
+        sql: "select i.id::text
+              from invoice i
+              left join invoice_payment p on p.invoice_id = i.id and p.status = 'PENDING'
+              group by i.id
+              having i.pending <> coalesce(sum(p.minor), 0)",
+    },
+    Check {
+        name: "everything that was entered is posted",
+        sql: "select o.id || coalesce(': ' || o.refused, '')
+              from journal_order o
+              where o.posted_at is null and o.entered_at < now() - interval '1 minute'",
+    },
+    Check {
+        name: "nobody decided about what they asked for themselves",
+        sql: "select id::text from adjustment
+              where decided_by = requested_by or (kind <> 'CREDIT_NOTE' and status in ('APPROVED', 'DONE', 'FAILED') and decided_by is null)",
+    },
 ];

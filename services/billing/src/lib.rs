@@ -10,6 +10,7 @@
 //! Each folder offers its routes and work itself; this file puts them together.
 
 pub mod adjudication;
+mod amount;
 pub mod cash;
 pub mod catalogue;
 pub mod charge;
@@ -24,13 +25,14 @@ mod problems;
 pub mod reactions;
 pub mod receivable;
 mod settings;
+mod words;
 
 use std::sync::Arc;
 
 use galen_contracts::patients::v1::patient_directory_client::PatientDirectoryClient;
 use galen_contracts::securepay::v1::account_service_client::AccountServiceClient;
 use galen_contracts::securepay::v1::payment_service_client::PaymentServiceClient;
-use galen_eventing::subscription;
+use galen_eventing::{Processes, TimerSubscription, subscription};
 use galen_kernel::{Clock, Currency};
 use galen_service::{Check, Job, Platform, ProblemPage, Service, Setting, StartError};
 use galen_storage::{Db, Migration, SchemaSpec, migrations};
@@ -38,6 +40,8 @@ use galen_vault::{SealedColumn, Vault};
 use tokio::sync::Notify;
 use tonic::transport::Channel;
 use utoipa_axum::router::OpenApiRouter;
+
+use crate::invoice::payment::process::PaymentProcess;
 
 /// The schema's history.
 pub const MIGRATIONS: &[Migration] = migrations![
@@ -56,7 +60,7 @@ pub struct Billing {
     zone: jiff::tz::TimeZone,
     /// What everything is counted in.
     currency: Currency,
-    /// How much of an appointment is held on the patient's wallet before it.
+    /// What patients are asked to pay before an appointment.
     prepayment: settings::Prepayment,
     patients: PatientDirectoryClient<Channel>,
     accounts: AccountServiceClient<Channel>,
@@ -69,6 +73,9 @@ pub struct Billing {
     claims: claim::Settings,
     /// Rung when something is to go to a payer.
     claim_bell: Arc<Notify>,
+    /// Rung when SecurePay is to be asked about a payment.
+    payment_bell: Arc<Notify>,
+    paying: Processes<PaymentProcess>,
 }
 
 impl Service for Billing {
@@ -88,6 +95,7 @@ impl Service for Billing {
             platform.zone.clone(),
             claims,
         ));
+        let payment_bell = Arc::<Notify>::default();
         Ok(Self {
             currency,
             prepayment: platform
@@ -104,6 +112,10 @@ impl Service for Billing {
             payer,
             claims,
             claim_bell: Arc::default(),
+            paying: Processes::new(Arc::new(PaymentProcess {
+                bell: Arc::clone(&payment_bell),
+            })),
+            payment_bell,
         })
     }
 
@@ -129,6 +141,10 @@ impl Service for Billing {
         reactions::subscriptions(self)
     }
 
+    fn timers(self: &Arc<Self>) -> Vec<TimerSubscription> {
+        vec![self.paying.timers()]
+    }
+
     fn jobs(self: &Arc<Self>) -> Vec<Job> {
         [
             journal::jobs(self),
@@ -146,7 +162,7 @@ impl Service for Billing {
     }
 
     fn sealed() -> &'static [SealedColumn] {
-        &[]
+        words::SEALED
     }
 
     fn settings() -> &'static [Setting] {

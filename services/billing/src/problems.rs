@@ -69,4 +69,104 @@ pub(crate) const PAGES: &[ProblemPage] = &[
         title: "Another remittance of this payer has the same number and says something else.",
         advice: "Nothing was posted again. Look at the number: payers use each of them once.",
     },
+    ProblemPage {
+        code: "CHARGE_INVOICED",
+        title: "The charge is on an invoice.",
+        advice: "Cancel the draft, or credit the issued invoice in full; then the charge can be changed.",
+    },
+    ProblemPage {
+        code: "CHARGE_VOIDED",
+        title: "The charge was taken back.",
+        advice: "Charge it again with `POST /charges` if that was a mistake.",
+    },
+    ProblemPage {
+        code: "CHARGE_UNPRICED",
+        title: "There is no price for the charge.",
+        advice: "Say what it costs with `POST /tariffs`, then `POST /charges/{id}/price`. It is also tried again every minute.",
+    },
+    ProblemPage {
+        code: "CHARGE_REPLACED",
+        title: "The charge was corrected by another one.",
+        advice: "Correct that one: `GET /charges` shows it with `replacesId`.",
+    },
+    ProblemPage {
+        code: "NOTHING_TO_INVOICE",
+        title: "There is nothing to be invoiced.",
+        advice: "Nothing was charged for it yet, it was taken back, or there are more than 200 charges: name them with `chargeIds`.",
+    },
+    ProblemPage {
+        code: "MIXED_PAYMENT_MODES",
+        title: "The charges are asked of different payers.",
+        advice: "Invoice what insurers are asked for apart from what the patient pays alone.",
+    },
+    ProblemPage {
+        code: "SEVERAL_DAYS",
+        title: "The charges are of several days.",
+        advice: "Policies are looked up by day: make an invoice for each.",
+    },
+    ProblemPage {
+        code: "NOT_A_DRAFT",
+        title: "The invoice is no draft any more.",
+        advice: "An issued invoice is taken back with `POST /invoices/{id}/credit-note`.",
+    },
+    ProblemPage {
+        code: "NOT_ISSUED",
+        title: "The invoice is not issued.",
+        advice: "Issue it with `POST /invoices/{id}/issue`; a cancelled one takes no payments.",
+    },
+    ProblemPage {
+        code: "NOTHING_DUE",
+        title: "Nothing is owed for the invoice.",
+        advice: "It is paid, or only payers owe something. Read it again.",
+    },
+    ProblemPage {
+        code: "MORE_THAN_DUE",
+        title: "Less than that is owed.",
+        advice: "Read the invoice again: `due` without `pending` is what can be paid. Without an amount all of it is.",
+    },
+    ProblemPage {
+        code: "MORE_THAN_PAID",
+        title: "Less than that was paid.",
+        advice: "No more is given back than was paid and has not been given back yet.",
+    },
+    ProblemPage {
+        code: "MORE_THAN_BILLED",
+        title: "The patient is asked for less than that.",
+        advice: "Credit at most `totals.patient`, and of a line at most its `patient`.",
+    },
+    ProblemPage {
+        code: "NO_SUCH_PAYMENT",
+        title: "The invoice has no such payment from a wallet.",
+        advice: "`GET /invoices/{id}` shows its payments; what was paid in cash is given back in cash.",
+    },
+    ProblemPage {
+        code: "NO_SUCH_LINE",
+        title: "The invoice has no such line.",
+        advice: "Lines are named by their `chargeId`.",
+    },
+    ProblemPage {
+        code: "PAYMENT_UNDER_WAY",
+        title: "A payment of the invoice is under way.",
+        advice: "It is over in a moment: read the invoice again, and repeat the request.",
+    },
+    ProblemPage {
+        code: "ALREADY_DECIDED",
+        title: "Somebody has decided about it.",
+        advice: "Read the invoice again; ask once more if it is still needed.",
+    },
+    ProblemPage {
+        code: "SECOND_PERSON_REQUIRED",
+        title: "Somebody else has to decide.",
+        advice: "Giving up or giving back money takes two people: have a colleague decide.",
+    },
+    ProblemPage {
+        code: "PAYMENT_TIMED_OUT",
+        title: "The payment was not made in time.",
+        advice: "No money has moved. Pay again with another idempotency key.",
+    },
+    ProblemPage {
+        code: "PAYMENT_REFUSED",
+        title: "The payment was refused.",
+        advice: "`paymentId` is shown with the invoice. Pay again from another wallet, with another idempotency key.",
+    },
 ];

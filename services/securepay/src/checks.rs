@@ -156,6 +156,41 @@ pub const CHECKS: &[Check] = &[
                      and ((o.state in ('SUCCEEDED', 'CAPTURED') and c.declined is not null)
                           or (o.state in ('DECLINED', 'FAILED') and c.declined is null)))",
     },
+    Check {
+        name: "every account is for something, in its own currency, with the limits of that",
+        sql: "select 'account ' || coalesce(a.id, i.id)
+              from account a
+              full join account_info i on i.id = a.id
+              left join ledger l on l.id = a.ledger_id
+              where a.id is null or i.id is null or l.currency is distinct from i.currency
+                 or a.limits <> case i.kind when 'WALLET' then 1 when 'RECEIVABLE' then 2 else 0 end",
+    },
+    Check {
+        name: "every payment is what was promised, and every promise of a payment is one",
+        sql: "select 'payment ' || y.id from payment y
+              left join posting p on p.id = y.id and p.kind = 2
+              left join ledger l on l.id = p.ledger_id
+              where (y.from_id, y.to_id, y.amount, y.currency, y.capture = 'MANUAL')
+                    is distinct from (p.debit_id, p.credit_id, p.amount, l.currency, p.expires_at is not null)
+              union all
+              select 'hold ' || p.id || ' has no payment' from posting p
+              where p.kind = 2 and p.code = 1 and not exists (select from payment y where y.id = p.id)",
+    },
+    Check {
+        name: "money that moves at once has moved",
+        sql: "select 'payment ' || y.id from payment y join hold h on h.id = y.id
+              where y.capture = 'AUTOMATIC' and h.captured <> h.amount",
+    },
+    Check {
+        name: "others are told of payments within a minute",
+        sql: "select 'shard ' || a.shard || ' was told up to ' || a.told
+              from announcer a
+              where exists (
+                  select from batch b
+                  where b.shard = a.shard and b.first > a.told
+                    and b.last < (select last - 60000000 from head h where h.shard = a.shard)
+              )",
+    },
     reconciliation::CHECKS[0],
     reconciliation::CHECKS[1],
     reconciliation::CHECKS[2],

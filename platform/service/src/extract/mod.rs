@@ -15,6 +15,7 @@ use galen_kernel::{Clock, Problem, Timestamp};
 use galen_storage::Db;
 use galen_vault::Vault;
 use http::request::Parts;
+use uuid::Uuid;
 
 pub use body::{Body, Params, PathIds, Xml};
 pub(crate) use body::{collect, too_large};
@@ -126,6 +127,15 @@ impl<R: Requires> Cx<R> {
     #[must_use]
     pub fn authentication(&self) -> Option<&Authentication> {
         self.caller.as_ref().map(|caller| &caller.authentication)
+    }
+
+    /// An id that is the same whenever the caller repeats a request with its idempotency
+    /// key, for what a command begins before its transaction; `None` without a key.
+    #[must_use]
+    pub fn request_id(&self) -> Option<Uuid> {
+        let given = self.idempotency.as_ref()?;
+        let name = format!("{}/{}", given.caller, given.key);
+        Some(Uuid::new_v5(&Uuid::NAMESPACE_URL, name.as_bytes()))
     }
 
     /// Now.

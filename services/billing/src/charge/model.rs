@@ -113,7 +113,7 @@ impl EncounterClass {
 }
 
 /// What a charge costs, by which tariff.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Price {
     /// For one unit.
     pub unit: Money,
@@ -121,18 +121,21 @@ pub struct Price {
     pub amount: Money,
     /// The tariff it comes from.
     pub tariff: Uuid,
+    /// Which kind of service it is, if the tariff says.
+    pub category: Option<String>,
 }
 
 impl Price {
     /// The price of some units; `None` when that is more than can be written down, or
     /// less than nothing.
     #[must_use]
-    pub fn of(unit: Money, quantity: u32, tariff: Uuid) -> Option<Self> {
+    pub fn of(unit: Money, quantity: u32, tariff: Uuid, category: Option<String>) -> Option<Self> {
         let minor = unit.minor.checked_mul(i64::from(quantity))?;
         (minor >= 0).then_some(Self {
             unit,
             amount: Money { minor, ..unit },
             tariff,
+            category,
         })
     }
 }
@@ -227,12 +230,116 @@ impl Charge {
     ///
     /// # Errors
     /// When it cannot.
-    pub fn billable(&self) -> Result<Price, ChargeRefusal> {
-        match (self.status, self.price) {
+    pub fn billable(&self) -> Result<&Price, ChargeRefusal> {
+        match (self.status, &self.price) {
             (Status::Priced, Some(price)) => Ok(price),
             (Status::Invoiced, _) => Err(ChargeRefusal::Invoiced),
             (Status::Voided, _) => Err(ChargeRefusal::Voided),
             _ => Err(ChargeRefusal::Unpriced),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn charge(status: Status) -> Charge {
+        let unit = Money {
+            minor: 1500,
+            currency: "EUR".parse().expect("a currency"),
+        };
+        let has = matches!(status, Status::Priced | Status::Invoiced);
+        Charge {
+            id: ChargeId::from_uuid(Uuid::from_u128(1)),
+            patient: PatientId::from_uuid(Uuid::from_u128(2)),
+            source: None,
+            admission: None,
+            code: "CONSULTATION".to_owned(),
+            class: EncounterClass::Amb,
+            mode: PaymentMode::SelfPay,
+            quantity: 2,
+            served_at: Timestamp::UNIX_EPOCH,
+            served_on: Date::constant(1970, 1, 1),
+            status,
+            price: has
+                .then(|| Price::of(unit, 2, Uuid::from_u128(3), None))
+                .flatten(),
+            invoice: (status == Status::Invoiced).then(|| Uuid::from_u128(4)),
+            replaces: None,
+            version: 1,
+            captured_at: Timestamp::UNIX_EPOCH,
+        }
+    }
+
+    #[test]
+    fn a_price_is_for_all_units_and_never_overflows() {
+        let price = charge(Status::Priced).price.expect("a price");
+        assert_eq!((price.unit.minor, price.amount.minor), (1500, 3000));
+        let most = Money {
+            minor: i64::MAX,
+            ..price.unit
+        };
+        assert_eq!(Price::of(most, 2, price.tariff, None), None);
+    }
+
+    #[test]
+    fn a_charge_waits_for_its_price_and_keeps_it() {
+        let price = charge(Status::Priced).price;
+        let priced = charge(Status::Held)
+            .priced(price.clone())
+            .expect("it waits");
+        assert_eq!((priced.status, priced.version), (Status::Priced, 2));
+        assert_eq!(priced.clone().priced(price.clone()), Ok(priced));
+        assert_eq!(
+            charge(Status::Held).priced(None),
+            Ok(charge(Status::Held)),
+            "without a price it still waits"
+        );
+        assert_eq!(
+            charge(Status::Voided).priced(price),
+            Err(ChargeRefusal::Voided)
+        );
+    }
+
+    #[test]
+    fn only_what_is_priced_and_not_invoiced_can_be_invoiced() {
+        assert!(charge(Status::Priced).billable().is_ok());
+        for (status, refusal) in [
+            (Status::Held, ChargeRefusal::Unpriced),
+            (Status::Invoiced, ChargeRefusal::Invoiced),
+            (Status::Voided, ChargeRefusal::Voided),
+        ] {
+            assert_eq!(charge(status).billable(), Err(refusal));
+        }
+    }
+
+    #[test]
+    fn what_is_invoiced_is_not_voided() {
+        for status in [Status::Held, Status::Priced] {
+            let voided = charge(status).voided().expect("it can be");
+            assert_eq!((voided.status, voided.version), (Status::Voided, 2));
+        }
+        assert_eq!(
+            charge(Status::Invoiced).voided(),
+            Err(ChargeRefusal::Invoiced)
+        );
+        assert_eq!(charge(Status::Voided).voided(), Err(ChargeRefusal::Voided));
+    }
+
+    #[test]
+    fn names_are_read_as_they_are_written() {
+        for status in Status::ALL {
+            assert_eq!(Status::read(status.name()), Some(status));
+        }
+        for class in ["AMB", "IMP", "EMER"] {
+            assert_eq!(
+                EncounterClass::read(class).map(EncounterClass::name),
+                Some(class)
+            );
+        }
+        for mode in ["SELF_PAY", "INSURANCE"] {
+            assert_eq!(PaymentMode::read(mode).map(PaymentMode::name), Some(mode));
         }
     }
 }

@@ -173,6 +173,8 @@ pub struct Payment {
     pub refunded: i64,
     /// Refunds on their way.
     pub refunding: Vec<(Uuid, i64)>,
+    /// Why the money is not there.
+    pub refusal: Option<String>,
 }
 
 /// Where a payment stands.
@@ -363,9 +365,15 @@ impl Invoice {
                 state: PaymentState::Pending,
                 refunded: 0,
                 refunding: Vec::new(),
+                refusal: None,
             }),
             Event::PaymentRecorded { payment } => self.settle(*payment, PaymentState::Captured),
-            Event::PaymentRefused { payment, .. } => self.settle(*payment, PaymentState::Refused),
+            Event::PaymentRefused { payment, code } => {
+                self.settle(*payment, PaymentState::Refused);
+                if let Some(payment) = self.payment_mut(*payment) {
+                    payment.refusal = Some(code.clone());
+                }
+            }
             Event::Received { receipt, amount } => self.payments.push(Payment {
                 id: *receipt,
                 wallet: None,
@@ -373,6 +381,7 @@ impl Invoice {
                 state: PaymentState::Captured,
                 refunded: 0,
                 refunding: Vec::new(),
+                refusal: None,
             }),
             Event::RefundStarted {
                 refund,

@@ -1,12 +1,42 @@
 //! What it does when something happened elsewhere.
+//!
+//! Records that turn out to be one person are not rewritten here: charges and invoices
+//! keep the record that they were made for, as printed on paper, and who insures a
+//! person is asked from the patients service, which knows all their records.
+
+mod captured;
+mod erased;
+mod fulfilled;
 
 use std::sync::Arc;
 
-use galen_eventing::subscription;
+use galen_contracts::patients::v1::PatientErased;
+use galen_contracts::scheduling::v1::AppointmentFulfilled;
+use galen_contracts::securepay::v1::PaymentCaptured;
+use galen_eventing::{Subscription, subscription};
 
 use crate::Billing;
 
 /// What it hears.
-pub(crate) const fn subscriptions(_: &Arc<Billing>) -> Vec<subscription::Definition> {
-    Vec::new()
+pub(crate) fn subscriptions(billing: &Arc<Billing>) -> Vec<subscription::Definition> {
+    let fulfilled = Arc::new(fulfilled::ChargeAppointments {
+        zone: billing.zone.clone(),
+    });
+    let captured = Arc::new(captured::EndPayments {
+        paying: billing.paying.clone(),
+    });
+    let erased = Arc::new(erased::ForgetPatients {
+        vault: billing.vault.clone(),
+    });
+    vec![
+        Subscription::new("billing.charges", fulfilled)
+            .on::<AppointmentFulfilled>()
+            .build(),
+        Subscription::new("billing.payments", captured)
+            .on::<PaymentCaptured>()
+            .build(),
+        Subscription::new("billing.patients", erased)
+            .on::<PatientErased>()
+            .build(),
+    ]
 }

@@ -9,12 +9,12 @@
 //!
 //! | What | Where |
 //! |---|---|
-//! | who is told | [`endpoint`] |
-//! | what there is to tell | [`message`] |
-//! | signatures and secrets | [`signature`] |
-//! | telling it, again and again | [`delivery`] |
-//! | where may be posted to | [`address`] |
-//! | the client | [`web`] |
+//! | who is told | `endpoint` |
+//! | what there is to tell | `message` |
+//! | signatures and secrets | `signature` |
+//! | telling it, again and again | `delivery` |
+//! | where may be posted to | `address` |
+//! | the client | `web` |
 
 pub(crate) mod address;
 pub(crate) mod delivery;

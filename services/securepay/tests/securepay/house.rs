@@ -225,6 +225,7 @@ impl House {
 
     /// Nothing is wrong with the books.
     pub(crate) async fn is_sound(&self) {
+        self.announce().await;
         for check in CHECKS {
             let wrong: Vec<String> = sqlx::query_scalar(check.sql)
                 .fetch_all(self.db.pool())

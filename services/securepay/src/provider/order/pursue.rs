@@ -29,6 +29,7 @@ use crate::ledger::{Group, Operation, Rejection, Request, TransferId};
 use crate::payout::iban::Iban;
 use crate::provider::signature::Forged;
 use crate::provider::{Direction, Instruction, Provider, Reason, Report};
+use crate::purpose::Purpose;
 use crate::writer::{Ledger, Unanswered};
 
 /// How often it is looked what is due; new orders ring.
@@ -399,8 +400,8 @@ const fn untold(order: &Order) -> Report {
 /// What postings of orders are for.
 pub(crate) const fn code(direction: Direction) -> i16 {
     match direction {
-        Direction::In => 2,
-        Direction::Out => 3,
+        Direction::In => Purpose::TopUp.code(),
+        Direction::Out => Purpose::Payout.code(),
     }
 }
 

@@ -16,9 +16,10 @@ use tokio_util::sync::CancellationToken;
 use super::measure;
 use super::model::{Verdict, judge};
 use super::store::{self, Parcel};
+use crate::provider::signature::Secret;
 use crate::webhook::endpoint::store::SECRET;
 use crate::webhook::settings::Settings;
-use crate::webhook::signature::{self, Secret};
+use crate::webhook::signature;
 use crate::webhook::web::{Post, TIMEOUT, Web};
 
 /// Under way to one endpoint at a time.
@@ -147,8 +148,8 @@ impl Sender {
         let mut secrets = Vec::with_capacity(parcel.secrets.len());
         for (id, sealed) in &parcel.secrets {
             let text = keys.open(&SECRET, parcel.endpoint, *id, sealed)?;
-            let secret = Secret::read(text.expose());
-            secrets.push(secret.ok_or_else(|| Problem::internal("a webhook secret is none"))?);
+            let secret = Secret::read(&text.expose().as_str().into());
+            secrets.push(secret.map_err(Problem::internal)?);
         }
         Ok(signature::header(
             &secrets,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use galen_access::Permission;
-use galen_kernel::Violations;
+use galen_kernel::{Problem, Violations};
 use galen_service::{Body, Cx, Needs, Outcome, Requires};
 use http::StatusCode;
 use serde::Deserialize;
@@ -18,7 +18,7 @@ use super::store::{self, DESCRIPTION, SECRET};
 use super::{Endpoint, EndpointId, view};
 use crate::SecurePay;
 use crate::webhook::message::MessageType;
-use crate::webhook::signature::Secret;
+use crate::webhook::signature;
 
 /// Somebody new who is to be told.
 #[derive(Deserialize, ToSchema)]
@@ -86,12 +86,13 @@ pub(crate) async fn create(
         version: 1,
     };
     store::insert(tx.conn(), &endpoint).await?;
-    let (secret, secret_id) = (Secret::generate(), cx.clock().uuid());
-    let sealed = key.seal(&SECRET, secret_id, &secret.text())?;
+    let secret = signature::draw().map_err(Problem::internal)?;
+    let secret_id = cx.clock().uuid();
+    let sealed = key.seal(&SECRET, secret_id, &secret)?;
     store::add_secret(tx.conn(), secret_id, id, &sealed, cx.now()).await?;
     let view = view::show_one(&s.vault, tx.conn(), &endpoint).await?;
     tx.commit().await?;
     let location = format!("/api/v1/webhook-endpoints/{id}");
-    let answer = view.with_secret(&secret).answer(StatusCode::CREATED);
+    let answer = view.with_secret(secret).answer(StatusCode::CREATED);
     Ok(answer.location(&location))
 }

@@ -15,7 +15,7 @@ use jiff::SignedDuration;
 use super::store::{self, SECRET};
 use super::{EndpointId, view};
 use crate::SecurePay;
-use crate::webhook::signature::Secret;
+use crate::webhook::signature;
 
 /// How long the secret before signs as well: time to bring the new one to the receiver.
 const OVERLAP: SignedDuration = SignedDuration::from_hours(24);
@@ -53,12 +53,13 @@ pub(crate) async fn rotate(
     cx.expect_version(endpoint.version)?;
     let until = now.checked_add(OVERLAP).map_err(Problem::internal)?;
     store::retire_secrets(tx.conn(), id, until, BESIDE, now).await?;
-    let (secret, secret_id) = (Secret::generate(), cx.clock().uuid());
+    let secret = signature::draw().map_err(Problem::internal)?;
+    let secret_id = cx.clock().uuid();
     let key = s.vault.key_of(tx.conn(), id).await?;
-    let sealed = key.seal(&SECRET, secret_id, &secret.text())?;
+    let sealed = key.seal(&SECRET, secret_id, &secret)?;
     store::add_secret(tx.conn(), secret_id, id, &sealed, now).await?;
     endpoint.version = store::update(tx.conn(), &endpoint).await?;
     let view = view::show_one(&s.vault, tx.conn(), &endpoint).await?;
     tx.commit().await?;
-    Ok(view.with_secret(&secret).answer(StatusCode::OK))
+    Ok(view.with_secret(secret).answer(StatusCode::OK))
 }

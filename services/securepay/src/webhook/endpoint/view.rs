@@ -14,7 +14,6 @@ use super::Endpoint;
 use super::model::Disabled;
 use super::store::DESCRIPTION;
 use crate::webhook::message::MessageType;
-use crate::webhook::signature::Secret;
 
 /// Somebody who is told of payments.
 #[derive(Serialize, ToSchema)]
@@ -73,8 +72,8 @@ impl EndpointView {
     }
 
     /// Shows the secret that was just made for it as well.
-    pub(crate) fn with_secret(mut self, secret: &Secret) -> Self {
-        self.secret = Some(secret.text());
+    pub(crate) fn with_secret(mut self, secret: String) -> Self {
+        self.secret = Some(secret);
         self
     }
 

@@ -1,0 +1,71 @@
+//! What comes from elsewhere: answers of payers, and money at tills.
+
+use galen_kernel::Money;
+use galen_storage::Tx;
+use uuid::Uuid;
+
+use super::error::InvoiceError;
+use super::event::Outcome;
+use super::model::{Invoice, InvoiceId};
+use super::store;
+use crate::journal::{self, AccountKind, AccountRef, Entry};
+
+/// A payer answered: what it leaves to the patient the patient owes from now on, and what
+/// the contract forbids to ask for is given up. `claim` owns the receivable that it was
+/// asked by. What it pays is entered by whoever received it.
+///
+/// # Errors
+/// When it was asked for less than it does not pay, or the database fails.
+pub async fn remitted(
+    tx: &mut Tx,
+    id: InvoiceId,
+    claim: Uuid,
+    outcomes: &[Outcome],
+) -> Result<Invoice, InvoiceError> {
+    let mut invoice = store::lock(tx, id).await?;
+    let Some(event) = invoice.remit(claim, outcomes)? else {
+        return Ok(invoice);
+    };
+    store::append(tx, &mut invoice, &[event]).await?;
+    let sum = |of: fn(&Outcome) -> i64| outcomes.iter().map(of).sum::<i64>();
+    let moved = |account, minor| Entry {
+        debit: account,
+        credit: AccountRef::receivable(claim),
+        amount: Money {
+            minor,
+            currency: invoice.currency,
+        },
+        reference: id.uuid(),
+    };
+    let entries: Vec<Entry> = [
+        moved(AccountRef::receivable(id.uuid()), sum(|o| o.to_patient)),
+        moved(
+            AccountRef::hospital(AccountKind::WriteOff),
+            sum(|o| o.written_off),
+        ),
+    ]
+    .into_iter()
+    .filter(|entry| entry.amount.minor > 0)
+    .collect();
+    let order = tx.clock().uuid();
+    journal::enter(tx, order, &entries).await?;
+    Ok(invoice)
+}
+
+/// Money was received for an invoice at a till or a bank: the same receipt counts once.
+/// Whoever received it enters it into the books.
+///
+/// # Errors
+/// When less is owed, or the database fails.
+pub async fn received(
+    tx: &mut Tx,
+    id: InvoiceId,
+    receipt: Uuid,
+    amount: i64,
+) -> Result<Invoice, InvoiceError> {
+    let mut invoice = store::lock(tx, id).await?;
+    if let Some(event) = invoice.receive(receipt, amount)? {
+        store::append(tx, &mut invoice, &[event]).await?;
+    }
+    Ok(invoice)
+}

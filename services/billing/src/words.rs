@@ -1,0 +1,145 @@
+//! What somebody writes about money: why something was charged by hand, credited, given
+//! up or given back. Sealed with the data key of the patient whom it concerns.
+
+use galen_contracts::ids::PatientId;
+use galen_kernel::{Pii, Problem, Violations};
+use galen_vault::{Column, Error, Keyring, Sealed, SealedColumn, Vault};
+use serde::{Deserialize, Serialize};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+/// The most characters of a text. The schema says the same.
+const MOST: usize = 500;
+
+/// Why something was charged by hand.
+pub(crate) const CHARGED: Column<Words> = Column::new("billing", "charge", "sealed_reason");
+
+/// Why something is credited, given up or given back.
+pub(crate) const ADJUSTED: Column<Words> = Column::new("billing", "adjustment", "sealed_reason");
+
+/// What is sealed.
+pub(crate) const SEALED: &[SealedColumn] = &[
+    SealedColumn {
+        place: CHARGED.place(),
+        row: "id",
+        subject: "t.patient_id",
+    },
+    SealedColumn {
+        place: ADJUSTED.place(),
+        row: "id",
+        subject: "t.patient_id",
+    },
+];
+
+/// A text of 1 to 500 characters. Personal: has no `Debug`.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Words(String);
+
+/// It is empty, too long, or holds NUL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("must have 1 to {MOST} characters")]
+pub struct WordsError;
+
+impl Words {
+    /// Reads a field of a request: cut at both ends, not blank, without control
+    /// characters other than ends of lines and tabulators.
+    pub(crate) fn read(wrong: &mut Violations, pointer: &str, given: &str) -> Option<Pii<Self>> {
+        let text = given.trim();
+        let refused = |c: char| c.is_control() && !matches!(c, '\n' | '\r' | '\t');
+        if text.is_empty() {
+            wrong.push(pointer, "BLANK", "must not be blank");
+        } else if text.chars().count() > MOST {
+            wrong.push(
+                pointer,
+                "TOO_LONG",
+                format!("must have at most {MOST} characters"),
+            );
+        } else if text.contains(refused) {
+            wrong.push(
+                pointer,
+                "CONTROL_CHARACTER",
+                "must not contain control characters",
+            );
+        } else {
+            return Some(Pii::new(Self(text.to_owned())));
+        }
+        None
+    }
+}
+
+impl TryFrom<String> for Words {
+    type Error = WordsError;
+
+    fn try_from(text: String) -> Result<Self, WordsError> {
+        if text.is_empty() || text.contains('\0') || text.chars().count() > MOST {
+            Err(WordsError)
+        } else {
+            Ok(Self(text))
+        }
+    }
+}
+
+impl From<Words> for String {
+    fn from(words: Words) -> Self {
+        words.0
+    }
+}
+
+/// Seals a text.
+///
+/// # Errors
+/// 409 when the patient was erased, or when the database or the master keys fail.
+pub(crate) async fn seal(
+    vault: &Vault,
+    db: &mut PgConnection,
+    column: &Column<Words>,
+    (patient, row): (PatientId, Uuid),
+    words: &Pii<Words>,
+) -> Result<Sealed<Words>, Problem> {
+    let sealed = match vault.key_of(db, patient).await {
+        Ok(key) => key.seal(column, row, words.expose()),
+        Err(error) => Err(error),
+    };
+    sealed.map_err(|error| match error {
+        Error::Erased => Problem::conflict(
+            "SUBJECT_ERASED",
+            "The person's data were erased: nothing is written about them any more.",
+        ),
+        error => error.into(),
+    })
+}
+
+/// The keys for some texts, asked for at once.
+///
+/// # Errors
+/// When the database or the master keys fail.
+pub(crate) async fn keyring<'a>(
+    vault: &Vault,
+    db: &mut PgConnection,
+    texts: impl Iterator<Item = &'a Sealed<Words>>,
+) -> Result<Keyring, Error> {
+    vault
+        .keyring_of(db, texts.filter_map(Sealed::key_id).collect())
+        .await
+}
+
+/// Opens a text. What was written about who was erased is as if it had never been.
+///
+/// # Errors
+/// When it is not exactly what was sealed for this row.
+pub(crate) fn open(
+    ring: &Keyring,
+    column: &Column<Words>,
+    (patient, row): (PatientId, Uuid),
+    sealed: Option<&Sealed<Words>>,
+) -> Result<Option<Pii<Words>>, Error> {
+    let Some(sealed) = sealed else {
+        return Ok(None);
+    };
+    match ring.open(column, patient, row, sealed) {
+        Ok(words) => Ok(Some(words)),
+        Err(Error::Erased) => Ok(None),
+        Err(error) => Err(error),
+    }
+}

@@ -2,6 +2,8 @@
 
 use galen_service::Check;
 
+use crate::reconciliation;
+
 /// Every invariant of the ledger that one statement can look for.
 pub const CHECKS: &[Check] = &[
     Check {
@@ -194,4 +196,9 @@ pub const CHECKS: &[Check] = &[
                     and b.last < (select last - 60000000 from head h where h.shard = a.shard)
               )",
     },
+    reconciliation::CHECKS[0],
+    reconciliation::CHECKS[1],
+    reconciliation::CHECKS[2],
+    reconciliation::CHECKS[3],
+    reconciliation::CHECKS[4],
 ];

@@ -71,6 +71,16 @@ impl Journey {
 }
 
 impl Staff {
+    /// The front desk.
+    pub(super) const fn reception(&self) -> &Client {
+        &self.reception
+    }
+
+    /// Somebody who sees patients.
+    pub(super) const fn physician(&self) -> &Client {
+        &self.physician
+    }
+
     /// Makes accounts for the front desk and a physician, and looks up who is known.
     ///
     /// # Errors
@@ -105,7 +115,11 @@ impl Staff {
     }
 }
 
-async fn account(admin: &Client, name: &str, role: &str) -> Result<Client, ClientError> {
+/// Makes an account with a role, and logs in.
+///
+/// # Errors
+/// When the API refuses.
+pub(super) async fn account(admin: &Client, name: &str, role: &str) -> Result<Client, ClientError> {
     let username = format!("demo-{name}-{}", &Uuid::new_v4().simple().to_string()[..8]);
     let password = Uuid::new_v4().to_string();
     let body = json!({ "username": username, "password": password, "roles": [role] });
@@ -113,6 +127,31 @@ async fn account(admin: &Client, name: &str, role: &str) -> Result<Client, Clien
     let client = admin.anonymous();
     client.login(&username, &password).await?;
     Ok(client)
+}
+
+/// Registers somebody whom nobody knew.
+///
+/// # Errors
+/// When the API refuses.
+pub(super) async fn newcomer(reception: &Client) -> Result<String, ClientError> {
+    let unique = Uuid::new_v4().simple().to_string();
+    let letters = |digits: &str| {
+        digits
+            .chars()
+            .map(|c| char::from(b'a' + c.to_digit(16).map_or(0, |d| d as u8)))
+            .collect::<String>()
+    };
+    let body = json!({
+        "givenName": "Newcomer",
+        "familyName": format!("Demo{}", letters(&unique[..10])),
+        "birthDate": "1990-06-15",
+        "sex": "UNKNOWN",
+        "email": format!("{unique}@example.com"),
+    });
+    let reply = reception
+        .post("/api/v1/patients?acknowledgeDuplicates=true", &body)
+        .await?;
+    Ok(id(&reply.success::<Value>()?))
 }
 
 /// Plays that many journeys.
@@ -286,28 +325,10 @@ impl Player<'_> {
     }
 
     async fn register(&self) -> Result<String, ClientError> {
-        let unique = Uuid::new_v4().simple().to_string();
-        let letters = |digits: &str| {
-            digits
-                .chars()
-                .map(|c| char::from(b'a' + c.to_digit(16).map_or(0, |d| d as u8)))
-                .collect::<String>()
-        };
-        let body = json!({
-            "givenName": "Newcomer",
-            "familyName": format!("Demo{}", letters(&unique[..10])),
-            "birthDate": "1990-06-15",
-            "sex": "UNKNOWN",
-            "email": format!("{unique}@example.com"),
-        });
         let began = Instant::now();
-        let reply = self
-            .staff
-            .reception
-            .post("/api/v1/patients?acknowledgeDuplicates=true", &body)
-            .await?;
+        let id = newcomer(&self.staff.reception).await;
         self.latencies.record("register", began.elapsed());
-        Ok(id(&reply.success::<Value>()?))
+        id
     }
 
     /// Holds and books, with another slot when somebody was quicker.

@@ -1,6 +1,7 @@
 //! `galen demo`: a hospital that works before your eyes, and stays.
 
 mod day;
+mod money;
 mod process;
 
 use std::process::ExitCode;
@@ -44,8 +45,12 @@ pub(crate) async fn run(options: Demo) -> Result<ExitCode, Box<dyn std::error::E
         );
         played.add(day::play(&staff, options.journeys, &latencies).await?);
     }
+    println!("following the money of a visit");
+    let story = money::play(&admin, &staff).await?;
     println!("\nwhat happened in {:.0}", Timestamp::now() - began);
     print!("{played}");
+    println!("\nwhat became of the money");
+    print!("{story}");
     println!("\nhow long it took");
     print!("{latencies}");
 

@@ -115,8 +115,8 @@ pub const PAGES: &[ProblemPage] = &[
     ),
     page(
         "UNSUPPORTED_MEDIA_TYPE",
-        "The body must be application/json.",
-        "Send JSON in UTF-8 with `Content-Type: application/json`.",
+        "The body is of another media type than this operation takes.",
+        "Send what `detail` names, in UTF-8, with its `Content-Type`: almost always `application/json`.",
     ),
     page(
         "PRECONDITION_REQUIRED",

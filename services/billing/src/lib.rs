@@ -60,7 +60,7 @@ pub struct Billing {
     zone: jiff::tz::TimeZone,
     /// What everything is counted in.
     currency: Currency,
-    /// How much of an appointment is held on the patient's wallet before it.
+    /// What patients are asked to pay before an appointment.
     prepayment: settings::Prepayment,
     patients: PatientDirectoryClient<Channel>,
     accounts: AccountServiceClient<Channel>,

@@ -20,7 +20,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     },
     Setting {
         key: PREPAYMENT,
-        doc: "What is held on a patient's wallet when an appointment is booked: none, share (what the patient is expected to owe) or full (the price); none.",
+        doc: "What patients are asked to pay before an appointment: none, share (what they are expected to owe) or full (the price); none.",
         secret: false,
     },
     claim::settings::SETTINGS[0],
@@ -34,7 +34,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     claim::settings::SETTINGS[8],
 ];
 
-/// How much of an appointment is held on the patient's wallet before it.
+/// What patients are asked to pay before an appointment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Prepayment {
     /// Nothing.

@@ -2,6 +2,8 @@
 
 use galen_service::Check;
 
+use crate::reconciliation;
+
 /// Every invariant of the ledger that one statement can look for.
 pub const CHECKS: &[Check] = &[
     Check {
@@ -79,14 +81,19 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         name: "the batches hold all postings, and every stamp is one posting's",
-        sql: "select 'shard ' || b.shard || ' batch ' || b.first || ' has ' || count(p.id) || ' postings, not ' || b.postings
-              from batch b
-              left join ledger l on l.shard = b.shard
-              left join posting p on p.ledger_id = l.id and p.at between b.first and b.last
-              group by b.shard, b.first, b.postings having count(p.id) <> b.postings or count(distinct p.at) <> b.postings
-              union all
-              select 'posting ' || p.id || ' is in no batch' from posting p join ledger l on l.id = p.ledger_id
-              where not exists (select from batch b where b.shard = l.shard and p.at between b.first and b.last)",
+        sql: "with line as (
+                  select shard, first as at, null::uuid as id from batch
+                  union all
+                  select l.shard, p.at, p.id from posting p join ledger l on l.id = p.ledger_id
+              ), placed as (
+                  select shard, at, id, max(at) filter (where id is null) over (partition by shard order by at, id nulls first rows unbounded preceding) as batch from line
+              ), counted as (
+                  select shard, batch, count(*) as postings, count(distinct at) as stamps, min(at) as first, max(at) as last
+                  from placed where id is not null group by shard, batch
+              )
+              select 'shard ' || coalesce(b.shard, c.shard) || ' batch ' || coalesce(b.first, c.first) || ' has ' || coalesce(c.postings, 0) || ' postings, not ' || coalesce(b.postings, 0)
+              from batch b full join counted c on c.shard = b.shard and c.batch = b.first
+              where (b.first, b.last, b.postings, b.postings) is distinct from (c.first, c.last, c.postings, c.stamps)",
     },
     Check {
         name: "every shard stands where its last batch ended",
@@ -189,4 +196,9 @@ pub const CHECKS: &[Check] = &[
                     and b.last < (select last - 60000000 from head h where h.shard = a.shard)
               )",
     },
+    reconciliation::CHECKS[0],
+    reconciliation::CHECKS[1],
+    reconciliation::CHECKS[2],
+    reconciliation::CHECKS[3],
+    reconciliation::CHECKS[4],
 ];

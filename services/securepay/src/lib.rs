@@ -35,6 +35,7 @@ use galen_kernel::Clock;
 use galen_service::{Check, Job, Platform, ProblemPage, Service, Setting, StartError};
 use galen_storage::{Db, Migration, SchemaSpec, migrations};
 use galen_vault::{SealedColumn, Vault};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use utoipa_axum::router::OpenApiRouter;
 
@@ -50,6 +51,7 @@ pub const MIGRATIONS: &[Migration] = migrations![
     "0004_payment",
     "0005_provider",
     "0006_webhook",
+    "0007_reconciliation",
 ];
 
 /// The securepay service.
@@ -59,6 +61,8 @@ pub struct SecurePay {
     vault: Vault,
     zone: jiff::tz::TimeZone,
     ledger: Ledger,
+    /// Rings when a bank statement was imported.
+    bank_bell: Arc<Notify>,
     patients: Patients,
     provider: Option<Desk>,
     webhooks: webhook::Webhooks,
@@ -103,6 +107,7 @@ impl Service for SecurePay {
             vault: platform.vault,
             zone: platform.zone,
             ledger,
+            bank_bell: Arc::default(),
             provider,
             webhooks,
         })
@@ -168,4 +173,6 @@ const SEALED: &[SealedColumn] = &[
     payout::SEALED,
     webhook::SEALED[0],
     webhook::SEALED[1],
+    reconciliation::SEALED[0],
+    reconciliation::SEALED[1],
 ];

@@ -70,6 +70,51 @@ pub(crate) const PAGES: &[ProblemPage] = &[
         advice: "Make a new id for every transfer; use the same one only to repeat exactly the same request.",
     },
     ProblemPage {
+        code: "MALFORMED_XML",
+        title: "The body is not an XML document as it is read here.",
+        advice: "Send a whole document in UTF-8, without a document type declaration and without entities of its own.",
+    },
+    ProblemPage {
+        code: "NOT_A_STATEMENT",
+        title: "The document is not a camt.053 statement.",
+        advice: "Send ISO 20022 camt.053 (bank to customer statement), version 001.02 or later; camt.052 and camt.054 say something else.",
+    },
+    ProblemPage {
+        code: "STATEMENT_INVALID",
+        title: "The statement is not as the standard says, or does not add up.",
+        advice: "Look at what `errors` points at: names of elements from the root on. Nothing of the statement was imported; ask the bank for a right one.",
+    },
+    ProblemPage {
+        code: "STATEMENT_DIFFERS",
+        title: "The account has a statement of this name that says something else.",
+        advice: "Compare both documents. A statement that was imported does not change; the bank corrects itself in a later one.",
+    },
+    ProblemPage {
+        code: "STATEMENT_DOES_NOT_FOLLOW",
+        title: "The statement does not begin where the last one of its account ended.",
+        advice: "Import the statements of an account in their order. `statement` and `closing` say which one was the last, and what it closed with.",
+    },
+    ProblemPage {
+        code: "BANK_LINE_IS_MOVING",
+        title: "The money of the line is on its way.",
+        advice: "Wait as `Retry-After` says, read the line again, and decide again.",
+    },
+    ProblemPage {
+        code: "BANK_LINE_IS_MATCHED",
+        title: "The line is matched with something else.",
+        advice: "Undo that match first: `POST /bank-statements/lines/{id}/unmatch`.",
+    },
+    ProblemPage {
+        code: "BANK_LINE_IS_NOT_MATCHED",
+        title: "The line is not matched.",
+        advice: "There is nothing to undo.",
+    },
+    ProblemPage {
+        code: "DAY_NOT_OVER",
+        title: "A day is closed a quarter of an hour after its end.",
+        advice: "Ask for an earlier day, or wait.",
+    },
+    ProblemPage {
         code: "NOT_THE_PAYEE",
         title: "Only who is paid does this.",
         advice: "What is promised is captured or released by whoever it was promised to. It ends by itself when nobody does.",

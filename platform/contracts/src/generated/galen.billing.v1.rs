@@ -143,7 +143,7 @@ pub struct Estimate {
     pub patient: i64,
     #[prost(int64, tag = "5")]
     pub insurer: i64,
-    /// What has to be held on the patient's wallet before the appointment; minor units.
+    /// What the patient is asked to pay before the appointment; minor units.
     #[prost(int64, tag = "6")]
     pub prepayment: i64,
 }

@@ -168,6 +168,8 @@ pub enum AccountKind {
     Suspense = 8,
     /// What counting a till found too much or too little.
     CashVariance = 9,
+    /// What there was before the books began.
+    Equity = 10,
 }
 impl AccountKind {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -186,6 +188,7 @@ impl AccountKind {
             Self::Clearing => "ACCOUNT_KIND_CLEARING",
             Self::Suspense => "ACCOUNT_KIND_SUSPENSE",
             Self::CashVariance => "ACCOUNT_KIND_CASH_VARIANCE",
+            Self::Equity => "ACCOUNT_KIND_EQUITY",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -201,6 +204,7 @@ impl AccountKind {
             "ACCOUNT_KIND_CLEARING" => Some(Self::Clearing),
             "ACCOUNT_KIND_SUSPENSE" => Some(Self::Suspense),
             "ACCOUNT_KIND_CASH_VARIANCE" => Some(Self::CashVariance),
+            "ACCOUNT_KIND_EQUITY" => Some(Self::Equity),
             _ => None,
         }
     }

@@ -1,4 +1,4 @@
-//! What a request holds: [`Body`], [`Params`] and [`PathIds`].
+//! What a request holds: [`Body`], [`Xml`], [`Params`] and [`PathIds`].
 
 use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
 use bytes::Bytes;
@@ -21,16 +21,38 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Halt> {
         let (parts, body) = request.into_parts();
-        if !is_json(&parts.headers) {
-            return Err(Problem::new(
-                415,
-                "UNSUPPORTED_MEDIA_TYPE",
-                "The body must be application/json.",
-            )
-            .into());
+        if !is_utf8_of(&parts.headers, &["application/json"]) {
+            return Err(unsupported("The body must be application/json.").into());
         }
         Ok(Self(input::body(&collect(body).await?)?))
     }
+}
+
+/// An XML document as it came: whoever takes it reads it. Refuses other content types
+/// (415).
+#[derive(Debug)]
+pub struct Xml(pub Bytes);
+
+impl<S: Send + Sync> FromRequest<S> for Xml {
+    type Rejection = Halt;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Halt> {
+        let (parts, body) = request.into_parts();
+        if !is_utf8_of(&parts.headers, &["application/xml", "text/xml"]) {
+            return Err(unsupported("The body must be application/xml or text/xml.").into());
+        }
+        Ok(Self(collect(body).await?))
+    }
+}
+
+/// 415, with what is taken.
+fn unsupported(detail: &'static str) -> Problem {
+    Problem::new(
+        415,
+        "UNSUPPORTED_MEDIA_TYPE",
+        "The body is of another media type than this operation takes.",
+    )
+    .with_detail(detail)
 }
 
 /// Reads a whole body; the middleware has bounded its size.
@@ -62,8 +84,8 @@ pub(crate) const fn too_large() -> Problem {
     Problem::new(413, "PAYLOAD_TOO_LARGE", "The body is too large.")
 }
 
-/// `application/json`, with no parameter but `charset=utf-8`.
-fn is_json(headers: &HeaderMap) -> bool {
+/// One of these types, with no parameter but `charset=utf-8`.
+fn is_utf8_of(headers: &HeaderMap, types: &[&str]) -> bool {
     let Some(content_type) = headers
         .get(header::CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())
@@ -72,7 +94,9 @@ fn is_json(headers: &HeaderMap) -> bool {
     };
     let mut parts = content_type.split(';').map(str::trim);
     let essence = parts.next().unwrap_or_default();
-    essence.eq_ignore_ascii_case("application/json")
+    types
+        .iter()
+        .any(|taken| essence.eq_ignore_ascii_case(taken))
         && parts.all(|parameter| {
             let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
             let value = value.trim().trim_matches('"');
@@ -131,12 +155,12 @@ mod tests {
                 {
                     let mut headers = HeaderMap::new();
                     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(value));
-                    is_json(&headers)
+                    is_utf8_of(&headers, &["application/json"])
                 },
                 is,
                 "{value}"
             );
         }
-        assert!(!is_json(&HeaderMap::new()));
+        assert!(!is_utf8_of(&HeaderMap::new(), &["application/json"]));
     }
 }

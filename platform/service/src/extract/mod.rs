@@ -1,4 +1,4 @@
-//! What a handler takes: [`Cx`] (who asks and whether they may), [`Body`],
+//! What a handler takes: [`Cx`] (who asks and whether they may), [`Body`], [`Xml`],
 //! [`Params`] and [`PathIds`], all of which refuse precisely.
 
 mod body;
@@ -17,7 +17,7 @@ use galen_vault::Vault;
 use http::request::Parts;
 use uuid::Uuid;
 
-pub use body::{Body, Params, PathIds};
+pub use body::{Body, Params, PathIds, Xml};
 pub(crate) use body::{collect, too_large};
 pub(crate) use conditions::Fingerprint;
 pub use conditions::{IDEMPOTENCY_KEY, RequiredKey};

@@ -269,3 +269,120 @@ fn claimed(
         }),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn cover(place: usize, plan: &Value) -> Cover {
+        let mut rules = json!({
+            "id": format!("p{place}"), "version": 1, "currency": "EUR",
+            "benefitYear": { "anchor": "CALENDAR", "zone": "UTC" },
+        });
+        for (key, value) in plan.as_object().expect("an object") {
+            rules[key] = value.clone();
+        }
+        Cover {
+            coverage: Uuid::nil(),
+            payer: PayerId::from_uuid(Uuid::from_u128(place as u128)),
+            plan: Arc::new(serde_json::from_value(rules).expect("a plan")),
+            policy: Policy {
+                member: "m".to_owned(),
+                contract: format!("c{place}"),
+                from: jiff::civil::date(2026, 1, 1),
+                to: None,
+                birth_date: jiff::civil::date(1980, 5, 17),
+            },
+            records: Vec::new(),
+            policy_number: Pii::new(String::new()),
+        }
+    }
+
+    fn service(sequence: u16, minor: i64) -> Service {
+        let currency = "EUR".parse().expect("a currency");
+        Service {
+            sequence,
+            at: "2026-03-02T10:00:00Z".parse().expect("an instant"),
+            code: format!("C{sequence}"),
+            category: String::new(),
+            visit: String::new(),
+            class: "AMB".to_owned(),
+            quantity: 1,
+            charge: Money { minor, currency },
+            agreed: Vec::new(),
+        }
+    }
+
+    fn plan() -> impl Strategy<Value = Value> {
+        let step = prop_oneof![
+            (0_i64..5_000)
+                .prop_map(|amount| json!({ "op": "COPAY", "amount": amount, "per": "LINE" })),
+            (0_u8..=100)
+                .prop_map(|part| json!({ "op": "COINSURANCE", "patient": part.to_string() })),
+            Just(json!({ "op": "DEDUCTIBLE", "accumulator": "deductible" })),
+        ];
+        let asked =
+            proptest::option::weighted(0.2, Just(json!({ "otherwise": { "then": "DENY" } })));
+        let coordination = prop::sample::select(vec!["STANDARD", "CARVE_OUT", "NON_DUPLICATION"]);
+        (prop::collection::vec(step, 0..3), asked, any::<bool>(), coordination).prop_map(
+            |(steps, asked, covered, coordination)| {
+                json!({
+                    "accumulators": [{ "id": "deductible", "kind": "DEDUCTIBLE", "period": "YEAR", "individual": 10_000 }],
+                    "benefits": [{ "id": "all", "covered": covered, "preAuthorisation": asked, "costShare": steps }],
+                    "coordination": coordination,
+                })
+            },
+        )
+    }
+
+    proptest! {
+        #[test]
+        fn with_any_number_of_payers_every_cent_is_somebodys(
+            plans in prop::collection::vec(plan(), 0..4),
+            charges in prop::collection::vec(0_i64..30_000, 1..5),
+            prices in prop::collection::vec(proptest::option::of(0_i64..30_000), 16),
+        ) {
+            let covers: Vec<Cover> = plans.iter().enumerate().map(|(place, plan)| cover(place, plan)).collect();
+            let services: Vec<Service> = (0..).zip(&charges).map(|(n, charge)| service(n, *charge)).collect();
+            let prices: Vec<Vec<Option<i64>>> =
+                prices.chunks(4).map(|some| some.to_vec()).collect();
+            let at = "2026-03-03T10:00:00Z".parse().expect("an instant");
+            let work = || coordinate(at, &covers, &services, &prices, &mut Books::new()).expect("an answer");
+            let shares = work();
+            for (line, charge) in shares.lines.iter().zip(&charges) {
+                prop_assert_eq!(line.charge, *charge);
+                prop_assert!(line.balances(), "{:?}", line);
+                prop_assert_eq!(line.paid.len(), covers.len());
+                let parts = [line.contractual, line.denied, line.owed.total()];
+                prop_assert!(parts.iter().chain(&line.paid).all(|part| *part >= 0), "{:?}", line);
+            }
+            prop_assert_eq!(&shares.lines, &work().lines);
+            // Nobody owes more because somebody else insures them as well.
+            if let Some((last, before)) = covers.split_last() {
+                let fewer = coordinate(at, before, &services, &prices, &mut Books::new()).expect("an answer");
+                if !before.is_empty() {
+                    prop_assert!(shares.patient() <= fewer.patient(), "{}", last.plan.id);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_the_first_contract_takes_off_nobody_asks_for() {
+        let twenty = json!({ "benefits": [{ "id": "all", "costShare": [{ "op": "COINSURANCE", "patient": "20" }] }] });
+        let covers = [cover(0, &twenty), cover(1, &twenty)];
+        let at = "2026-03-03T10:00:00Z".parse().expect("an instant");
+        let prices = [vec![Some(9_000)], vec![None]];
+        let services = [service(1, 10_000)];
+        let shares = coordinate(at, &covers, &services, &prices, &mut Books::new());
+        let line = &shares.expect("an answer").lines[0];
+        assert_eq!((line.contractual, line.allowed), (1_000, 9_000));
+        assert_eq!(
+            (line.paid.as_slice(), line.owed.total()),
+            ([7_200, 1_800].as_slice(), 0)
+        );
+    }
+}

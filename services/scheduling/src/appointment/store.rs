@@ -19,7 +19,7 @@ macro_rules! columns {
     () => {
         "a.id, a.patient_id, a.practitioner_id, a.start_at, a.end_at, a.service_type, a.payment_mode, a.sealed_reason, a.status,
          a.ground_lost, a.cancelled_for, a.cancelled_by, a.sealed_cancellation_note, a.replaces_id, a.replaced_by_id, a.series_id,
-         a.booked_by, a.booked_at, a.price_currency, a.patient_share, a.insurer_share, a.version"
+         a.booked_by, a.booked_at, a.price_currency, a.patient_share, a.insurer_share, a.prepayment, a.version"
     };
 }
 
@@ -114,6 +114,7 @@ fn quote(row: &PgRow) -> Result<Option<Quote>, Error> {
         })?,
         patient: row.col("patient_share")?,
         insurer: row.col("insurer_share")?,
+        prepayment: row.col("prepayment")?,
     }))
 }
 
@@ -149,8 +150,8 @@ pub async fn insert(
              returning id
          )
          insert into appointment (id, patient_id, practitioner_id, start_at, end_at, service_type, payment_mode, sealed_reason,
-                                  status, replaces_id, series_id, booked_by, booked_at, price_currency, patient_share, insurer_share)
-         select id, $2, $3, $4, $5, $6, $7, $8, 'BOOKED', $9, $10, $11, $12, $18, $19, $20 from taken",
+                                  status, replaces_id, series_id, booked_by, booked_at, price_currency, patient_share, insurer_share, prepayment)
+         select id, $2, $3, $4, $5, $6, $7, $8, 'BOOKED', $9, $10, $11, $12, $18, $19, $20, $21 from taken",
     )
     .bind(new.id.uuid())
     .bind(new.patient.uuid())
@@ -172,6 +173,7 @@ pub async fn insert(
     .bind(new.quote.as_ref().map(|quote| quote.currency.code()))
     .bind(new.quote.map(|quote| quote.patient))
     .bind(new.quote.map(|quote| quote.insurer))
+    .bind(new.quote.map(|quote| quote.prepayment))
     .execute(db)
     .await?
     .rows_affected();

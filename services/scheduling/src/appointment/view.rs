@@ -21,6 +21,9 @@ pub struct EstimateView {
     pub patient: MoneyView,
     /// The insurer.
     pub insurer: MoneyView,
+    /// What the patient is asked to pay before the appointment, by the rules of the
+    /// hospital; whether they have, their account shows.
+    pub prepayment: MoneyView,
 }
 
 impl From<Quote> for EstimateView {
@@ -28,6 +31,7 @@ impl From<Quote> for EstimateView {
         Self {
             patient: quote.money(quote.patient).into(),
             insurer: quote.money(quote.insurer).into(),
+            prepayment: quote.money(quote.prepayment).into(),
         }
     }
 }

@@ -12,6 +12,8 @@ pub struct Quote {
     pub patient: i64,
     /// The insurers' part.
     pub insurer: i64,
+    /// What the patient is asked to pay before it, by the rules of the hospital.
+    pub prepayment: i64,
 }
 
 impl Quote {
@@ -19,7 +21,10 @@ impl Quote {
     /// no sense.
     #[must_use]
     pub fn read(told: &Estimate) -> Option<Self> {
-        if told.unpriced || told.patient < 0 || told.insurer < 0 {
+        let negative = [told.patient, told.insurer, told.prepayment]
+            .iter()
+            .any(|amount| amount.is_negative());
+        if told.unpriced || negative || told.price < told.prepayment {
             return None;
         }
         let sum = told.patient.checked_add(told.insurer)?;
@@ -28,6 +33,7 @@ impl Quote {
             currency: told.currency.parse().ok()?,
             patient: told.patient,
             insurer: told.insurer,
+            prepayment: told.prepayment,
         })
     }
 
@@ -68,6 +74,10 @@ mod tests {
         assert_eq!(quote.price().to_string(), "150.00");
         for nonsense in [
             told(15_000, 3_000, 0),
+            Estimate {
+                prepayment: 15_001,
+                ..told(15_000, 3_000, 12_000)
+            },
             told(0, -1, 1),
             told(-2, i64::MAX, i64::MAX),
             Estimate {

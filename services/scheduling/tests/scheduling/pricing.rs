@@ -23,7 +23,8 @@ async fn an_appointment_shows_what_it_cost_when_it_was_booked() {
     wish["paymentMode"] = json!("INSURANCE");
     let booked = hospital.desk().post("/appointments", wish).await;
     assert_eq!(booked.status, 201, "{}", booked.body);
-    let estimate = json!({ "patient": eur("30.00"), "insurer": eur("120.00") });
+    let estimate =
+        json!({ "patient": eur("30.00"), "insurer": eur("120.00"), "prepayment": eur("30.00") });
     assert_eq!(
         (&booked.body["price"], &booked.body["estimate"]),
         (&eur("150.00"), &estimate)
@@ -31,7 +32,8 @@ async fn an_appointment_shows_what_it_cost_when_it_was_booked() {
     let alone = hospital
         .book(hospital.patient(), practitioner, at(2, 10, 0))
         .await;
-    let estimate = json!({ "patient": eur("150.00"), "insurer": eur("0.00") });
+    let estimate =
+        json!({ "patient": eur("150.00"), "insurer": eur("0.00"), "prepayment": eur("150.00") });
     assert_eq!(alone.body["estimate"], estimate);
 
     // What it was told is kept, whatever it costs later.

@@ -78,7 +78,7 @@ impl Pricing for FakePricing {
             price: patient + insurer,
             patient,
             insurer,
-            prepayment: 0,
+            prepayment: patient,
         }))
     }
 }

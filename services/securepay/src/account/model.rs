@@ -35,11 +35,13 @@ pub enum Kind {
     Suspense,
     /// What counting a till found too much or too little.
     CashVariance,
+    /// What there was before the books began.
+    Equity,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Wallet,
         Self::Receivable,
         Self::Revenue,
@@ -49,6 +51,7 @@ impl Kind {
         Self::Clearing,
         Self::Suspense,
         Self::CashVariance,
+        Self::Equity,
     ];
 
     /// As stored.
@@ -64,6 +67,7 @@ impl Kind {
             Self::Clearing => "CLEARING",
             Self::Suspense => "SUSPENSE",
             Self::CashVariance => "CASH_VARIANCE",
+            Self::Equity => "EQUITY",
         }
     }
 
@@ -85,7 +89,8 @@ impl Kind {
             | Self::Bank
             | Self::Clearing
             | Self::Suspense
-            | Self::CashVariance => Limit::None,
+            | Self::CashVariance
+            | Self::Equity => Limit::None,
         }
     }
 
@@ -102,6 +107,7 @@ impl Kind {
             Self::Clearing => AccountKind::Clearing,
             Self::Suspense => AccountKind::Suspense,
             Self::CashVariance => AccountKind::CashVariance,
+            Self::Equity => AccountKind::Equity,
         }
     }
 

@@ -6,7 +6,7 @@ mod store;
 use galen_kernel::{Currency, Money};
 use serde::Serialize;
 
-pub use store::read;
+pub use store::{read, read_before};
 
 /// The books of one currency.
 #[derive(Debug, Clone, Serialize)]

@@ -2,6 +2,8 @@
 
 mod accounts;
 mod announcing;
+mod bank;
+mod closes;
 mod failing;
 mod house;
 mod payments;

@@ -3,5 +3,6 @@
 mod counter;
 mod placing;
 mod pursuing;
+mod settled;
 mod stopping;
 mod webhooks;

@@ -282,6 +282,40 @@ fn reach(truth: &mut Truth, worker: &mut Worker, lost: bool, now: i64) {
     worker.heard = Some((if lost { Report::Unknown } else { report }, now));
 }
 
+#[test]
+fn a_start_that_comes_after_the_end_is_refused_by_a_clock_that_is_behind() {
+    let order = Uuid::from_u128(7);
+    let mut truth = Truth {
+        succeeds: true,
+        takes: 0,
+        since: None,
+    };
+    let mut world = World {
+        row: (0, Progress::new(at(0), at(DEADLINE))),
+        postings: Vec::new(),
+    };
+    let mut slow = world.take_up(0).expect("it is new");
+    for task in [Task::Ask, Task::Void] {
+        let mut other = world.take_up(DEADLINE).expect("it has no end yet");
+        assert_eq!(other.task, task);
+        reach(&mut truth, &mut other, false, DEADLINE);
+        world.write_down(order, other);
+    }
+    assert_eq!(world.row.1.state, State::Failed);
+    reach(&mut truth, &mut slow, false, DEADLINE + 1);
+    assert_eq!(truth.since, None, "money would have moved unseen");
+    world.write_down(order, slow);
+    assert_eq!(world.row.1.state, State::Failed);
+}
+
+#[test]
+fn an_answer_counts_from_when_it_was_asked_for() {
+    let asked = in_state(State::Pending).heard(Report::NeverHeardOf, at(DEADLINE - 1));
+    let asked = asked.expect("nothing was decided");
+    assert_eq!((asked.state, asked.told), (State::Pending, false));
+    assert_eq!(asked.due_at, Some(at(DEADLINE)));
+}
+
 proptest! {
     #[test]
     fn every_interleaving_ends_as_the_provider_did_with_one_posting(

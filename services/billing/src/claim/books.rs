@@ -1,51 +1,68 @@
-//! What becomes of a claim's money in the books and on the invoice.
+//! What becomes of a claim's money in the books, on the invoice, and of benefits.
 
 use galen_storage::Tx;
 use uuid::Uuid;
 
 use super::change;
 use super::error::ClaimError;
-use super::model::Claim;
-use crate::cover;
+use super::model::{Adjustment, Claim, Group};
+use crate::charge::model::ChargeId;
+use crate::invoice::event::Outcome;
+use crate::invoice::model::InvoiceId;
 use crate::journal::{self, AccountKind, AccountRef, Entry};
+use crate::{cover, invoice};
 
-/// Enters what moved between two states of a claim: what was paid is in the bank, what is
-/// left over the patient owes, what was written off nobody does.
+/// Enters what moved between two states of a claim: what was paid is in the bank; what is
+/// left over and what is written off, the invoice says.
 pub(super) async fn enter(
     tx: &mut Tx,
     before: &Claim,
     after: &Claim,
     reference: Uuid,
 ) -> Result<(), ClaimError> {
-    let moves = change::moved(before, after);
-    let sum = |of: fn(&super::position::Moves) -> i64| -> i64 {
-        moves.iter().map(|(_, moves)| of(moves)).sum()
-    };
     let facts = &after.facts;
-    let claim = AccountRef::receivable(facts.root.uuid());
-    let entries: Vec<Entry> = [
-        (AccountRef::hospital(AccountKind::Bank), sum(|m| m.paid)),
-        (AccountRef::receivable(facts.invoice), sum(|m| m.left_over)),
-        (
-            AccountRef::hospital(AccountKind::WriteOff),
-            sum(|m| m.written_off),
-        ),
-    ]
-    .into_iter()
-    .filter(|(_, minor)| *minor > 0)
-    .map(|(debit, minor)| Entry {
-        debit,
-        credit: claim,
-        amount: change::amount(after, minor),
-        reference,
-    })
-    .collect();
-    let order = tx.clock().uuid();
-    journal::enter(tx, order, &entries).await?;
+    let moves = change::moved(before, after);
+    let paid: i64 = moves.iter().map(|(_, moves)| moves.paid).sum();
+    if paid > 0 {
+        let received = Entry {
+            debit: AccountRef::hospital(AccountKind::Bank),
+            credit: AccountRef::receivable(facts.root.uuid()),
+            amount: change::amount(after, paid),
+            reference,
+        };
+        let order = tx.clock().uuid();
+        journal::enter(tx, order, &[received]).await?;
+    }
+    let mut outcomes = Vec::new();
+    for (sequence, moves) in moves {
+        if moves.left_over > 0 || moves.written_off > 0 {
+            outcomes.push(Outcome {
+                charge: ChargeId::from_uuid(after.line(sequence)?.charge_id),
+                payer: facts.payer,
+                to_patient: moves.left_over,
+                written_off: moves.written_off,
+                reasons: reasons(after, sequence),
+            });
+        }
+    }
+    if !outcomes.is_empty() {
+        let invoice = InvoiceId::from_uuid(facts.invoice);
+        invoice::remitted(tx, invoice, facts.root.uuid(), &outcomes).await?;
+    }
     // What was counted when the invoice was issued counts as long as the payer may pay.
     let given_up = after.outstanding() == 0 && after.received() == 0;
     if given_up && before.outstanding() > 0 {
         cover::reverse(tx, facts.root.uuid()).await?;
     }
     Ok(())
+}
+
+/// Why the payer does not pay, but for what was paid before.
+fn reasons(claim: &Claim, sequence: u16) -> Vec<String> {
+    let answer = claim.answers.iter().find(|a| a.sequence == sequence);
+    let said = answer.map_or(&[] as &[Adjustment], |answer| &answer.adjustments);
+    said.iter()
+        .filter(|adjustment| adjustment.group != Group::Other)
+        .map(|adjustment| adjustment.reason.clone())
+        .collect()
 }

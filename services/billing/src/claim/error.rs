@@ -24,6 +24,9 @@ pub enum ClaimError {
     /// The payer agreed to fewer units.
     #[error("nothing is left of a pre-authorisation")]
     Exhausted,
+    /// The invoice does not allow it.
+    #[error(transparent)]
+    Invoice(#[from] crate::invoice::error::InvoiceError),
     /// Nobody can say what it uses up.
     #[error(transparent)]
     Cover(#[from] crate::cover::CoverError),
@@ -50,6 +53,7 @@ impl From<ClaimError> for Problem {
                 "PRE_AUTHORISATION_EXHAUSTED",
                 "The payer has agreed to fewer units than are claimed.",
             ),
+            ClaimError::Invoice(error) => error.into(),
             ClaimError::Cover(error) => error.into(),
             ClaimError::Storage(error) => error.into(),
         }

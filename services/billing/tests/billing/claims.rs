@@ -7,7 +7,8 @@ use serde_json::json;
 
 use crate::hospital::{Hospital, eur};
 use crate::insured::{
-    Service, billing, entered, id, invoice, pass, read, resubmit, settle, submit, work_until,
+    Service, billing, entered, id, invoice, is_sound, pass, read, resubmit, settle, submit,
+    work_until,
 };
 
 fn kinds(body: &serde_json::Value) -> Vec<&str> {
@@ -63,7 +64,7 @@ async fn a_claim_is_prepared_sent_decided_and_paid() {
     assert_eq!(entered(&hospital, "BANK", "RECEIVABLE").await, 8_000);
     let told = hospital.told(&claim.to_string()).await;
     assert_eq!(told.len(), 2, "{told:?}");
-    hospital.is_sound().await;
+    is_sound(&hospital).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -82,7 +83,7 @@ async fn a_large_claim_is_looked_at_longer() {
         read(&hospital, invoiced.claims[0]).await["status"],
         "CLOSED"
     );
-    hospital.is_sound().await;
+    is_sound(&hospital).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -118,7 +119,7 @@ async fn the_next_payer_is_asked_when_the_first_has_answered() {
         (&json!("CLOSED"), &eur("15.00"))
     );
     assert_eq!(entered(&hospital, "BANK", "RECEIVABLE").await, 7_500);
-    hospital.is_sound().await;
+    is_sound(&hospital).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -164,7 +165,7 @@ async fn a_claim_that_the_payer_does_not_take_is_corrected_and_sent_again() {
         (reply.status.as_u16(), reply.code()),
         (409, Some("PRE_AUTHORISATION_EXHAUSTED"))
     );
-    hospital.is_sound().await;
+    is_sound(&hospital).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -200,7 +201,7 @@ async fn a_claim_that_was_withdrawn_is_claimed_again_once() {
     settle(&hospital).await;
     assert_eq!(read(&hospital, id(&again.body)).await["status"], "CLOSED");
     assert_eq!(entered(&hospital, "BANK", "RECEIVABLE").await, 8_000);
-    hospital.is_sound().await;
+    is_sound(&hospital).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -213,7 +214,7 @@ async fn what_is_withdrawn_for_good_the_patient_owes() {
         .await;
     assert_eq!(reply.body["outstanding"], eur("0.00"), "{}", reply.body);
     assert_eq!(entered(&hospital, "RECEIVABLE", "RECEIVABLE").await, 8_000);
-    hospital.is_sound().await;
+    is_sound(&hospital).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -230,7 +231,7 @@ async fn answers_that_get_lost_are_asked_for_again() {
     }
     assert_eq!(read(&hospital, claim).await["status"], "CLOSED");
     assert_eq!(entered(&hospital, "BANK", "RECEIVABLE").await, 8_000);
-    hospital.is_sound().await;
+    is_sound(&hospital).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -265,7 +266,7 @@ async fn work_that_ends_anywhere_is_taken_up_again() {
         }
     }
     assert!(dropped > 20, "{dropped}");
-    hospital.is_sound().await;
+    is_sound(&hospital).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

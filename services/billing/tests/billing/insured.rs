@@ -5,9 +5,14 @@ use std::pin::pin;
 use std::task::Poll;
 
 use galen_access::Role;
+use galen_billing::charge::model::{ChargeId, PaymentMode};
 use galen_billing::claim::{self, Billed, ClaimId, Insurer, Preparation};
+use galen_billing::invoice::event::Event;
+use galen_billing::invoice::model::{InvoiceId, Line, PayerShare};
+use galen_billing::invoice::store as invoices;
 use galen_contracts::ids::PatientId;
 use galen_service::testing::TestCaller;
+use galen_storage::{Tx, ts};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -83,6 +88,7 @@ pub(crate) async fn invoice(hospital: &Hospital, services: &[Service]) -> Invoic
             .collect(),
     };
     let mut tx = hospital.db.begin().await.expect("a database");
+    issued(&mut tx, &preparation).await;
     let prepared = claim::prepare(&mut tx, &preparation, &jiff::tz::TimeZone::UTC)
         .await
         .expect("a new invoice");
@@ -93,6 +99,70 @@ pub(crate) async fn invoice(hospital: &Hospital, services: &[Service]) -> Invoic
         payers,
         claims: prepared.into_iter().map(|(id, _)| id).collect(),
     }
+}
+
+/// The invoice itself.
+async fn issued(tx: &mut Tx, asked: &Preparation) {
+    let now = tx.clock().now();
+    let today = now.to_zoned(jiff::tz::TimeZone::UTC).date();
+    for line in &asked.lines {
+        sqlx::query(
+            "insert into charge (id, patient_id, service_code, encounter_class, payment_mode, quantity, served_at, served_on,
+                 status, unit_minor, minor, currency, tariff_id, invoice_id, version, captured_at)
+             values ($1, $2, $3, 'AMB', 'INSURANCE', 1, $4, $4::date, 'INVOICED', $5, $5, 'EUR', $1, $6, 1, $4)",
+        )
+        .bind(line.charge_id)
+        .bind(asked.patient.uuid())
+        .bind(&line.code)
+        .bind(ts(line.served_at))
+        .bind(line.charge)
+        .bind(asked.invoice)
+        .execute(tx.conn())
+        .await
+        .expect("a charge");
+    }
+    let lines = asked
+        .lines
+        .iter()
+        .map(|line| Line {
+            charge: ChargeId::from_uuid(line.charge_id),
+            code: line.code.clone(),
+            class: line.encounter_class.clone(),
+            quantity: line.quantity,
+            served_at: line.served_at,
+            served_on: today,
+            gross: line.charge,
+            contractual: line.written_off,
+            denied: 0,
+            credited: 0,
+            patient: line.patient,
+            payers: line
+                .insured
+                .iter()
+                .zip(&asked.insurers)
+                .map(|(amount, insurer)| PayerShare {
+                    payer: insurer.payer,
+                    coverage: insurer.coverage,
+                    amount: *amount,
+                })
+                .collect(),
+            reasons: Vec::new(),
+            trace: Vec::new(),
+        })
+        .collect();
+    let drafted = Event::Drafted {
+        patient: asked.patient,
+        mode: PaymentMode::Insurance,
+        currency: asked.currency,
+        lines,
+    };
+    let id = InvoiceId::from_uuid(asked.invoice);
+    let mut invoice = invoices::begin(tx, id, &drafted).await.expect("a draft");
+    let number = invoices::next_number(tx).await.expect("a number");
+    let issued = Event::Issued { number, on: today };
+    invoices::append(tx, &mut invoice, &[issued])
+        .await
+        .expect("an invoice");
 }
 
 pub(crate) fn billing(hospital: &Hospital) -> TestCaller {
@@ -170,4 +240,14 @@ pub(crate) async fn entered(hospital: &Hospital, debit: &str, credit: &str) -> i
     .fetch_one(hospital.db.pool())
     .await
     .expect("the database answers")
+}
+
+/// Nothing that `galen verify` looks for is there, once the ledger, for which nobody
+/// stands in here, has taken what was entered.
+pub(crate) async fn is_sound(hospital: &Hospital) {
+    sqlx::query("update journal_order set posted_at = entered_at where posted_at is null")
+        .execute(hospital.db.pool())
+        .await
+        .expect("the database answers");
+    hospital.is_sound().await;
 }

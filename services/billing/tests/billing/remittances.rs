@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::hospital::{Hospital, created, eur};
-use crate::insured::{Invoiced, Service, billing, entered, invoice, pass, read, submit};
+use crate::insured::{Invoiced, Service, billing, entered, invoice, is_sound, pass, read, submit};
 
 async fn submitted(hospital: &Hospital) -> Invoiced {
     let service = Service {
@@ -70,7 +70,7 @@ async fn the_same_remittance_is_posted_once() {
         pass(&hospital, 5).await;
     }
     assert_eq!(entered(&hospital, "BANK", "RECEIVABLE").await, 6_000);
-    hospital.is_sound().await;
+    is_sound(&hospital).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -135,5 +135,5 @@ async fn what_does_not_add_up_is_refused_and_changes_nothing() {
         "SUBMITTED"
     );
     created(clerk.post("/remittances", good).await);
-    hospital.is_sound().await;
+    is_sound(&hospital).await;
 }

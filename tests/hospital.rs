@@ -271,7 +271,7 @@ pub(crate) fn galen() -> Command {
     command
 }
 
-fn open_to_others(path: &Path) {
+pub(crate) fn open_to_others(path: &Path) {
     use std::os::unix::fs::PermissionsExt as _;
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).expect("own directory");
 }

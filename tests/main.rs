@@ -7,6 +7,7 @@ mod audit;
 mod bad_input;
 mod brute_force;
 mod canaries;
+mod demo;
 mod erasure;
 mod faults;
 mod forge;
@@ -116,6 +117,7 @@ fn main() -> ExitCode {
         start::a_read_model_is_rebuilt_while_it_answers,
         audit::a_changed_entry_is_named,
         erasure::nothing_of_an_erased_person_is_left_to_read,
+        demo::the_money_of_a_visit_is_followed_to_the_last_cent,
         brute_force::guesses_are_slowed_while_others_log_in,
         faults::kills_lose_nothing_and_repeat_nothing,
         payments::kills_lose_no_money_and_make_none,

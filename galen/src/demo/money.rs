@@ -358,9 +358,17 @@ impl Journey<'_> {
             .get("/api/v1/ledger/trial-balance")
             .await?
             .success()?;
-        for ledger in balance["ledgers"].as_array().into_iter().flatten() {
+        for ledger in balance["currencies"].as_array().into_iter().flatten() {
             if ledger["balanced"] != true {
                 return Err(missing("the ledger does not balance", balance.clone()));
+            }
+            for kind in ledger["kinds"].as_array().into_iter().flatten() {
+                self.told(format!(
+                    "  {:<11} {:>12} debited, {:>12} credited",
+                    text(&kind["kind"]),
+                    amount(&kind["debits"]),
+                    amount(&kind["credits"]),
+                ));
             }
             self.told(format!(
                 "the books balance: {} on both sides",

@@ -37,7 +37,9 @@ impl Handle<scheduling::AppointmentFulfilled> for ChargeAppointments {
         let appointment = appointment.ok_or_else(|| missing("appointment"))?;
         let id: AppointmentId = convert::id("appointment_id", &appointment.appointment_id)?;
         let patient: PatientId = convert::id("patient_id", &appointment.patient_id)?;
-        let served_at = convert::instant("start", appointment.start.as_ref())?;
+        let planned = convert::instant("start", appointment.start.as_ref())?;
+        // Who is seen before their time was served then: nobody takes a bill of tomorrow.
+        let served_at = planned.min(delivery.meta.at);
         let code = code(appointment.service_type()).ok_or_else(|| missing("service_type"))?;
         let mode = match appointment.payment_mode() {
             scheduling::PaymentMode::Insurance => PaymentMode::Insurance,

@@ -98,8 +98,6 @@ pub enum Permission {
     ClaimRead,
     /// Prepare, submit and correct claims, post remittances.
     ClaimManage,
-    /// Open and close a till, take cash.
-    CashManage,
 }
 
 impl Permission {
@@ -150,7 +148,6 @@ impl Permission {
         Self::RefundApprove,
         Self::ClaimRead,
         Self::ClaimManage,
-        Self::CashManage,
     ];
 
     /// The name on the wire.
@@ -202,7 +199,6 @@ impl Permission {
             Self::RefundApprove => "REFUND_APPROVE",
             Self::ClaimRead => "CLAIM_READ",
             Self::ClaimManage => "CLAIM_MANAGE",
-            Self::CashManage => "CASH_MANAGE",
         }
     }
 }

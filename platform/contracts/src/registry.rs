@@ -121,7 +121,6 @@ events! {
         ClaimSubmitted, "claim-submitted", |e| &e.claim_id;
         ClaimAdjudicated, "claim-adjudicated", |e| &e.claim_id;
         RemittancePosted, "remittance-posted", |e| &e.remittance_id;
-        CashSessionClosed, "cash-session-closed", |e| &e.cash_session_id;
     }
 }
 

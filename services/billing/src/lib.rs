@@ -3,7 +3,7 @@
 //! **Owns** the [`catalogue`] of payers, tariffs and insurance plans, which are data
 //! ([`plan`]); the one function that applies plans ([`adjudication`]) and what was
 //! counted under policies ([`cover`]); charges, invoices and what is still owed;
-//! claims to payers and what they answered; tills.
+//! claims to payers and what they answered.
 //!
 //! Money itself is in SecurePay's ledger: billing says what is to move, and keeps why.
 //!
@@ -11,7 +11,6 @@
 
 pub mod adjudication;
 mod amount;
-pub mod cash;
 pub mod catalogue;
 pub mod charge;
 mod checks;
@@ -23,7 +22,6 @@ pub mod journal;
 pub mod plan;
 mod problems;
 pub mod reactions;
-pub mod receivable;
 mod settings;
 mod words;
 
@@ -125,8 +123,6 @@ impl Service for Billing {
             .merge(cover::routes())
             .merge(charge::routes())
             .merge(invoice::routes())
-            .merge(receivable::routes())
-            .merge(cash::routes())
             .merge(claim::routes())
             .with_state(Arc::clone(self))
     }

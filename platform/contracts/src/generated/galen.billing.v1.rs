@@ -108,14 +108,6 @@ pub struct RemittancePosted {
     pub amount: ::core::option::Option<super::super::securepay::v1::Money>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct CashSessionClosed {
-    #[prost(string, tag = "1")]
-    pub cash_session_id: ::prost::alloc::string::String,
-    /// Counted without expected.
-    #[prost(message, optional, tag = "2")]
-    pub variance: ::core::option::Option<super::super::securepay::v1::Money>,
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct EstimateAppointmentRequest {
     #[prost(string, tag = "1")]
     pub patient_id: ::prost::alloc::string::String,

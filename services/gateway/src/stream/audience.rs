@@ -156,7 +156,6 @@ static TABLE: &[Audience] = &[
     Audience::of::<ClaimSubmitted>(Permission::ClaimRead).patient("/patientId"),
     Audience::of::<ClaimAdjudicated>(Permission::ClaimRead).patient("/patientId"),
     Audience::of::<RemittancePosted>(Permission::ClaimRead),
-    Audience::of::<CashSessionClosed>(Permission::CashManage),
 ];
 
 /// Somebody who follows the stream.

@@ -121,7 +121,7 @@ pub struct EstimateAppointmentRequest {
     pub payment_mode: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct Estimate {
+pub struct EstimateAppointmentResponse {
     /// There is no price in force: the service waits for one, and costs nothing meanwhile.
     #[prost(bool, tag = "1")]
     pub unpriced: bool,
@@ -234,7 +234,10 @@ pub mod pricing_client {
         pub async fn estimate_appointment(
             &mut self,
             request: impl tonic::IntoRequest<super::EstimateAppointmentRequest>,
-        ) -> std::result::Result<tonic::Response<super::Estimate>, tonic::Status> {
+        ) -> std::result::Result<
+            tonic::Response<super::EstimateAppointmentResponse>,
+            tonic::Status,
+        > {
             self.inner
                 .ready()
                 .await
@@ -273,7 +276,10 @@ pub mod pricing_server {
         async fn estimate_appointment(
             &self,
             request: tonic::Request<super::EstimateAppointmentRequest>,
-        ) -> std::result::Result<tonic::Response<super::Estimate>, tonic::Status>;
+        ) -> std::result::Result<
+            tonic::Response<super::EstimateAppointmentResponse>,
+            tonic::Status,
+        >;
     }
     #[derive(Debug)]
     pub struct PricingServer<T> {
@@ -358,7 +364,7 @@ pub mod pricing_server {
                         T: Pricing,
                     > tonic::server::UnaryService<super::EstimateAppointmentRequest>
                     for EstimateAppointmentSvc<T> {
-                        type Response = super::Estimate;
+                        type Response = super::EstimateAppointmentResponse;
                         type Future = BoxFuture<
                             tonic::Response<Self::Response>,
                             tonic::Status,

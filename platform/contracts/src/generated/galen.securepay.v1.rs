@@ -144,6 +144,36 @@ pub struct Entry {
     #[prost(int64, tag = "8")]
     pub balance: i64,
 }
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct OpenAccountResponse {
+    #[prost(message, optional, tag = "1")]
+    pub account: ::core::option::Option<Account>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetAccountResponse {
+    #[prost(message, optional, tag = "1")]
+    pub account: ::core::option::Option<Account>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ReserveResponse {
+    #[prost(message, optional, tag = "1")]
+    pub reservation: ::core::option::Option<Reservation>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CaptureReservationResponse {
+    #[prost(message, optional, tag = "1")]
+    pub reservation: ::core::option::Option<Reservation>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ReleaseReservationResponse {
+    #[prost(message, optional, tag = "1")]
+    pub reservation: ::core::option::Option<Reservation>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct WatchEntriesResponse {
+    #[prost(message, optional, tag = "1")]
+    pub entry: ::core::option::Option<Entry>,
+}
 /// What an account is for; its side of the books follows from it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
@@ -381,7 +411,10 @@ pub mod account_service_client {
         pub async fn open_account(
             &mut self,
             request: impl tonic::IntoRequest<super::OpenAccountRequest>,
-        ) -> std::result::Result<tonic::Response<super::Account>, tonic::Status> {
+        ) -> std::result::Result<
+            tonic::Response<super::OpenAccountResponse>,
+            tonic::Status,
+        > {
             self.inner
                 .ready()
                 .await
@@ -405,7 +438,10 @@ pub mod account_service_client {
         pub async fn get_account(
             &mut self,
             request: impl tonic::IntoRequest<super::GetAccountRequest>,
-        ) -> std::result::Result<tonic::Response<super::Account>, tonic::Status> {
+        ) -> std::result::Result<
+            tonic::Response<super::GetAccountResponse>,
+            tonic::Status,
+        > {
             self.inner
                 .ready()
                 .await
@@ -430,7 +466,10 @@ pub mod account_service_client {
         pub async fn reserve(
             &mut self,
             request: impl tonic::IntoRequest<super::ReserveRequest>,
-        ) -> std::result::Result<tonic::Response<super::Reservation>, tonic::Status> {
+        ) -> std::result::Result<
+            tonic::Response<super::ReserveResponse>,
+            tonic::Status,
+        > {
             self.inner
                 .ready()
                 .await
@@ -452,7 +491,10 @@ pub mod account_service_client {
         pub async fn capture_reservation(
             &mut self,
             request: impl tonic::IntoRequest<super::CaptureReservationRequest>,
-        ) -> std::result::Result<tonic::Response<super::Reservation>, tonic::Status> {
+        ) -> std::result::Result<
+            tonic::Response<super::CaptureReservationResponse>,
+            tonic::Status,
+        > {
             self.inner
                 .ready()
                 .await
@@ -479,7 +521,10 @@ pub mod account_service_client {
         pub async fn release_reservation(
             &mut self,
             request: impl tonic::IntoRequest<super::ReleaseReservationRequest>,
-        ) -> std::result::Result<tonic::Response<super::Reservation>, tonic::Status> {
+        ) -> std::result::Result<
+            tonic::Response<super::ReleaseReservationResponse>,
+            tonic::Status,
+        > {
             self.inner
                 .ready()
                 .await
@@ -529,7 +574,7 @@ pub mod account_service_client {
             &mut self,
             request: impl tonic::IntoRequest<super::WatchEntriesRequest>,
         ) -> std::result::Result<
-            tonic::Response<tonic::codec::Streaming<super::Entry>>,
+            tonic::Response<tonic::codec::Streaming<super::WatchEntriesResponse>>,
             tonic::Status,
         > {
             self.inner
@@ -571,28 +616,40 @@ pub mod account_service_server {
         async fn open_account(
             &self,
             request: tonic::Request<super::OpenAccountRequest>,
-        ) -> std::result::Result<tonic::Response<super::Account>, tonic::Status>;
+        ) -> std::result::Result<
+            tonic::Response<super::OpenAccountResponse>,
+            tonic::Status,
+        >;
         /// NOT_FOUND when there is none.
         async fn get_account(
             &self,
             request: tonic::Request<super::GetAccountRequest>,
-        ) -> std::result::Result<tonic::Response<super::Account>, tonic::Status>;
+        ) -> std::result::Result<
+            tonic::Response<super::GetAccountResponse>,
+            tonic::Status,
+        >;
         /// Promises money of a wallet to another account, if it has as much. Asking again with
         /// the same id gives the first answer.
         async fn reserve(
             &self,
             request: tonic::Request<super::ReserveRequest>,
-        ) -> std::result::Result<tonic::Response<super::Reservation>, tonic::Status>;
+        ) -> std::result::Result<tonic::Response<super::ReserveResponse>, tonic::Status>;
         /// Moves all or a part of what was promised; the rest is released.
         async fn capture_reservation(
             &self,
             request: tonic::Request<super::CaptureReservationRequest>,
-        ) -> std::result::Result<tonic::Response<super::Reservation>, tonic::Status>;
+        ) -> std::result::Result<
+            tonic::Response<super::CaptureReservationResponse>,
+            tonic::Status,
+        >;
         /// Releases what was promised.
         async fn release_reservation(
             &self,
             request: tonic::Request<super::ReleaseReservationRequest>,
-        ) -> std::result::Result<tonic::Response<super::Reservation>, tonic::Status>;
+        ) -> std::result::Result<
+            tonic::Response<super::ReleaseReservationResponse>,
+            tonic::Status,
+        >;
         /// Moves money, all or nothing. Asking again with the same ids gives the first answer.
         async fn post(
             &self,
@@ -600,7 +657,7 @@ pub mod account_service_server {
         ) -> std::result::Result<tonic::Response<super::PostResponse>, tonic::Status>;
         /// Server streaming response type for the WatchEntries method.
         type WatchEntriesStream: tonic::codegen::tokio_stream::Stream<
-                Item = std::result::Result<super::Entry, tonic::Status>,
+                Item = std::result::Result<super::WatchEntriesResponse, tonic::Status>,
             >
             + std::marker::Send
             + 'static;
@@ -696,7 +753,7 @@ pub mod account_service_server {
                         T: AccountService,
                     > tonic::server::UnaryService<super::OpenAccountRequest>
                     for OpenAccountSvc<T> {
-                        type Response = super::Account;
+                        type Response = super::OpenAccountResponse;
                         type Future = BoxFuture<
                             tonic::Response<Self::Response>,
                             tonic::Status,
@@ -741,7 +798,7 @@ pub mod account_service_server {
                         T: AccountService,
                     > tonic::server::UnaryService<super::GetAccountRequest>
                     for GetAccountSvc<T> {
-                        type Response = super::Account;
+                        type Response = super::GetAccountResponse;
                         type Future = BoxFuture<
                             tonic::Response<Self::Response>,
                             tonic::Status,
@@ -786,7 +843,7 @@ pub mod account_service_server {
                         T: AccountService,
                     > tonic::server::UnaryService<super::ReserveRequest>
                     for ReserveSvc<T> {
-                        type Response = super::Reservation;
+                        type Response = super::ReserveResponse;
                         type Future = BoxFuture<
                             tonic::Response<Self::Response>,
                             tonic::Status,
@@ -831,7 +888,7 @@ pub mod account_service_server {
                         T: AccountService,
                     > tonic::server::UnaryService<super::CaptureReservationRequest>
                     for CaptureReservationSvc<T> {
-                        type Response = super::Reservation;
+                        type Response = super::CaptureReservationResponse;
                         type Future = BoxFuture<
                             tonic::Response<Self::Response>,
                             tonic::Status,
@@ -877,7 +934,7 @@ pub mod account_service_server {
                         T: AccountService,
                     > tonic::server::UnaryService<super::ReleaseReservationRequest>
                     for ReleaseReservationSvc<T> {
-                        type Response = super::Reservation;
+                        type Response = super::ReleaseReservationResponse;
                         type Future = BoxFuture<
                             tonic::Response<Self::Response>,
                             tonic::Status,
@@ -967,7 +1024,7 @@ pub mod account_service_server {
                         T: AccountService,
                     > tonic::server::ServerStreamingService<super::WatchEntriesRequest>
                     for WatchEntriesSvc<T> {
-                        type Response = super::Entry;
+                        type Response = super::WatchEntriesResponse;
                         type ResponseStream = T::WatchEntriesStream;
                         type Future = BoxFuture<
                             tonic::Response<Self::ResponseStream>,
@@ -1218,6 +1275,21 @@ pub struct Payment {
     #[prost(string, tag = "8")]
     pub reference_id: ::prost::alloc::string::String,
 }
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct InitiatePaymentResponse {
+    #[prost(message, optional, tag = "1")]
+    pub payment: ::core::option::Option<Payment>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetPaymentResponse {
+    #[prost(message, optional, tag = "1")]
+    pub payment: ::core::option::Option<Payment>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RefundPaymentResponse {
+    #[prost(message, optional, tag = "1")]
+    pub payment: ::core::option::Option<Payment>,
+}
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
 pub enum PaymentState {
@@ -1361,7 +1433,10 @@ pub mod payment_service_client {
         pub async fn initiate_payment(
             &mut self,
             request: impl tonic::IntoRequest<super::InitiatePaymentRequest>,
-        ) -> std::result::Result<tonic::Response<super::Payment>, tonic::Status> {
+        ) -> std::result::Result<
+            tonic::Response<super::InitiatePaymentResponse>,
+            tonic::Status,
+        > {
             self.inner
                 .ready()
                 .await
@@ -1388,7 +1463,10 @@ pub mod payment_service_client {
         pub async fn get_payment(
             &mut self,
             request: impl tonic::IntoRequest<super::GetPaymentRequest>,
-        ) -> std::result::Result<tonic::Response<super::Payment>, tonic::Status> {
+        ) -> std::result::Result<
+            tonic::Response<super::GetPaymentResponse>,
+            tonic::Status,
+        > {
             self.inner
                 .ready()
                 .await
@@ -1412,7 +1490,10 @@ pub mod payment_service_client {
         pub async fn refund_payment(
             &mut self,
             request: impl tonic::IntoRequest<super::RefundPaymentRequest>,
-        ) -> std::result::Result<tonic::Response<super::Payment>, tonic::Status> {
+        ) -> std::result::Result<
+            tonic::Response<super::RefundPaymentResponse>,
+            tonic::Status,
+        > {
             self.inner
                 .ready()
                 .await
@@ -1452,17 +1533,26 @@ pub mod payment_service_server {
         async fn initiate_payment(
             &self,
             request: tonic::Request<super::InitiatePaymentRequest>,
-        ) -> std::result::Result<tonic::Response<super::Payment>, tonic::Status>;
+        ) -> std::result::Result<
+            tonic::Response<super::InitiatePaymentResponse>,
+            tonic::Status,
+        >;
         /// NOT_FOUND when there is none.
         async fn get_payment(
             &self,
             request: tonic::Request<super::GetPaymentRequest>,
-        ) -> std::result::Result<tonic::Response<super::Payment>, tonic::Status>;
+        ) -> std::result::Result<
+            tonic::Response<super::GetPaymentResponse>,
+            tonic::Status,
+        >;
         /// Never more than captured.
         async fn refund_payment(
             &self,
             request: tonic::Request<super::RefundPaymentRequest>,
-        ) -> std::result::Result<tonic::Response<super::Payment>, tonic::Status>;
+        ) -> std::result::Result<
+            tonic::Response<super::RefundPaymentResponse>,
+            tonic::Status,
+        >;
     }
     #[derive(Debug)]
     pub struct PaymentServiceServer<T> {
@@ -1547,7 +1637,7 @@ pub mod payment_service_server {
                         T: PaymentService,
                     > tonic::server::UnaryService<super::InitiatePaymentRequest>
                     for InitiatePaymentSvc<T> {
-                        type Response = super::Payment;
+                        type Response = super::InitiatePaymentResponse;
                         type Future = BoxFuture<
                             tonic::Response<Self::Response>,
                             tonic::Status,
@@ -1593,7 +1683,7 @@ pub mod payment_service_server {
                         T: PaymentService,
                     > tonic::server::UnaryService<super::GetPaymentRequest>
                     for GetPaymentSvc<T> {
-                        type Response = super::Payment;
+                        type Response = super::GetPaymentResponse;
                         type Future = BoxFuture<
                             tonic::Response<Self::Response>,
                             tonic::Status,
@@ -1638,7 +1728,7 @@ pub mod payment_service_server {
                         T: PaymentService,
                     > tonic::server::UnaryService<super::RefundPaymentRequest>
                     for RefundPaymentSvc<T> {
-                        type Response = super::Payment;
+                        type Response = super::RefundPaymentResponse;
                         type Future = BoxFuture<
                             tonic::Response<Self::Response>,
                             tonic::Status,

@@ -23,7 +23,7 @@ impl Prices {
     async fn appointment(
         &self,
         asked: &EstimateAppointmentRequest,
-    ) -> Result<wire::Estimate, Problem> {
+    ) -> Result<wire::EstimateAppointmentResponse, Problem> {
         let patient: PatientId =
             convert::id("patient_id", &asked.patient_id).map_err(|_| Problem::not_found())?;
         let at = convert::instant("start", asked.start.as_ref())
@@ -52,11 +52,11 @@ impl Prices {
     }
 }
 
-fn told(done: &Estimate, billing: &Billing) -> wire::Estimate {
+fn told(done: &Estimate, billing: &Billing) -> wire::EstimateAppointmentResponse {
     let patient = done.patient();
     // What nobody pays is no part of the price.
     let price = done.charge() - done.forgone();
-    wire::Estimate {
+    wire::EstimateAppointmentResponse {
         unpriced: !done.unpriced.is_empty(),
         currency: billing.currency.code().to_owned(),
         price,
@@ -75,7 +75,7 @@ impl Pricing for Prices {
     async fn estimate_appointment(
         &self,
         request: Request<EstimateAppointmentRequest>,
-    ) -> Result<Response<wire::Estimate>, Status> {
+    ) -> Result<Response<wire::EstimateAppointmentResponse>, Status> {
         let answer = self.appointment(request.get_ref()).await;
         answer.map(Response::new).map_err(status)
     }

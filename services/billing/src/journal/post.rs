@@ -99,9 +99,9 @@ pub async fn account(
     })
     .await?;
     let id: Uuid = opened
-        .account_id
-        .parse()
-        .map_err(|_| Problem::internal("the ledger named an account that is no id"))?;
+        .account
+        .and_then(|account| account.account_id.parse().ok())
+        .ok_or_else(|| Problem::internal("the ledger opened an account without an id"))?;
     store::remember(billing.db.pool(), wanted, id).await?;
     Ok(id)
 }

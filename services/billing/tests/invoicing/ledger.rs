@@ -119,7 +119,7 @@ impl Books {
 
 pub(crate) struct Served(pub(crate) Arc<Ledger>);
 
-type Entries = futures::stream::Empty<Result<Entry, Status>>;
+type Entries = futures::stream::Empty<Result<WatchEntriesResponse, Status>>;
 
 #[tonic::async_trait]
 impl AccountService for Served {
@@ -128,24 +128,30 @@ impl AccountService for Served {
     async fn open_account(
         &self,
         request: Request<OpenAccountRequest>,
-    ) -> Result<Response<Account>, Status> {
+    ) -> Result<Response<OpenAccountResponse>, Status> {
         self.0.is_there()?;
         let asked = request.into_inner();
         let account = self
             .0
             .account(asked.kind(), &asked.owner_id, &asked.currency);
-        self.0.answer(account)
+        self.0.answer(OpenAccountResponse {
+            account: Some(account),
+        })
     }
 
     async fn get_account(
         &self,
         request: Request<GetAccountRequest>,
-    ) -> Result<Response<Account>, Status> {
+    ) -> Result<Response<GetAccountResponse>, Status> {
         self.0.is_there()?;
         let id = request.into_inner().account_id;
         let found = self.0.books().accounts.get(&id).cloned();
         found
-            .map(Response::new)
+            .map(|account| {
+                Response::new(GetAccountResponse {
+                    account: Some(account),
+                })
+            })
             .ok_or_else(|| Status::not_found("no such account"))
     }
 
@@ -166,21 +172,24 @@ impl AccountService for Served {
         })
     }
 
-    async fn reserve(&self, _: Request<ReserveRequest>) -> Result<Response<Reservation>, Status> {
+    async fn reserve(
+        &self,
+        _: Request<ReserveRequest>,
+    ) -> Result<Response<ReserveResponse>, Status> {
         Err(Status::unimplemented("billing reserves nothing"))
     }
 
     async fn capture_reservation(
         &self,
         _: Request<CaptureReservationRequest>,
-    ) -> Result<Response<Reservation>, Status> {
+    ) -> Result<Response<CaptureReservationResponse>, Status> {
         Err(Status::unimplemented("billing reserves nothing"))
     }
 
     async fn release_reservation(
         &self,
         _: Request<ReleaseReservationRequest>,
-    ) -> Result<Response<Reservation>, Status> {
+    ) -> Result<Response<ReleaseReservationResponse>, Status> {
         Err(Status::unimplemented("billing reserves nothing"))
     }
 
@@ -197,7 +206,7 @@ impl PaymentService for Served {
     async fn initiate_payment(
         &self,
         request: Request<InitiatePaymentRequest>,
-    ) -> Result<Response<Payment>, Status> {
+    ) -> Result<Response<InitiatePaymentResponse>, Status> {
         self.0.asked.fetch_add(1, Ordering::SeqCst);
         self.0.is_there()?;
         let asked = request.into_inner();
@@ -223,25 +232,31 @@ impl PaymentService for Served {
                 }
             }
         };
-        self.0.answer(payment)
+        self.0.answer(InitiatePaymentResponse {
+            payment: Some(payment),
+        })
     }
 
     async fn get_payment(
         &self,
         request: Request<GetPaymentRequest>,
-    ) -> Result<Response<Payment>, Status> {
+    ) -> Result<Response<GetPaymentResponse>, Status> {
         self.0.is_there()?;
         let id = request.into_inner().payment_id;
         let found = self.0.books().payments.get(&id).cloned();
         found
-            .map(Response::new)
+            .map(|payment| {
+                Response::new(GetPaymentResponse {
+                    payment: Some(payment),
+                })
+            })
             .ok_or_else(|| Status::not_found("no such payment"))
     }
 
     async fn refund_payment(
         &self,
         request: Request<RefundPaymentRequest>,
-    ) -> Result<Response<Payment>, Status> {
+    ) -> Result<Response<RefundPaymentResponse>, Status> {
         self.0.is_there()?;
         let asked = request.into_inner();
         let payment = {
@@ -254,6 +269,8 @@ impl PaymentService for Served {
             }
             payment
         };
-        self.0.answer(payment)
+        self.0.answer(RefundPaymentResponse {
+            payment: Some(payment),
+        })
     }
 }

@@ -2,7 +2,7 @@
 
 use futures::StreamExt as _;
 use galen_contracts::billing::v1::pricing_client::PricingClient;
-use galen_contracts::billing::v1::{Estimate, EstimateAppointmentRequest};
+use galen_contracts::billing::v1::{EstimateAppointmentRequest, EstimateAppointmentResponse};
 use galen_contracts::convert::to_wire;
 use galen_contracts::ids::PatientId;
 use galen_service::rpc::ask;
@@ -79,7 +79,10 @@ impl Prices {
             .await
     }
 
-    async fn estimate(&self, question: EstimateAppointmentRequest) -> Result<Estimate, PeerError> {
+    async fn estimate(
+        &self,
+        question: EstimateAppointmentRequest,
+    ) -> Result<EstimateAppointmentResponse, PeerError> {
         let mut client = self.client.clone();
         ask("billing", question, |request| async move {
             client.estimate_appointment(request).await

@@ -1,6 +1,6 @@
 //! A price, and who is expected to pay it. Pure.
 
-use galen_contracts::billing::v1::Estimate;
+use galen_contracts::billing::v1::EstimateAppointmentResponse;
 use galen_kernel::{Currency, Money};
 
 /// What an appointment costs by the tariff, and who is expected to pay it. Minor units.
@@ -20,7 +20,7 @@ impl Quote {
     /// Reads what billing said; `None` when there is no price in force, or when it makes
     /// no sense.
     #[must_use]
-    pub fn read(told: &Estimate) -> Option<Self> {
+    pub fn read(told: &EstimateAppointmentResponse) -> Option<Self> {
         let negative = [told.patient, told.insurer, told.prepayment]
             .iter()
             .any(|amount| amount.is_negative());
@@ -57,8 +57,8 @@ impl Quote {
 mod tests {
     use super::*;
 
-    fn told(price: i64, patient: i64, insurer: i64) -> Estimate {
-        Estimate {
+    fn told(price: i64, patient: i64, insurer: i64) -> EstimateAppointmentResponse {
+        EstimateAppointmentResponse {
             unpriced: false,
             currency: "EUR".to_owned(),
             price,
@@ -74,17 +74,17 @@ mod tests {
         assert_eq!(quote.price().to_string(), "150.00");
         for nonsense in [
             told(15_000, 3_000, 0),
-            Estimate {
+            EstimateAppointmentResponse {
                 prepayment: 15_001,
                 ..told(15_000, 3_000, 12_000)
             },
             told(0, -1, 1),
             told(-2, i64::MAX, i64::MAX),
-            Estimate {
+            EstimateAppointmentResponse {
                 currency: "???".to_owned(),
                 ..told(1, 1, 0)
             },
-            Estimate {
+            EstimateAppointmentResponse {
                 unpriced: true,
                 ..told(0, 0, 0)
             },

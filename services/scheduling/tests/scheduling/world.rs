@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use galen_contracts::billing::v1::pricing_server::Pricing;
-use galen_contracts::billing::v1::{Estimate, EstimateAppointmentRequest};
+use galen_contracts::billing::v1::{EstimateAppointmentRequest, EstimateAppointmentResponse};
 use galen_contracts::convert::instant;
 use galen_contracts::notifications::v1::ConfirmationQueued;
 use galen_contracts::patients::v1::patient_directory_server::PatientDirectory;
@@ -57,7 +57,7 @@ impl Pricing for FakePricing {
     async fn estimate_appointment(
         &self,
         asked: Request<EstimateAppointmentRequest>,
-    ) -> Result<Response<Estimate>, Status> {
+    ) -> Result<Response<EstimateAppointmentResponse>, Status> {
         if self.0.billing_is_away.load(Ordering::Relaxed) {
             return Err(Status::internal("INTERNAL"));
         }
@@ -72,7 +72,7 @@ impl Pricing for FakePricing {
                 (patient + insurer, 0)
             }
         };
-        Ok(Response::new(Estimate {
+        Ok(Response::new(EstimateAppointmentResponse {
             unpriced: priced.is_none(),
             currency: "EUR".to_owned(),
             price: patient + insurer,

@@ -121,7 +121,7 @@ impl AccountService for Accounts {
     async fn open_account(
         &self,
         request: Request<wire::OpenAccountRequest>,
-    ) -> Result<Response<wire::Account>, Status> {
+    ) -> Result<Response<wire::OpenAccountResponse>, Status> {
         let asked = request.into_inner();
         let kind = Kind::from_wire(asked.kind())
             .ok_or_else(|| invalid("kind must be one of the kinds"))?;
@@ -137,23 +137,27 @@ impl AccountService for Accounts {
         }
         let shown = self.show(tx.conn(), account).await?;
         tx.commit().await.map_err(failed)?;
-        Ok(Response::new(shown))
+        Ok(Response::new(wire::OpenAccountResponse {
+            account: Some(shown),
+        }))
     }
 
     async fn get_account(
         &self,
         request: Request<wire::GetAccountRequest>,
-    ) -> Result<Response<wire::Account>, Status> {
+    ) -> Result<Response<wire::GetAccountResponse>, Status> {
         let id = uuid("account_id", &request.into_inner().account_id)?;
         let mut connection = self.connection().await?;
         let found = accounts(&mut *connection, &[("account_id", id)]).await?;
-        Ok(Response::new(self.show(&mut connection, found[0]).await?))
+        Ok(Response::new(wire::GetAccountResponse {
+            account: Some(self.show(&mut connection, found[0]).await?),
+        }))
     }
 
     async fn reserve(
         &self,
         request: Request<wire::ReserveRequest>,
-    ) -> Result<Response<wire::Reservation>, Status> {
+    ) -> Result<Response<wire::ReserveResponse>, Status> {
         let asked = request.into_inner();
         let id = made("reservation_id", &asked.reservation_id)?;
         let from = uuid("from_account_id", &asked.from_account_id)?;
@@ -179,13 +183,15 @@ impl AccountService for Accounts {
         };
         let wish = wish(id, operation, Purpose::Reservation, reference);
         self.submit(Group::of(wish)).await?;
-        Ok(Response::new(self.reserved(id).await?.show(self.0.now())))
+        Ok(Response::new(wire::ReserveResponse {
+            reservation: Some(self.reserved(id).await?.show(self.0.now())),
+        }))
     }
 
     async fn capture_reservation(
         &self,
         request: Request<wire::CaptureReservationRequest>,
-    ) -> Result<Response<wire::Reservation>, Status> {
+    ) -> Result<Response<wire::CaptureReservationResponse>, Status> {
         let asked = request.into_inner();
         let id = uuid("reservation_id", &asked.reservation_id)?;
         let capture = made("capture_id", &asked.capture_id)?;
@@ -212,13 +218,15 @@ impl AccountService for Accounts {
         }
         self.submit(Group::new(wishes).expect("there is one at least"))
             .await?;
-        Ok(Response::new(self.reserved(id).await?.show(self.0.now())))
+        Ok(Response::new(wire::CaptureReservationResponse {
+            reservation: Some(self.reserved(id).await?.show(self.0.now())),
+        }))
     }
 
     async fn release_reservation(
         &self,
         request: Request<wire::ReleaseReservationRequest>,
-    ) -> Result<Response<wire::Reservation>, Status> {
+    ) -> Result<Response<wire::ReleaseReservationResponse>, Status> {
         let asked = request.into_inner();
         let id = uuid("reservation_id", &asked.reservation_id)?;
         let release = made("release_id", &asked.release_id)?;
@@ -226,7 +234,9 @@ impl AccountService for Accounts {
         let operation = Operation::Void { hold };
         let wish = wish(release, operation, Purpose::Reservation, None);
         self.submit(Group::of(wish)).await?;
-        Ok(Response::new(self.reserved(id).await?.show(self.0.now())))
+        Ok(Response::new(wire::ReleaseReservationResponse {
+            reservation: Some(self.reserved(id).await?.show(self.0.now())),
+        }))
     }
 
     async fn post(
@@ -285,7 +295,7 @@ impl AccountService for Accounts {
         Ok(Response::new(wire::PostResponse { entries }))
     }
 
-    type WatchEntriesStream = BoxStream<'static, Result<wire::Entry, Status>>;
+    type WatchEntriesStream = BoxStream<'static, Result<wire::WatchEntriesResponse, Status>>;
 
     async fn watch_entries(
         &self,

@@ -37,7 +37,7 @@ pub(super) fn entries(
     pay: Arc<SecurePay>,
     account: Account,
     after: Stamp,
-) -> BoxStream<'static, Result<wire::Entry, Status>> {
+) -> BoxStream<'static, Result<wire::WatchEntriesResponse, Status>> {
     let follower = Follower {
         committed: pay.ledger.committed(),
         pay,
@@ -49,7 +49,10 @@ pub(super) fn entries(
     stream::unfold(Some(follower), |follower| async {
         let mut follower = follower?;
         match follower.next().await {
-            Ok(Some(entry)) => Some((Ok(entry), Some(follower))),
+            Ok(Some(entry)) => {
+                let told = wire::WatchEntriesResponse { entry: Some(entry) };
+                Some((Ok(told), Some(follower)))
+            }
             Ok(None) => None,
             Err(status) => Some((Err(status), None)),
         }

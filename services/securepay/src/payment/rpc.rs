@@ -92,7 +92,7 @@ impl PaymentService for Payments {
     async fn initiate_payment(
         &self,
         request: Request<wire::InitiatePaymentRequest>,
-    ) -> Result<Response<wire::Payment>, Status> {
+    ) -> Result<Response<wire::InitiatePaymentResponse>, Status> {
         let asked = request.into_inner();
         let id = made("payment_id", &asked.payment_id)?;
         let from = uuid("from_account_id", &asked.from_account_id)?;
@@ -128,21 +128,25 @@ impl PaymentService for Payments {
         };
         let group = payment.begin(expires_at);
         self.submit(group, vec![Fact::Payment(payment)]).await?;
-        Ok(Response::new(self.show(&self.get(id).await?)))
+        Ok(Response::new(wire::InitiatePaymentResponse {
+            payment: Some(self.show(&self.get(id).await?)),
+        }))
     }
 
     async fn get_payment(
         &self,
         request: Request<wire::GetPaymentRequest>,
-    ) -> Result<Response<wire::Payment>, Status> {
+    ) -> Result<Response<wire::GetPaymentResponse>, Status> {
         let id = uuid("payment_id", &request.into_inner().payment_id)?;
-        Ok(Response::new(self.show(&self.get(id).await?)))
+        Ok(Response::new(wire::GetPaymentResponse {
+            payment: Some(self.show(&self.get(id).await?)),
+        }))
     }
 
     async fn refund_payment(
         &self,
         request: Request<wire::RefundPaymentRequest>,
-    ) -> Result<Response<wire::Payment>, Status> {
+    ) -> Result<Response<wire::RefundPaymentResponse>, Status> {
         let asked = request.into_inner();
         let id = uuid("payment_id", &asked.payment_id)?;
         let refund = made("refund_id", &asked.refund_id)?;
@@ -151,6 +155,8 @@ impl PaymentService for Payments {
         let amount = of_account("amount", asked.amount.as_ref(), &payment.from)?;
         let group = payment.payment.refunded(refund, amount);
         self.submit(group, Vec::new()).await?;
-        Ok(Response::new(self.show(&self.get(id).await?)))
+        Ok(Response::new(wire::RefundPaymentResponse {
+            payment: Some(self.show(&self.get(id).await?)),
+        }))
     }
 }

@@ -146,9 +146,10 @@ impl House {
             currency: "EUR".into(),
         };
         let bank = accounts.open_account(bank).await.expect("it is opened");
+        let bank = bank.into_inner().account.expect("told");
         let transfer = Transfer {
             transfer_id: Uuid::now_v7().to_string(),
-            debit_account_id: bank.into_inner().account_id,
+            debit_account_id: bank.account_id,
             credit_account_id: wallet.into(),
             amount: Some(eur(minor)),
             reference_id: String::new(),

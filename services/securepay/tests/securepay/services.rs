@@ -6,7 +6,7 @@ use futures::StreamExt as _;
 use galen_contracts::convert::to_wire;
 use galen_contracts::securepay::v1::{
     Account, AccountKind, CaptureReservationRequest, EntryKind, GetAccountRequest,
-    GetPaymentRequest, InitiatePaymentRequest, Money, OpenAccountRequest, PaymentState,
+    GetPaymentRequest, InitiatePaymentRequest, Money, OpenAccountRequest, Payment, PaymentState,
     PostRequest, RefundPaymentRequest, ReleaseReservationRequest, ReservationState, ReserveRequest,
     Transfer, WatchEntriesRequest,
 };
@@ -28,7 +28,11 @@ async fn open(house: &House, kind: AccountKind, owner: &str) -> Account {
         currency: "EUR".into(),
     };
     let opened = house.accounts().open_account(asked).await;
-    opened.expect("it is opened").into_inner()
+    opened
+        .expect("it is opened")
+        .into_inner()
+        .account
+        .expect("told")
 }
 
 async fn account(house: &House, id: &str) -> Account {
@@ -36,7 +40,15 @@ async fn account(house: &House, id: &str) -> Account {
         account_id: id.into(),
     };
     let found = house.accounts().get_account(asked).await;
-    found.expect("it is there").into_inner()
+    found
+        .expect("it is there")
+        .into_inner()
+        .account
+        .expect("told")
+}
+
+fn state(told: Option<Payment>) -> PaymentState {
+    told.expect("told").state()
 }
 
 fn transfer(debit: &Account, credit: &Account, minor: i64) -> Transfer {
@@ -119,13 +131,17 @@ async fn a_reservation_is_captured_in_part_or_released_once() {
         .reserve(reserve.clone())
         .await
         .expect("it is held")
-        .into_inner();
+        .into_inner()
+        .reservation
+        .expect("told");
     assert_eq!(held.state(), ReservationState::Held);
     let again = accounts
         .reserve(reserve.clone())
         .await
         .expect("it was held")
-        .into_inner();
+        .into_inner()
+        .reservation
+        .expect("told");
     assert_eq!(again, held);
     let other = ReserveRequest {
         amount: Some(eur(1)),
@@ -153,6 +169,7 @@ async fn a_reservation_is_captured_in_part_or_released_once() {
     for _ in 0..2 {
         let captured = accounts.capture_reservation(capture.clone()).await;
         let captured = captured.expect("it is captured").into_inner();
+        let captured = captured.reservation.expect("told");
         assert_eq!(captured.state(), ReservationState::Captured);
         assert_eq!(captured.captured, Some(eur(2_000)));
     }
@@ -172,6 +189,7 @@ async fn a_reservation_is_captured_in_part_or_released_once() {
     for _ in 0..2 {
         let released = accounts.release_reservation(release.clone()).await;
         let released = released.expect("it is released").into_inner();
+        let released = released.reservation.expect("told");
         assert_eq!(released.state(), ReservationState::Released);
     }
     assert_eq!(house.balance(&wallet).await, ["80.00", "0.00", "80.00"]);
@@ -203,7 +221,7 @@ async fn an_invoice_is_paid_from_a_wallet_once_and_never_overpaid() {
             .initiate_payment(pay.clone())
             .await
             .expect("it is paid");
-        assert_eq!(paid.into_inner().state(), PaymentState::Captured);
+        assert_eq!(state(paid.into_inner().payment), PaymentState::Captured);
     }
     let more = InitiatePaymentRequest {
         payment_id: new_id(),
@@ -222,7 +240,7 @@ async fn an_invoice_is_paid_from_a_wallet_once_and_never_overpaid() {
             .refund_payment(refund.clone())
             .await
             .expect("it is refunded");
-        let refunded = refunded.into_inner();
+        let refunded = refunded.into_inner().payment.expect("told");
         assert_eq!(refunded.state(), PaymentState::PartiallyRefunded);
         assert_eq!(refunded.refunded, Some(eur(1_000)));
     }
@@ -233,7 +251,9 @@ async fn an_invoice_is_paid_from_a_wallet_once_and_never_overpaid() {
         .get_payment(asked)
         .await
         .expect("it is there")
-        .into_inner();
+        .into_inner()
+        .payment
+        .expect("told");
     assert_eq!(
         (found.reference_id, found.to_account_id),
         (invoice.clone(), debt.account_id)
@@ -254,7 +274,10 @@ async fn an_invoice_is_paid_from_a_wallet_once_and_never_overpaid() {
             .initiate_payment(promise.clone())
             .await
             .expect("promised");
-        assert_eq!(promised.into_inner().state(), PaymentState::Authorized);
+        assert_eq!(
+            state(promised.into_inner().payment),
+            PaymentState::Authorized
+        );
     }
     house.is_sound().await;
 }
@@ -405,7 +428,7 @@ async fn whoever_follows_an_account_sees_what_was_and_what_comes_until_the_host_
     let mut next = async || {
         let soon = tokio::time::timeout(Duration::from_secs(5), entries.next()).await;
         soon.expect("it comes")
-            .map(|entry| entry.expect("an entry"))
+            .map(|told| told.expect("an answer").entry.expect("an entry"))
     };
     let first = next().await.expect("the first");
     assert_eq!((first.kind(), first.balance), (EntryKind::Transfer, 100));
@@ -426,6 +449,7 @@ async fn whoever_follows_an_account_sees_what_was_and_what_comes_until_the_host_
         .await
         .expect("it is there")
         .into_inner();
-    let second = rest.next().await.expect("there is more").expect("an entry");
+    let second = rest.next().await.expect("there is more");
+    let second = second.expect("an answer").entry.expect("an entry");
     assert_eq!(second.balance, 300);
 }

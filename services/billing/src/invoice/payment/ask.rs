@@ -113,7 +113,7 @@ async fn pay(billing: &Billing, payment: &Payment) -> Result<Heard, Problem> {
         client.initiate_payment(request).await
     });
     Ok(match asked.await {
-        Ok(answer) => heard(&answer),
+        Ok(answer) => heard(answer.payment.as_ref()),
         Err(PeerError::NotFound { .. }) => refused("UNKNOWN_WALLET"),
         Err(PeerError::FailedPrecondition { message, .. }) => refused(&code(&message)),
         Err(PeerError::TimedOut { .. } | PeerError::Unavailable { .. }) => None,
@@ -130,7 +130,7 @@ async fn look(billing: &Billing, payment: &Payment) -> Result<Heard, Problem> {
         client.get_payment(request).await
     });
     Ok(match asked.await {
-        Ok(answer) => heard(&answer),
+        Ok(answer) => heard(answer.payment.as_ref()),
         Err(PeerError::NotFound { .. }) => Some(Input::Missing),
         Err(_) => None,
     })
@@ -165,8 +165,9 @@ fn unheard(error: Problem) -> Result<Heard, Problem> {
     }
 }
 
-fn heard(payment: &securepay::Payment) -> Heard {
-    match payment.state() {
+/// Whoever says nothing of the payment has not answered.
+fn heard(payment: Option<&securepay::Payment>) -> Heard {
+    match payment?.state() {
         Wire::Captured | Wire::PartiallyRefunded | Wire::Refunded => Some(Input::Captured),
         Wire::Failed | Wire::Voided | Wire::Expired => refused("PAYMENT_IS_OVER"),
         Wire::Unspecified | Wire::Pending | Wire::Authorized => None,

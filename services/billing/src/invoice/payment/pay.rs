@@ -183,7 +183,9 @@ async fn check_wallet(
         accounts.get_account(request).await
     });
     let account = match asked.await {
-        Ok(account) => account,
+        Ok(answer) => answer
+            .account
+            .ok_or_else(|| Problem::internal("SecurePay found an account and did not tell it"))?,
         Err(PeerError::NotFound { .. }) => return Err(unknown()),
         Err(error) => return Err(error.into()),
     };

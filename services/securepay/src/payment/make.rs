@@ -43,7 +43,6 @@ pub struct MakePayment {
     /// `AUTOMATIC` moves the money at once. `MANUAL` promises it, for whoever is paid to
     /// capture.
     #[serde(default)]
-    #[schema(inline)]
     pub capture: Capture,
     /// Of `MANUAL` ones: from then on it cannot be captured. Seven days from now unless
     /// it says otherwise, thirty at most.

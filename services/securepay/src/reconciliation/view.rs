@@ -75,7 +75,6 @@ pub struct LineView {
     /// How much.
     pub amount: MoneyView,
     /// Whether it came onto the account or went from it.
-    #[schema(inline)]
     pub direction: DirectionView,
     /// When the bank booked it.
     pub booked_on: Date,
@@ -123,6 +122,7 @@ pub struct LineView {
 
 /// Whether money came or went.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = BankEntryDirection)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum DirectionView {
     /// Onto the account.

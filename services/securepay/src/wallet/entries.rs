@@ -35,6 +35,7 @@ impl Requires for ListEntries {
 
 /// What happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = WalletEntryKind)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum EntryKind {
     /// Money moved at once.
@@ -53,6 +54,7 @@ pub enum EntryKind {
 
 /// Which way money goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = WalletEntryDirection)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Direction {
     /// Into the wallet.
@@ -69,10 +71,8 @@ pub struct EntryView {
     /// Its id.
     pub id: Uuid,
     /// What happened.
-    #[schema(inline)]
     pub kind: EntryKind,
     /// Which way the money goes, or was to go.
-    #[schema(inline)]
     pub direction: Direction,
     /// How much.
     pub amount: MoneyView,

@@ -68,7 +68,6 @@ pub struct WalletView {
     #[schema(min_length = 3, max_length = 3, example = "EUR")]
     pub currency: String,
     /// Whether it takes part.
-    #[schema(inline)]
     pub standing: WalletStanding,
     /// Since when.
     pub opened_at: Timestamp,

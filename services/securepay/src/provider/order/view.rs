@@ -60,7 +60,6 @@ pub struct OrderView {
     /// How much.
     pub amount: MoneyView,
     /// What became of it.
-    #[schema(inline)]
     pub status: Status,
     /// Why it was not done, as a code.
     #[serde(skip_serializing_if = "Option::is_none")]

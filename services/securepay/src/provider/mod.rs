@@ -1,6 +1,6 @@
 //! Payment providers: how money gets from and to banks and cards.
 //!
-//! The hospital gives a provider an [order](order) under a reference of its own, and asks
+//! The hospital gives a provider an [order] under a reference of its own, and asks
 //! for what became of it until the provider says. What a provider can do is a port with
 //! one adapter so far: a [simulator] that behaves as badly as real ones do, and **moves
 //! no real money**.

@@ -1,8 +1,8 @@
 //! A claim: what may happen to it, and what it is afterwards. Pure.
 //!
-//! A claim is its events: [`Claim::prepared`] begins one, [`Claim::decide`] says which
-//! event a command leads to or why it is refused, [`Claim::apply`] is the only way that a
-//! claim changes.
+//! A claim is its events: [`Claim::prepared`] begins one, [`Claim::adjudicated`] and those
+//! like it say which event something leads to or why it is refused, [`Claim::apply`] is
+//! the only way that a claim changes.
 
 use galen_contracts::ids::PatientId;
 use galen_kernel::{Currency, Id, Timestamp};

@@ -1,13 +1,13 @@
 //! Who is expected to pay what: policies, what was counted under them, estimates.
 //!
 //! [`policies`] asks who insures a patient on a day, and looks up by which versions of
-//! plans; [`work_out`] applies them, the first payer first, to what was done. It changes
+//! plans; [`fn@work_out`] applies them, the first payer first, to what was done. It changes
 //! nothing, so an estimate is the same call as the real thing. What is final is counted
 //! with [`post`], and taken back with [`reverse`].
 //!
 //! **Counting under one lock.** All that is counted under a contract is counted under the
 //! lock of its row, and only as long as nothing was counted since it was looked at: who
-//! takes [`lock`] before [`work_out`] in one transaction is sure of that, whoever does
+//! takes [`lock`] before [`fn@work_out`] in one transaction is sure of that, whoever does
 //! not hears [`CoverError::Moved`] and works it out again. So no limit is ever passed.
 
 pub mod ask;

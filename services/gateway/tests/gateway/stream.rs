@@ -353,9 +353,9 @@ async fn who_may_not_follow_is_refused() {
         hospital.refusal(None, None).await,
         (401, "UNAUTHENTICATED".to_owned())
     );
-    let billing = hospital.somebody(Role::Billing);
+    let pharmacist = hospital.somebody(Role::Pharmacist);
     assert_eq!(
-        hospital.refusal(Some(&billing), None).await,
+        hospital.refusal(Some(&pharmacist), None).await,
         (403, "FORBIDDEN".to_owned())
     );
 }

@@ -8,7 +8,8 @@ use galen_service::{Answer, Cx, Needs, Outcome, PathIds, Requires};
 
 use super::denial::store::Action;
 use super::error::ClaimError;
-use super::model::{ClaimId, Event};
+use super::event::Event;
+use super::model::ClaimId;
 use super::view::ClaimView;
 use super::{change, create, denial, dispatch};
 use crate::Billing;

@@ -3,9 +3,10 @@
 use galen_storage::Tx;
 use uuid::Uuid;
 
+use super::answer::{Adjustment, Group};
 use super::change;
 use super::error::ClaimError;
-use super::model::{Adjustment, Claim, Group};
+use super::model::Claim;
 use crate::charge::model::ChargeId;
 use crate::invoice::event::Outcome;
 use crate::invoice::model::InvoiceId;

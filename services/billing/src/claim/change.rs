@@ -9,7 +9,8 @@ use galen_service::extract::Requires;
 use galen_storage::{Error, Tx};
 
 use super::error::ClaimError;
-use super::model::{Claim, ClaimId, Event};
+use super::event::Event;
+use super::model::{Claim, ClaimId};
 use super::position::Moves;
 use super::scrub::Finding;
 use super::{authorisation, dispatch, prepare, store};

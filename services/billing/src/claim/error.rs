@@ -3,7 +3,7 @@
 use galen_kernel::Problem;
 use serde_json::json;
 
-use super::model::Refused;
+use super::decide::Refused;
 use super::scrub::Finding;
 
 /// Why a command on a claim is refused.

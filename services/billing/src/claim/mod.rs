@@ -2,7 +2,8 @@
 //!
 //! | Folder or file | Owns |
 //! |---|---|
-//! | [`model`], [`position`], [`scrub`] | what a claim is, where its money is, what is wrong with it: pure |
+//! | [`model`], [`event`], [`answer`], [`mod@decide`] | what a claim is, what happened to it, what payers say, what may happen next: pure |
+//! | [`position`], [`scrub`] | where its money is, and what is wrong with it: pure |
 //! | [`mod@prepare`] | what an invoice asks of insurers becomes claims |
 //! | [`store`], `dispatch` | all SQL about claims, and about what goes to payers |
 //! | [`payer`] | payers as a port, and one that is simulated |
@@ -14,14 +15,17 @@
 //!
 //! A claim is its events. A payer may be silent: nobody takes that for an answer.
 
+pub mod answer;
 pub mod appeal;
 pub mod authorisation;
 mod books;
 mod change;
 pub mod create;
+pub mod decide;
 pub mod denial;
 mod dispatch;
 pub mod error;
+pub mod event;
 pub(crate) mod field;
 pub mod find;
 pub mod get;

@@ -6,7 +6,8 @@ use galen_storage::{Error, Tx};
 use jiff::civil::Date;
 use uuid::Uuid;
 
-use super::model::{Claim, ClaimId, Event, Facts, Line};
+use super::event::Event;
+use super::model::{Claim, ClaimId, Facts, Line};
 use super::position::Position;
 use super::{scrub, store};
 

@@ -11,7 +11,8 @@ use utoipa::ToSchema;
 
 use super::denial::store::Action;
 use super::error::ClaimError;
-use super::model::{ClaimId, Correction, Event, Status};
+use super::event::{Correction, Event};
+use super::model::{ClaimId, Status};
 use super::view::ClaimView;
 use super::{change, create, denial, field, store};
 use crate::Billing;

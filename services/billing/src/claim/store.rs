@@ -9,7 +9,8 @@ use sqlx::types::Json;
 use sqlx::{PgConnection, PgExecutor};
 use uuid::Uuid;
 
-use super::model::{Claim, ClaimId, Event, Facts, Status};
+use super::event::Event;
+use super::model::{Claim, ClaimId, Facts, Status};
 
 /// Stores a new claim.
 ///
@@ -65,7 +66,7 @@ pub async fn append(
     .bind(claim.facts.id.uuid())
     .bind(claim.version)
     .bind(claim.status.name())
-    .bind(claim.outcome.map(super::model::Outcome::name))
+    .bind(claim.outcome.map(super::answer::Outcome::name))
     .bind(claim.received())
     .bind(claim.outstanding())
     .bind(claim.submitted_at.map(ts))
@@ -236,7 +237,7 @@ pub struct Summary {
     /// Where it is on its way.
     pub status: Status,
     /// What the payer decided.
-    pub outcome: Option<super::model::Outcome>,
+    pub outcome: Option<super::answer::Outcome>,
     /// Minor units.
     pub charged: i64,
     /// Minor units.
@@ -269,7 +270,7 @@ fn read(row: &PgRow) -> Result<Summary, Error> {
             .ok_or(Error::Inconsistent {
                 column: "billing.claim.status",
             })?,
-        outcome: outcome.as_deref().and_then(super::model::Outcome::read),
+        outcome: outcome.as_deref().and_then(super::answer::Outcome::read),
         charged: row.col("charged")?,
         received: row.col("received")?,
         outstanding: row.col("outstanding")?,

@@ -7,7 +7,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::model::{Group, Line, LineAnswer, Outcome, Status};
+use super::answer::{Group, LineAnswer, Outcome};
+use super::model::{Line, Status};
 use super::scrub::Finding;
 use super::store::{Summary, Told};
 

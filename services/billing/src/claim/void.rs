@@ -9,7 +9,8 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::error::ClaimError;
-use super::model::{ClaimId, Resolution};
+use super::event::Resolution;
+use super::model::ClaimId;
 use super::view::ClaimView;
 use super::{books, change, create, dispatch};
 use crate::Billing;

@@ -8,7 +8,8 @@ use galen_kernel::{Problem, Timestamp};
 use jiff::SignedDuration;
 
 use super::dispatch::{self, Dispatch};
-use super::model::{Event, Status};
+use super::event::Event;
+use super::model::Status;
 use super::payer::{Frequency, NoAnswer, Standing};
 use super::remittance::post::{RemittanceError, post};
 use super::{authorisation, change, store};

@@ -13,7 +13,7 @@ use super::find::DenialView;
 use super::store::{self, DenialId};
 use crate::Billing;
 use crate::claim::error::ClaimError;
-use crate::claim::model::Resolution;
+use crate::claim::event::Resolution;
 use crate::claim::{books, change, store as claims};
 
 /// The end of a denial that the payer does not take back.

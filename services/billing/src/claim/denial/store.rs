@@ -9,7 +9,9 @@ use sqlx::postgres::PgRow;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::claim::model::{Claim, ClaimId, Group, Resolution};
+use crate::claim::answer::Group;
+use crate::claim::event::Resolution;
+use crate::claim::model::{Claim, ClaimId};
 
 /// What a [`DenialId`] identifies.
 pub enum DenialKind {}
@@ -176,7 +178,7 @@ pub async fn answered(tx: &mut Tx, claim: &Claim, now: Timestamp) -> Result<(), 
         let answer = claim.answers.iter().find(|a| a.sequence == line.sequence);
         let reason = answer
             .into_iter()
-            .flat_map(super::super::model::LineAnswer::denials)
+            .flat_map(super::super::answer::LineAnswer::denials)
             .max_by_key(|adjustment| adjustment.amount);
         match reason {
             Some(reason) if line.position.outstanding > 0 => {

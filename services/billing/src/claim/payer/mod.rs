@@ -13,7 +13,8 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::model::{ClaimId, Facts, LineAnswer};
+use super::answer::LineAnswer;
+use super::model::{ClaimId, Facts};
 use super::scrub::Finding;
 
 /// What sort of claim it is (X12 claim frequency code).

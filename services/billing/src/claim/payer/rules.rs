@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{Standing, Submission};
-use crate::claim::model::{Adjustment, Group, Line, LineAnswer, PAID_BEFORE, PRIOR_PAYER};
+use crate::claim::answer::{Adjustment, Group, LineAnswer, PAID_BEFORE, PRIOR_PAYER};
+use crate::claim::model::Line;
 use crate::claim::scrub::Finding;
 
 /// Needed information is missing (X12 CARC).

@@ -9,8 +9,10 @@ use uuid::Uuid;
 
 use super::store;
 use crate::Billing;
+use crate::claim::answer::LineAnswer;
+use crate::claim::decide::Refused;
 use crate::claim::error::ClaimError;
-use crate::claim::model::{Claim, ClaimId, LineAnswer, Refused, Status};
+use crate::claim::model::{Claim, ClaimId, Status};
 use crate::claim::payer::Advice;
 use crate::claim::{books, change, denial, prepare, store as claims};
 

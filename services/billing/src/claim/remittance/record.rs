@@ -13,8 +13,9 @@ use uuid::Uuid;
 
 use super::post::post;
 use crate::Billing;
+use crate::claim::answer::{Adjustment, Group, LineAnswer};
 use crate::claim::field::{self, NonNegativeMoney};
-use crate::claim::model::{Adjustment, ClaimId, Group, LineAnswer};
+use crate::claim::model::ClaimId;
 use crate::claim::payer::Advice;
 
 /// Why a payer does not pay a part of a line.

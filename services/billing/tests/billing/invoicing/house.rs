@@ -28,7 +28,7 @@ use tonic::service::Routes;
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
-use crate::ledger::{Ledger, Served};
+use super::ledger::{Ledger, Served};
 
 /// A Monday.
 pub(crate) const MONDAY: &str = "2026-03-02T10:00:00Z";

@@ -3,7 +3,7 @@
 use galen_contracts::securepay::v1::AccountKind;
 use serde_json::{Value, json};
 
-use crate::house::{House, done, eur, text};
+use super::house::{House, done, eur, text};
 
 #[tokio::test]
 async fn a_consultation_is_drafted_issued_and_owed() {

@@ -3,7 +3,7 @@
 use galen_contracts::securepay::v1::AccountKind;
 use serde_json::{Value, json};
 
-use crate::house::{House, done, eur, text};
+use super::house::{House, done, eur, text};
 
 async fn asked(house: &House, path: &str, body: Value) -> String {
     text(&done(house.clerk().post(path, body).await, 201), "id")

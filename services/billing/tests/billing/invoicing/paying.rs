@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use galen_contracts::securepay::v1::{AccountKind, Money, PaymentCaptured, PaymentFacts};
 use serde_json::json;
 
-use crate::house::{House, done, eur, text};
+use super::house::{House, done, eur, text};
 
 #[tokio::test]
 async fn a_patient_pays_in_parts_until_nothing_is_due() {

@@ -3,7 +3,7 @@
 use galen_contracts::patients::v1::PatientErased;
 use serde_json::{Value, json};
 
-use crate::house::{House, done, eur, text};
+use super::house::{House, done, eur, text};
 
 fn by_hand(patient: impl serde::Serialize) -> Value {
     json!({ "patientId": patient, "serviceCode": "DRESSING", "quantity": 3, "reason": "zq-reason" })

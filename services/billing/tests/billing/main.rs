@@ -1,0 +1,12 @@
+//! The billing service through its real router, on a real database.
+
+mod catalogue;
+mod claims;
+mod counting;
+mod denials;
+mod estimates;
+mod hospital;
+mod insured;
+mod invoicing;
+mod plans;
+mod remittances;

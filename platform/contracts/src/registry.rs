@@ -121,6 +121,11 @@ events! {
         ClaimSubmitted, "claim-submitted", |e| &e.claim_id;
         ClaimAdjudicated, "claim-adjudicated", |e| &e.claim_id;
         RemittancePosted, "remittance-posted", |e| &e.remittance_id;
+        CashSessionClosed, "cash-session-closed", |e| &e.cash_session_id;
+        PaymentPlanAgreed, "payment-plan-agreed", |e| &e.plan_id;
+        PaymentPlanCompleted, "payment-plan-completed", |e| &e.plan_id;
+        PaymentPlanDefaulted, "payment-plan-defaulted", |e| &e.plan_id;
+        PaymentPlanCancelled, "payment-plan-cancelled", |e| &e.plan_id;
     }
 }
 

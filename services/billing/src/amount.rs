@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 /// More than anybody is ever asked for at once, in minor units; sums of it stay far
 /// below what can be written down.
-const MOST: i64 = 1_000_000_000_000;
+pub(crate) const MOST: i64 = 1_000_000_000_000;
 
 /// An amount of money.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -39,6 +39,17 @@ impl AmountView {
 
     /// Reads a field that has to be more than nothing.
     pub fn positive(&self, wrong: &mut Violations, pointer: &str) -> Option<Money> {
+        let money = self.at_least_nothing(wrong, pointer)?;
+        if money.minor > 0 {
+            return Some(money);
+        }
+        let pointer = format!("{pointer}/amount");
+        wrong.push(pointer, "NOT_POSITIVE", "must be more than nothing");
+        None
+    }
+
+    /// Reads a field that may be nothing, but not less.
+    pub fn at_least_nothing(&self, wrong: &mut Violations, pointer: &str) -> Option<Money> {
         let currency: Result<Currency, MoneyError> = self.currency.parse();
         let currency = wrong.keep(&format!("{pointer}/currency"), "UNKNOWN_CURRENCY", currency)?;
         let pointer = format!("{pointer}/amount");
@@ -54,8 +65,8 @@ impl AmountView {
                 return None;
             }
         };
-        if money.minor <= 0 {
-            wrong.push(pointer, "NOT_POSITIVE", "must be more than nothing");
+        if money.minor < 0 {
+            wrong.push(pointer, "NOT_POSITIVE", "must not be less than nothing");
             return None;
         }
         if money.minor > MOST {

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use galen_kernel::Currency;
 use galen_service::{Config, ConfigError, Setting};
 
-use crate::claim;
+use crate::{cash_session, claim, payment_plan};
 
 const CURRENCY: &str = "billing.currency";
 /// How much of an appointment is paid before it.
@@ -32,6 +32,8 @@ pub(crate) const SETTINGS: &[Setting] = &[
     claim::settings::SETTINGS[6],
     claim::settings::SETTINGS[7],
     claim::settings::SETTINGS[8],
+    cash_session::settings::SETTINGS[0],
+    payment_plan::settings::SETTINGS[0],
 ];
 
 /// What patients are asked to pay before an appointment.

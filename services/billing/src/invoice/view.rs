@@ -6,7 +6,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::model::{Invoice, Line, PaymentState, Status};
+use super::model::{Invoice, Line, Method, PaymentState, Status};
 use super::store::Summary;
 use crate::amount::AmountView;
 use crate::charge::model::PaymentMode;
@@ -50,6 +50,10 @@ pub struct InvoiceView {
     pub pending: AmountView,
     /// What the patient owes: `totals.patient - paid - writtenOff`.
     pub due: AmountView,
+    /// The plan by which it is paid in instalments: while one is followed, it is not
+    /// overdue.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub payment_plan_id: Option<Uuid>,
     /// What the patient paid, and tried to.
     pub payments: Vec<InvoicePaymentView>,
     /// What was asked to be credited, given up or given back.
@@ -154,7 +158,9 @@ pub struct InvoicePaymentView {
     pub id: Uuid,
     /// The invoice.
     pub invoice_id: Uuid,
-    /// The wallet that it comes from; without it it was received at a till.
+    /// How it came.
+    pub method: Method,
+    /// The wallet that it comes from.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub from_wallet_id: Option<Uuid>,
     /// How much.
@@ -167,6 +173,12 @@ pub struct InvoicePaymentView {
     pub reason: Option<String>,
     /// How much went back.
     pub refunded: AmountView,
+    /// In the answer to a payment in cash: what was put on the table.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tendered: Option<AmountView>,
+    /// In the answer to a payment in cash: what the patient gets back of that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub change: Option<AmountView>,
 }
 
 /// What somebody asked to be credited, given up or given back.
@@ -284,6 +296,7 @@ impl InvoiceView {
             written_off: money(invoice.written_off),
             pending: money(invoice.pending()),
             due: money(invoice.due()),
+            payment_plan_id: None,
             payments: invoice
                 .payments
                 .iter()
@@ -302,11 +315,14 @@ impl InvoicePaymentView {
         Self {
             id: payment.id,
             invoice_id: invoice.id.uuid(),
+            method: payment.method,
             from_wallet_id: payment.wallet,
             amount: AmountView::of(payment.amount, invoice.currency),
             status: payment.state,
             reason: payment.refusal.clone(),
             refunded: AmountView::of(payment.refunded, invoice.currency),
+            tendered: None,
+            change: None,
         }
     }
 }

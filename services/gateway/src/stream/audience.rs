@@ -156,6 +156,11 @@ static TABLE: &[Audience] = &[
     Audience::of::<ClaimSubmitted>(Permission::ClaimRead).patient("/patientId"),
     Audience::of::<ClaimAdjudicated>(Permission::ClaimRead).patient("/patientId"),
     Audience::of::<RemittancePosted>(Permission::ClaimRead),
+    Audience::of::<CashSessionClosed>(Permission::CashManage).user("/cashierId"),
+    Audience::of::<PaymentPlanAgreed>(Permission::InvoiceRead).patient("/patientId"),
+    Audience::of::<PaymentPlanCompleted>(Permission::InvoiceRead).patient("/patientId"),
+    Audience::of::<PaymentPlanDefaulted>(Permission::InvoiceRead).patient("/patientId"),
+    Audience::of::<PaymentPlanCancelled>(Permission::InvoiceRead).patient("/patientId"),
 ];
 
 /// Somebody who follows the stream.

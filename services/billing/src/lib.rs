@@ -53,6 +53,8 @@ pub const MIGRATIONS: &[Migration] = migrations![
     "0005_claim",
     "0007_cash_session",
     "0008_payment_plan",
+    "0009_adjustment_list",
+    "0010_parts_of_invoices",
 ];
 
 /// The billing service.
@@ -142,6 +144,7 @@ impl Service for Billing {
 
     fn rpc(self: &Arc<Self>) -> Option<tonic::service::Routes> {
         let mut routes = tonic::service::Routes::builder();
+        catalogue::serve(self, &mut routes);
         cover::serve(self, &mut routes);
         Some(routes.routes())
     }

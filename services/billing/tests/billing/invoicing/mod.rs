@@ -4,6 +4,8 @@
 mod adjusting;
 mod charges;
 mod house;
+mod instalments;
 mod invoices;
 mod ledger;
 mod paying;
+mod tills;

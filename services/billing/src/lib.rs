@@ -47,7 +47,8 @@ pub const MIGRATIONS: &[Migration] = migrations![
     "0002_cover",
     "0003_charge",
     "0004_invoice",
-    "0005_claim"
+    "0005_claim",
+    "0009_adjustment_list",
 ];
 
 /// The billing service.

@@ -1,6 +1,7 @@
 //! Amounts of money as the API takes and shows them.
 
-use galen_kernel::{Currency, Money, MoneyError, Violations};
+use galen_kernel::{Currency, Money, Violations};
+use galen_service::money;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -39,42 +40,24 @@ impl AmountView {
 
     /// Reads a field that has to be more than nothing.
     pub fn positive(&self, wrong: &mut Violations, pointer: &str) -> Option<Money> {
-        let money = self.at_least_nothing(wrong, pointer)?;
-        if money.minor > 0 {
-            return Some(money);
-        }
-        let pointer = format!("{pointer}/amount");
-        wrong.push(pointer, "NOT_POSITIVE", "must be more than nothing");
-        None
+        let money = money::positive(wrong, pointer, &self.amount, &self.currency)?;
+        bearable(wrong, pointer, money)
     }
 
     /// Reads a field that may be nothing, but not less.
-    pub fn at_least_nothing(&self, wrong: &mut Violations, pointer: &str) -> Option<Money> {
-        let currency: Result<Currency, MoneyError> = self.currency.parse();
-        let currency = wrong.keep(&format!("{pointer}/currency"), "UNKNOWN_CURRENCY", currency)?;
-        let pointer = format!("{pointer}/amount");
-        let money = match Money::parse(&self.amount, currency) {
-            Ok(money) => money,
-            Err(error) => {
-                let code = match error {
-                    MoneyError::TooManyDigits => "TOO_MANY_DIGITS",
-                    MoneyError::Overflow => "AMOUNT_TOO_LARGE",
-                    _ => "NOT_DECIMAL",
-                };
-                wrong.push(pointer, code, error.to_string());
-                return None;
-            }
-        };
-        if money.minor < 0 {
-            wrong.push(pointer, "NOT_POSITIVE", "must not be less than nothing");
-            return None;
-        }
-        if money.minor > MOST {
-            wrong.push(pointer, "AMOUNT_TOO_LARGE", "is too large");
-            return None;
-        }
-        Some(money)
+    pub fn not_negative(&self, wrong: &mut Violations, pointer: &str) -> Option<Money> {
+        let money = money::not_negative(wrong, pointer, &self.amount, &self.currency)?;
+        bearable(wrong, pointer, money)
     }
+}
+
+fn bearable(wrong: &mut Violations, pointer: &str, money: Money) -> Option<Money> {
+    if money.minor <= MOST {
+        return Some(money);
+    }
+    let pointer = format!("{pointer}/amount");
+    wrong.push(pointer, "AMOUNT_TOO_LARGE", "is too large");
+    None
 }
 
 impl From<Money> for AmountView {

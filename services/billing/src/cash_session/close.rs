@@ -68,7 +68,7 @@ impl CloseCashSession {
         let currency = session.currency;
         let counted = match (&self.total, &self.denominations) {
             (Some(total), None) => {
-                let total = total.at_least_nothing(&mut wrong, "/total");
+                let total = total.not_negative(&mut wrong, "/total");
                 if let Some(total) = &total {
                     same(&mut wrong, total, "/total");
                 }

@@ -60,7 +60,7 @@ impl OpenCashSession {
         let currency: Result<Currency, _> = self.currency.parse();
         let currency = wrong.keep("/currency", "UNKNOWN_CURRENCY", currency);
         let float = self.float.as_ref();
-        let float = float.map(|float| float.at_least_nothing(&mut wrong, "/float"));
+        let float = float.map(|float| float.not_negative(&mut wrong, "/float"));
         if let (Some(currency), Some(Some(float))) = (currency, float) {
             wrong.require(
                 float.currency == currency,

@@ -320,6 +320,8 @@ async fn a_new_version_of_a_plan_in_between_makes_a_claim_of_its_own() {
         let path = format!("/claims/{}/void", text(claim, "id"));
         done(house.clerk().post(&path, json!({})).await, 200);
     }
+    // Later: ids are in the order of time.
+    house.pass(1).await;
     let again = json!({ "invoiceId": id, "payerId": payer });
     for _ in 0..2 {
         done(house.clerk().post("/claims", again.clone()).await, 201);

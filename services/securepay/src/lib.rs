@@ -61,6 +61,7 @@ pub struct SecurePay {
     vault: Vault,
     zone: jiff::tz::TimeZone,
     ledger: Ledger,
+    accounts: account::Directory,
     /// Rings when a bank statement was imported.
     bank_bell: Arc<Notify>,
     patients: Patients,
@@ -107,6 +108,7 @@ impl Service for SecurePay {
             vault: platform.vault,
             zone: platform.zone,
             ledger,
+            accounts: account::Directory::default(),
             bank_bell: Arc::default(),
             provider,
             webhooks,

@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use galen_client::Client;
 use galen_contracts::securepay::v1::account_service_client::AccountServiceClient;
-use galen_contracts::securepay::v1::{AccountKind, Money, OpenAccountRequest, PostRequest, Transfer};
+use galen_contracts::securepay::v1::{
+    AccountKind, Money, OpenAccountRequest, PostRequest, Transfer,
+};
 use galen_kernel::Clock;
 use galen_service::host::RunningHost;
 use galen_service::{Config, HostOptions};

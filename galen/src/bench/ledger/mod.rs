@@ -147,7 +147,10 @@ async fn in_hospital(
         tally.count(&measured, 2);
         print(name, accounts, callers, &measured, Some(batches));
         let late = house.told().await?;
-        println!("  others were told of all of it {} ms later", late.as_millis());
+        println!(
+            "  others were told of all of it {} ms later",
+            late.as_millis()
+        );
     }
     failed |= !is_sound(&house.db, galen_securepay::CHECKS.len(), tally).await?;
     house.close().await?;

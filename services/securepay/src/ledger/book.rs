@@ -197,7 +197,10 @@ impl Book {
     /// The open hold whose time has ended first.
     fn next_due(&self, now: Stamp) -> Option<Hold> {
         let (_, first) = self.ending.first()?;
-        self.holds.get(first).filter(|hold| hold.is_due(now)).copied()
+        self.holds
+            .get(first)
+            .filter(|hold| hold.is_due(now))
+            .copied()
     }
 
     /// What a batch changes, in the orders in which it is stored.

@@ -235,7 +235,12 @@ fn same_currency(amount: &Money, from: &Account, to: &Account) -> Result<(), Hal
 }
 
 /// A payment as it is when it has just begun.
-pub(super) fn begun(payment: Payment, from: Account, to: Account, expires_at: Option<Stamp>) -> Made {
+pub(super) fn begun(
+    payment: Payment,
+    from: Account,
+    to: Account,
+    expires_at: Option<Stamp>,
+) -> Made {
     let amount = payment.amount.minor();
     let (captured, state, version) = match payment.capture {
         Capture::Automatic => (amount, HoldState::Captured, 2),

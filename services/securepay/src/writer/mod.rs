@@ -121,11 +121,7 @@ impl Ledger {
     ///
     /// # Errors
     /// [`Unanswered`].
-    pub async fn submit_with(
-        &self,
-        group: Group,
-        facts: Vec<Fact>,
-    ) -> Result<Told, Unanswered> {
+    pub async fn submit_with(&self, group: Group, facts: Vec<Fact>) -> Result<Told, Unanswered> {
         let (to, answered) = oneshot::channel();
         let asker = Asker::Service(to);
         self.send(group, facts, asker, answered).await

@@ -52,6 +52,7 @@ pub const MIGRATIONS: &[Migration] = migrations![
     "0005_provider",
     "0006_webhook",
     "0007_reconciliation",
+    "0009_deposit",
 ];
 
 /// The securepay service.

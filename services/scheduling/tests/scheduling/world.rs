@@ -79,6 +79,7 @@ impl Pricing for FakePricing {
             patient,
             insurer,
             prepayment: patient,
+            available: None,
         }))
     }
 }

@@ -27,6 +27,12 @@ fn of(appointment: Option<&scheduling::Appointment>) -> Result<AppointmentId, Wi
     convert::id("appointment_id", &appointment.appointment_id)
 }
 
+/// When something was told: not when it is heard, which may be much later, and not after
+/// that either, whatever the clocks of two machines say.
+fn told_at(tx: &Tx, published: Timestamp) -> Timestamp {
+    published.min(tx.clock().now())
+}
+
 impl FollowAppointments {
     /// Has the prepayment of an appointment hear something; most have none.
     async fn hear(&self, tx: &mut Tx, id: AppointmentId, input: Input) -> Result<(), Failure> {
@@ -104,7 +110,7 @@ impl Handle<AppointmentCancelled> for FollowAppointments {
         let fee = self
             .prepayments
             .terms
-            .of_cancellation(by_patient, start, meta.at);
+            .of_cancellation(by_patient, start, told_at(tx, meta.at));
         self.hear(tx, id, Input::CalledOff { fee }).await
     }
 }
@@ -131,7 +137,8 @@ impl Handle<AppointmentMissed> for FollowAppointments {
         let Delivery { event, meta } = delivery;
         let id = of(event.appointment.as_ref())?;
         let grace = self.prepayments.terms.grace;
-        let settle_at = meta.at.saturating_add(grace).unwrap_or(Timestamp::MAX);
+        let settle_at = told_at(tx, meta.at).saturating_add(grace);
+        let settle_at = settle_at.unwrap_or(Timestamp::MAX);
         self.hear(tx, id, Input::Missed { settle_at }).await
     }
 }

@@ -26,6 +26,8 @@ pub(crate) struct Ledger {
     pub(crate) away: AtomicBool,
     /// It does what it is asked, and the answer is lost.
     pub(crate) mute: AtomicBool,
+    /// The same, of payments only.
+    pub(crate) mute_payments: AtomicBool,
     /// How often it was asked to pay.
     pub(crate) asked: AtomicU32,
 }
@@ -253,6 +255,9 @@ impl PaymentService for Served {
                 }
             }
         };
+        if self.0.mute_payments.load(Ordering::SeqCst) {
+            return Err(Status::unavailable("the line broke"));
+        }
         self.0.answer(InitiatePaymentResponse {
             payment: Some(payment),
         })

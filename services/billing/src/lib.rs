@@ -49,7 +49,12 @@ pub const MIGRATIONS: &[Migration] = migrations![
     "0003_charge",
     "0004_invoice",
     "0005_claim",
+<<<<<<< HEAD
     "0006_prepayment"
+=======
+    "0009_adjustment_list",
+    "0010_parts_of_invoices",
+>>>>>>> third
 ];
 
 /// The billing service.
@@ -140,6 +145,7 @@ impl Service for Billing {
 
     fn rpc(self: &Arc<Self>) -> Option<tonic::service::Routes> {
         let mut routes = tonic::service::Routes::builder();
+        catalogue::serve(self, &mut routes);
         cover::serve(self, &mut routes);
         Some(routes.routes())
     }

@@ -49,12 +49,9 @@ pub const MIGRATIONS: &[Migration] = migrations![
     "0003_charge",
     "0004_invoice",
     "0005_claim",
-<<<<<<< HEAD
-    "0006_prepayment"
-=======
+    "0006_prepayment",
     "0009_adjustment_list",
     "0010_parts_of_invoices",
->>>>>>> third
 ];
 
 /// The billing service.

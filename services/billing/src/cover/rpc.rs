@@ -49,14 +49,6 @@ impl Prices {
             class: EncounterClass::Ambulatory,
         };
         let billing = &self.0;
-<<<<<<< HEAD
-        let done = estimate(billing, patient, is_insured, &[wanted]).await?;
-        let mut answer = told(&done, billing);
-        if answer.prepayment > 0 {
-            answer.available = prepayment::available::available(billing, patient, replaces).await;
-        }
-        Ok(answer)
-=======
         let done = if is_insured {
             estimate(billing, patient, true, &[wanted]).await?
         } else {
@@ -64,8 +56,11 @@ impl Prices {
             // to an appointment, and nothing to wait for when the patients service is slow.
             alone(billing, &[wanted]).await?
         };
-        Ok(told(&done, billing))
->>>>>>> third
+        let mut answer = told(&done, billing);
+        if answer.prepayment > 0 {
+            answer.available = prepayment::available::available(billing, patient, replaces).await;
+        }
+        Ok(answer)
     }
 }
 

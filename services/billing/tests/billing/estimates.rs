@@ -306,6 +306,7 @@ async fn who_pays_alone_hears_the_price_whatever_the_patients_service_says() {
             service_type: "CONSULTATION".to_owned(),
             start: Some(to_wire(NOW.parse().expect("an instant"))),
             payment_mode: mode.to_owned(),
+            replaces_id: String::new(),
         };
         let prices = Prices(Arc::clone(&hospital.billing));
         prices.estimate_appointment(Request::new(asked)).await

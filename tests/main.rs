@@ -21,6 +21,7 @@ mod mfa;
 mod payments;
 mod plain;
 mod poison;
+mod prepayments;
 mod provider;
 mod races;
 mod requests;
@@ -123,6 +124,7 @@ fn main() -> ExitCode {
         payments::kills_lose_no_money_and_make_none,
         payments::a_payment_is_told_to_whoever_listens,
         payments::a_changed_posting_is_named,
+        prepayments::what_is_paid_before_follows_the_appointment,
         keys::a_replaced_master_key_loses_nothing,
         keys::without_its_key_file_a_hospital_does_not_start,
     ]);

@@ -20,6 +20,7 @@ pub mod field;
 pub mod invoice;
 pub mod journal;
 pub mod plan;
+pub mod prepayment;
 mod problems;
 pub mod reactions;
 mod settings;
@@ -48,6 +49,7 @@ pub const MIGRATIONS: &[Migration] = migrations![
     "0003_charge",
     "0004_invoice",
     "0005_claim",
+    "0006_prepayment",
     "0009_adjustment_list",
     "0010_parts_of_invoices",
 ];
@@ -76,6 +78,8 @@ pub struct Billing {
     /// Rung when SecurePay is to be asked about a payment.
     payment_bell: Arc<Notify>,
     paying: Processes<PaymentProcess>,
+    /// What patients pay before appointments.
+    prepayments: prepayment::Prepayments,
 }
 
 impl Service for Billing {
@@ -96,6 +100,12 @@ impl Service for Billing {
             claims,
         ));
         let payment_bell = Arc::<Notify>::default();
+        let bell = Arc::<Notify>::default();
+        let prepayments = prepayment::Prepayments {
+            terms: prepayment::Terms::read(&platform.config)?,
+            bell: Arc::default(),
+            journal: Arc::clone(&bell),
+        };
         Ok(Self {
             currency,
             prepayment: platform
@@ -108,7 +118,7 @@ impl Service for Billing {
             patients: PatientDirectoryClient::new(platform.peers.channel("patients")),
             accounts: AccountServiceClient::new(platform.peers.channel("securepay")),
             payments: PaymentServiceClient::new(platform.peers.channel("securepay")),
-            bell: Arc::default(),
+            bell,
             payer,
             claims,
             claim_bell: Arc::default(),
@@ -116,6 +126,7 @@ impl Service for Billing {
                 bell: Arc::clone(&payment_bell),
             })),
             payment_bell,
+            prepayments,
         })
     }
 
@@ -150,6 +161,7 @@ impl Service for Billing {
             charge::jobs(self),
             invoice::jobs(self),
             claim::jobs(self),
+            prepayment::jobs(self),
         ]
         .into_iter()
         .flatten()

@@ -55,6 +55,7 @@ pub const MIGRATIONS: &[Migration] = migrations![
     "0006_webhook",
     "0007_reconciliation",
     "0008_stamp",
+    "0009_deposit",
     "0010_resolution",
 ];
 

@@ -64,6 +64,7 @@ enum Try {
     Record(usize),
     Refuse(usize),
     Receive(i64),
+    Prepaid(i64),
     Refund(usize, i64),
     EndRefund(bool),
     Credit(i64),
@@ -79,6 +80,7 @@ fn attempt() -> impl Strategy<Value = Try> {
         (0_usize..4).prop_map(Try::Record),
         (0_usize..4).prop_map(Try::Refuse),
         amount.clone().prop_map(Try::Receive),
+        amount.clone().prop_map(Try::Prepaid),
         (0_usize..4, amount.clone()).prop_map(|(at, amount)| Try::Refund(at, amount)),
         any::<bool>().prop_map(Try::EndRefund),
         amount.clone().prop_map(Try::Credit),
@@ -96,6 +98,7 @@ fn decide(invoice: &Invoice, what: &Try, id: Uuid) -> Result<Option<Event>, Refu
         Try::Record(at) => invoice.record(payment(at)),
         Try::Refuse(at) => invoice.refuse(payment(at), "INSUFFICIENT_FUNDS"),
         Try::Receive(amount) => invoice.receive(id, *amount),
+        Try::Prepaid(amount) => invoice.apply_prepayment(id, *amount),
         Try::Refund(at, amount) => invoice.refund(id, payment(at), *amount).map(Some),
         Try::EndRefund(done) => {
             let under_way = invoice.payments.iter().find_map(|payment| {

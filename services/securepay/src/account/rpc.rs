@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use futures::stream::BoxStream;
 use galen_contracts::convert;
+use galen_contracts::ids::PatientId;
 use galen_contracts::securepay::v1 as wire;
 use galen_contracts::securepay::v1::account_service_server::AccountService;
 use galen_eventing::Publish as _;
@@ -26,12 +27,16 @@ use super::wire::{
 use super::{Account, Kind, Owner, store};
 use crate::SecurePay;
 use crate::ledger::{
-    self, Amount, Group, Hold, HoldState, Operation, Request as Wish, Stamp, Totals, TransferId,
+    self, Amount, Group, Hold, HoldState, Operation, Request as Wish, Stamp, Standing, Totals,
+    TransferId,
 };
+use crate::patient;
 use crate::payment::model::beside;
 use crate::purpose::Purpose;
 use crate::wallet;
 
+/// Most wallets of one person in one currency: as many as they had records.
+const MOST_WALLETS: u16 = 100;
 /// Most transfers that are done together.
 const MOST_TRANSFERS: usize = 100;
 
@@ -152,6 +157,23 @@ impl AccountService for Accounts {
         Ok(Response::new(wire::GetAccountResponse {
             account: Some(self.show(&mut connection, found[0]).await?),
         }))
+    }
+
+    async fn find_wallets(
+        &self,
+        request: Request<wire::FindWalletsRequest>,
+    ) -> Result<Response<wire::FindWalletsResponse>, Status> {
+        let asked = request.into_inner();
+        let patient = PatientId::from_uuid(uuid("patient_id", &asked.patient_id)?);
+        let currency = currency("currency", &asked.currency)?;
+        let mut connection = self.connection().await?;
+        let found = open_wallets(&mut connection, patient, currency).await;
+        let mut wallets = Vec::new();
+        for account in found.map_err(failed)? {
+            wallets.push(self.show(&mut connection, account).await?);
+        }
+        wallets.sort_by_key(|wallet| std::cmp::Reverse(wallet.available));
+        Ok(Response::new(wire::FindWalletsResponse { wallets }))
     }
 
     async fn reserve(
@@ -313,6 +335,24 @@ impl AccountService for Accounts {
             Stamp(asked.after),
         )))
     }
+}
+
+/// The wallets of a person that money can be taken from, the oldest first.
+async fn open_wallets(
+    db: &mut PgConnection,
+    patient: PatientId,
+    currency: galen_kernel::Currency,
+) -> Result<Vec<Account>, Error> {
+    let owners = patient::store::ids_of(&mut *db, patient).await?;
+    let filter = wallet::store::Filter {
+        owners: Some(&owners),
+        currency: Some(currency),
+    };
+    let found = wallet::store::find(db, &filter, None, MOST_WALLETS).await?;
+    let open = found
+        .into_iter()
+        .filter(|wallet| wallet.standing == Standing::Open);
+    Ok(open.map(|wallet| wallet.account).collect())
 }
 
 /// Accounts by the ledger's numbers, for entries that name them.

@@ -20,9 +20,11 @@ pub mod field;
 pub mod invoice;
 pub mod journal;
 pub mod plan;
+pub mod print;
 mod problems;
 pub mod reactions;
 mod settings;
+pub mod statement;
 mod words;
 
 use std::sync::Arc;
@@ -47,7 +49,8 @@ pub const MIGRATIONS: &[Migration] = migrations![
     "0002_cover",
     "0003_charge",
     "0004_invoice",
-    "0005_claim"
+    "0005_claim",
+    "0011_service_name"
 ];
 
 /// The billing service.
@@ -58,6 +61,8 @@ pub struct Billing {
     zone: jiff::tz::TimeZone,
     /// What everything is counted in.
     currency: Currency,
+    /// What stands on printed documents.
+    letterhead: print::Letterhead,
     /// What patients are asked to pay before an appointment.
     prepayment: settings::Prepayment,
     patients: PatientDirectoryClient<Channel>,
@@ -96,6 +101,7 @@ impl Service for Billing {
         let payment_bell = Arc::<Notify>::default();
         Ok(Self {
             currency,
+            letterhead: print::Letterhead::read(&platform.config)?,
             prepayment: platform
                 .config
                 .get_or(settings::PREPAYMENT, settings::Prepayment::None)?,
@@ -124,6 +130,8 @@ impl Service for Billing {
             .merge(charge::routes())
             .merge(invoice::routes())
             .merge(claim::routes())
+            .merge(print::routes())
+            .merge(statement::routes())
             .with_state(Arc::clone(self))
     }
 

@@ -7,3 +7,4 @@ mod house;
 mod invoices;
 mod ledger;
 mod paying;
+mod printing;

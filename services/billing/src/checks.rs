@@ -24,6 +24,24 @@ pub(crate) const CHECKS: &[Check] = &[
                   (coalesce(sum(l.charged), 0), coalesce(sum(l.received), 0), coalesce(sum(l.outstanding), 0))",
     },
     Check {
+        name: "what payers are asked for of an invoice's lines is what claims ask for",
+        sql: "select 'claim ' || c.id || ' line ' || l.sequence || ' is no line of invoice ' || c.invoice_id
+              from claim c
+              join claim_line l on l.claim_id = c.id
+              left join invoice_line i on i.invoice_id = c.invoice_id and i.charge_id = l.charge_id
+              where i.gross is distinct from l.charged
+              union all
+              select 'line ' || i.charge_id || ' of invoice ' || i.invoice_id || ' is out by ' || (i.insurer - coalesce(sum(l.received + l.outstanding), 0))
+              from invoice v
+              join invoice_line i on i.invoice_id = v.id
+              left join claim c on c.invoice_id = v.id
+                  and not exists (select from claim n where n.root_id = c.root_id and n.id > c.id)
+              left join claim_line l on l.claim_id = c.id and l.charge_id = i.charge_id
+              where v.status in ('ISSUED', 'PARTIALLY_PAID', 'BALANCED')
+              group by i.invoice_id, i.charge_id, i.insurer
+              having i.insurer <> coalesce(sum(l.received + l.outstanding), 0)",
+    },
+    Check {
         name: "every line of a claim that was paid is the sum of its remittances",
         sql: "select c.root_id || ' line ' || l.sequence
               from claim c

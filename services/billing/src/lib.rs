@@ -50,6 +50,8 @@ pub const MIGRATIONS: &[Migration] = migrations![
     "0003_charge",
     "0004_invoice",
     "0005_claim",
+    "0009_adjustment_list",
+    "0010_parts_of_invoices",
     "0011_service_name"
 ];
 
@@ -137,6 +139,7 @@ impl Service for Billing {
 
     fn rpc(self: &Arc<Self>) -> Option<tonic::service::Routes> {
         let mut routes = tonic::service::Routes::builder();
+        catalogue::serve(self, &mut routes);
         cover::serve(self, &mut routes);
         Some(routes.routes())
     }

@@ -100,11 +100,6 @@ pub(crate) const PAGES: &[ProblemPage] = &[
         advice: "Invoice what insurers are asked for apart from what the patient pays alone.",
     },
     ProblemPage {
-        code: "SEVERAL_DAYS",
-        title: "The charges are of several days.",
-        advice: "Policies are looked up by day: make an invoice for each.",
-    },
-    ProblemPage {
         code: "NOT_A_DRAFT",
         title: "The invoice is no draft any more.",
         advice: "An issued invoice is taken back with `POST /invoices/{id}/credit-note`.",

@@ -196,6 +196,18 @@ pub const CHECKS: &[Check] = &[
                     and b.last < (select last - 60000000 from head h where h.shard = a.shard)
               )",
     },
+    Check {
+        name: "the provider does not contradict what people found out about orders",
+        sql: "select 'order ' || order_id || ' was resolved as ' || outcome || ', and the provider says ' || provider_says
+              from order_resolution where status = 'APPROVED' and provider_says <> outcome",
+    },
+    Check {
+        name: "orders end as people agreed",
+        sql: "select 'order ' || r.order_id || ' is ' || o.state
+              from order_resolution r join provider_order o on o.id = r.order_id
+              where r.status = 'APPROVED'
+                and o.state <> all (case r.outcome when 'SETTLED' then array['SUCCEEDED', 'CAPTURED'] else array['DECLINED', 'FAILED'] end)",
+    },
     reconciliation::CHECKS[0],
     reconciliation::CHECKS[1],
     reconciliation::CHECKS[2],

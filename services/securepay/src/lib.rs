@@ -12,6 +12,7 @@ pub mod books;
 mod checks;
 pub mod ledger;
 pub mod patient;
+pub mod payer;
 pub mod payment;
 pub mod payout;
 mod problems;
@@ -41,6 +42,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use ledger::Stamp;
 use patient::Patients;
+use payer::Payers;
 use provider::Desk;
 use writer::{Ledger, Mode, Shard};
 
@@ -52,6 +54,7 @@ pub const MIGRATIONS: &[Migration] = migrations![
     "0005_provider",
     "0006_webhook",
     "0007_reconciliation",
+    "0010_resolution",
 ];
 
 /// The securepay service.
@@ -64,6 +67,7 @@ pub struct SecurePay {
     /// Rings when a bank statement was imported.
     bank_bell: Arc<Notify>,
     patients: Patients,
+    payers: Payers,
     provider: Option<Desk>,
     webhooks: webhook::Webhooks,
     stopping: CancellationToken,
@@ -101,6 +105,7 @@ impl Service for SecurePay {
         let webhooks = webhook::Webhooks::start(&platform)?;
         Ok(Self {
             patients: Patients::new(&platform.peers),
+            payers: Payers::new(&platform.peers),
             stopping: platform.stopping,
             db: platform.db,
             clock: platform.clock,
@@ -171,6 +176,7 @@ impl Service for SecurePay {
 const SEALED: &[SealedColumn] = &[
     payment::words::SEALED,
     payout::SEALED,
+    provider::resolution::store::SEALED,
     webhook::SEALED[0],
     webhook::SEALED[1],
     reconciliation::SEALED[0],

@@ -120,9 +120,24 @@ pub(crate) const PAGES: &[ProblemPage] = &[
         advice: "What is promised is captured or released by whoever it was promised to. It ends by itself when nobody does.",
     },
     ProblemPage {
+        code: "PAYER_INACTIVE",
+        title: "The payer is not active.",
+        advice: "Nothing new is agreed with it. Activate it again with `PATCH /payers/{id}` if that is wrong.",
+    },
+    ProblemPage {
         code: "NO_PAYMENT_PROVIDER",
         title: "This hospital has no payment provider.",
         advice: "Money comes in and goes out at a till only, until an operator sets `securepay.provider.name`.",
+    },
+    ProblemPage {
+        code: "ORDER_NOT_UNKNOWN",
+        title: "It is known what became of the order, or the provider still has time to say so.",
+        advice: "Only what has the status UNKNOWN is resolved by people. Read the top-up or the payout again; before its deadline, wait for the provider.",
+    },
+    ProblemPage {
+        code: "RESOLUTION_REQUESTED",
+        title: "Somebody has found out about this order before.",
+        advice: "Look at `GET /order-resolutions?orderId=…`. When it waits, another person agrees or rejects it; when it was agreed to, the order ends so.",
     },
     ProblemPage {
         code: "WEBHOOK_REFUSED",

@@ -12,6 +12,7 @@ pub mod tariff;
 
 use std::sync::Arc;
 
+use galen_contracts::billing::v1::payer_directory_server::PayerDirectoryServer;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -31,4 +32,10 @@ pub(crate) fn routes() -> OpenApiRouter<Arc<Billing>> {
         .routes(routes!(plan::get::get))
         .routes(routes!(plan::publish::publish, plan::versions::versions))
         .routes(routes!(plan::versions::version))
+}
+
+/// Its part of what other services may ask.
+pub(crate) fn serve(billing: &Arc<Billing>, routes: &mut tonic::service::RoutesBuilder) {
+    let payers = payer::rpc::Payers(Arc::clone(billing));
+    routes.add_service(PayerDirectoryServer::new(payers));
 }

@@ -45,15 +45,16 @@ pub async fn create(
     Body(request): Body<PrepareClaim>,
 ) -> Outcome {
     let mut tx = cx.begin(&billing.db).await?;
-    let latest = store::latest(&mut *tx.conn(), request.invoice_id, request.payer_id)
+    let (invoice, payer) = (request.invoice_id, request.payer_id);
+    let found = store::withdrawn(&mut *tx.conn(), invoice, payer)
         .await?
         .ok_or(ClaimError::NothingToClaim)?;
-    let withdrawn = store::lock(&mut tx, latest)
+    let withdrawn = store::lock(&mut tx, found)
         .await?
         .filter(|claim| claim.status == Status::Voided && claim.outstanding() > 0)
         .ok_or(ClaimError::NothingToClaim)?;
     // Whoever else prepared one meanwhile was faster.
-    if store::latest(&mut *tx.conn(), request.invoice_id, request.payer_id).await? != Some(latest) {
+    if store::withdrawn(&mut *tx.conn(), invoice, payer).await? != Some(found) {
         return Err(ClaimError::NothingToClaim.into());
     }
     cx.concerns(withdrawn.facts.patient);

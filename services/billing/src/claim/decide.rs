@@ -301,6 +301,7 @@ mod tests {
             plan: "basic".to_owned(),
             plan_version: 1,
             coverage: Uuid::nil(),
+            part: 1,
             ordinal: 1,
             after: None,
             currency: "EUR".parse().expect("a currency"),

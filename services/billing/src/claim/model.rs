@@ -68,6 +68,9 @@ pub struct Facts {
     pub replaces: Option<ClaimId>,
     /// What is invoiced.
     pub invoice: Uuid,
+    /// Which part of it: days on which the same insurers are asked. From 1.
+    #[serde(default = "Facts::first_part")]
+    pub part: u16,
     /// To whom.
     pub patient: PatientId,
     /// Who is asked.
@@ -145,6 +148,13 @@ pub struct Claim {
     pub round: u16,
     /// How many events.
     pub version: i64,
+}
+
+impl Facts {
+    /// The part of those that were stored when an invoice had one.
+    const fn first_part() -> u16 {
+        1
+    }
 }
 
 impl Status {

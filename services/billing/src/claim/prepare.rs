@@ -16,6 +16,8 @@ use super::{scrub, store};
 pub struct Preparation {
     /// Of which invoice.
     pub invoice: Uuid,
+    /// Which part of it: days on which the same insurers are asked. From 1.
+    pub part: u16,
     /// Whose it is.
     pub patient: PatientId,
     /// Of all amounts.
@@ -82,7 +84,7 @@ pub struct Billed {
 /// through and ready; those after wait for what it answers.
 ///
 /// # Errors
-/// When the database fails, or there are claims for the invoice.
+/// When the database fails, or there are claims for the part.
 pub async fn prepare(
     tx: &mut Tx,
     invoice: &Preparation,
@@ -103,6 +105,7 @@ pub async fn prepare(
             root: id,
             replaces: None,
             invoice: invoice.invoice,
+            part: invoice.part,
             patient: invoice.patient,
             payer: insurer.payer,
             plan: insurer.plan.clone(),

@@ -15,15 +15,15 @@ use super::model::{Claim, ClaimId, Facts, Status};
 /// Stores a new claim.
 ///
 /// # Errors
-/// When there is another one to this payer for the invoice (`claim_alive`), or the
+/// When there is another one to this payer for the part (`claim_alive`), or the
 /// database fails.
 pub async fn begin(tx: &mut Tx, facts: Facts, at: Timestamp) -> Result<Claim, Error> {
     let claim = Claim::prepared(facts, at);
     let facts = &claim.facts;
     sqlx::query(
         "insert into claim (id, root_id, replaces_id, invoice_id, patient_id, payer_id, ordinal, currency, status,
-             charged, received, outstanding, file_by, prepared_at, version)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, 1)",
+             charged, received, outstanding, file_by, prepared_at, part, version)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, 1)",
     )
     .bind(facts.id.uuid())
     .bind(facts.root.uuid())
@@ -39,6 +39,7 @@ pub async fn begin(tx: &mut Tx, facts: Facts, at: Timestamp) -> Result<Claim, Er
     .bind(claim.outstanding())
     .bind(facts.file_by.map(date))
     .bind(ts(at))
+    .bind(i16::try_from(facts.part).unwrap_or(i16::MAX))
     .execute(tx.conn())
     .await?;
     let event = Event::Prepared(Box::new(facts.clone()));
@@ -185,32 +186,34 @@ pub async fn lock(tx: &mut Tx, id: ClaimId) -> Result<Option<Claim>, Error> {
 ///
 /// # Errors
 /// When the database fails.
-pub async fn waiting_for(
-    db: impl PgExecutor<'_>,
-    invoice: Uuid,
-    ordinal: u8,
-) -> Result<Option<ClaimId>, Error> {
+pub async fn waiting_for(db: impl PgExecutor<'_>, facts: &Facts) -> Result<Option<ClaimId>, Error> {
     let row = sqlx::query(
-        "select id from claim where invoice_id = $1 and ordinal > $2 and status = 'DRAFT' order by ordinal limit 1",
+        "select id from claim where invoice_id = $1 and part = $2 and ordinal > $3 and status = 'DRAFT'
+         order by ordinal limit 1",
     )
-    .bind(invoice)
-    .bind(i16::from(ordinal))
+    .bind(facts.invoice)
+    .bind(i16::try_from(facts.part).unwrap_or(i16::MAX))
+    .bind(i16::from(facts.ordinal))
     .fetch_optional(db)
     .await?;
     row.map(|row| row.id("id")).transpose()
 }
 
-/// The latest claim to a payer for an invoice, dead or alive.
+/// The first claim to a payer for an invoice that was withdrawn while something was asked
+/// for, and that no other took the place of.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn latest(
+pub async fn withdrawn(
     db: impl PgExecutor<'_>,
     invoice: Uuid,
     payer: Uuid,
 ) -> Result<Option<ClaimId>, Error> {
     let row = sqlx::query(
-        "select id from claim where invoice_id = $1 and payer_id = $2 order by id desc limit 1",
+        "select c.id from claim c
+         where c.invoice_id = $1 and c.payer_id = $2 and c.status = 'VOIDED' and c.outstanding > 0
+           and not exists (select from claim n where n.root_id = c.root_id and n.id > c.id)
+         order by c.id limit 1",
     )
     .bind(invoice)
     .bind(payer)

@@ -79,6 +79,23 @@ pub async fn estimate(
 ) -> Result<Estimate, CoverError> {
     // Asked in any case, so that nobody is estimated who is not there.
     let insured = Insured::ask(billing, patient, None).await?;
+    under(billing, is_insured.then_some(&insured), wanted).await
+}
+
+/// Estimates services for somebody who pays everything. Asks nobody: for whoever knows
+/// that the patient is there.
+///
+/// # Errors
+/// When the database fails.
+pub async fn alone(billing: &Billing, wanted: &[Wanted]) -> Result<Estimate, CoverError> {
+    under(billing, None, wanted).await
+}
+
+async fn under(
+    billing: &Billing,
+    insured: Option<&Insured>,
+    wanted: &[Wanted],
+) -> Result<Estimate, CoverError> {
     let mut db = billing.db.pool().acquire().await?;
     let mut days: BTreeMap<Date, Vec<u16>> = BTreeMap::new();
     for (place, service) in wanted.iter().enumerate() {
@@ -92,10 +109,9 @@ pub async fn estimate(
     };
     let mut books = Books::new();
     for (day, places) in days {
-        let covers = if is_insured {
-            insured.on(&mut db, day).await?
-        } else {
-            Vec::new()
+        let covers = match insured {
+            Some(insured) => insured.on(&mut db, day).await?,
+            None => Vec::new(),
         };
         let mut services = Vec::with_capacity(places.len());
         for place in places {

@@ -12,7 +12,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::error::CoverError;
-use super::model::Cover;
+use super::model::{self, Cover, Period};
 use crate::Billing;
 use crate::adjudication::Policy;
 use crate::catalogue::plan::store::in_force;
@@ -51,6 +51,25 @@ pub async fn policies(
     let insured = Insured::ask(billing, patient, Some(on)).await?;
     let mut db = billing.db.pool().acquire().await?;
     insured.on(&mut db, on).await
+}
+
+/// By which versions of plans a patient is insured on some days. Asks another service
+/// once: to be called before a transaction begins.
+///
+/// # Errors
+/// As [`policies`].
+pub async fn over(
+    billing: &Billing,
+    patient: PatientId,
+    days: &BTreeSet<Date>,
+) -> Result<Vec<Period>, CoverError> {
+    let insured = Insured::ask(billing, patient, None).await?;
+    let mut db = billing.db.pool().acquire().await?;
+    let mut covers = Vec::with_capacity(days.len());
+    for day in days {
+        covers.push((*day, insured.on(&mut db, *day).await?));
+    }
+    Ok(model::periods(covers))
 }
 
 impl Insured {

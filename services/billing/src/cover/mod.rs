@@ -27,8 +27,9 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 pub use error::CoverError;
-pub use insured::policies;
-pub use model::{Agreed, Cover, LineShare, Service, Share, Shares};
+pub use insured::{over, policies};
+pub use model::{Agreed, Cover, LineShare, Period, Service, Share, Shares};
+pub(crate) use store::books;
 pub use store::{lock, post, reverse};
 pub use work_out::work_out;
 

@@ -1,6 +1,6 @@
 //! Several payers, one after the other, and the patient. Pure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use galen_kernel::{Money, Pii, Timestamp};
@@ -31,6 +31,15 @@ pub struct Cover {
     pub records: Vec<Uuid>,
     /// As on the card. To be kept nowhere.
     pub policy_number: Pii<String>,
+}
+
+/// Days on which the same policies cover a patient.
+#[derive(Debug, Clone)]
+pub struct Period {
+    /// The days, where the hospital is.
+    pub days: BTreeSet<Date>,
+    /// By which policies, in the order of paying; none: the patient pays.
+    pub covers: Vec<Cover>,
 }
 
 /// What was done, or is to be done.
@@ -169,6 +178,14 @@ impl LineShare {
 }
 
 impl Cover {
+    /// Whether both say the same about every service: one coverage, by one version of
+    /// its plan.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        let what = |cover: &Self| (cover.coverage, cover.plan.version);
+        what(self) == what(other) && self.plan.id == other.plan.id
+    }
+
     /// The day of an instant, where the plan's midnight is.
     ///
     /// # Errors
@@ -178,6 +195,29 @@ impl Cover {
         let zone = TimeZone::get(zone).map_err(|_| AdjudicationError::Zone(zone.clone()))?;
         Ok(at.to_zoned(zone).date())
     }
+}
+
+/// Puts days together on which the same policies cover a patient, in the order of their
+/// first days.
+#[must_use]
+pub fn periods(days: impl IntoIterator<Item = (Date, Vec<Cover>)>) -> Vec<Period> {
+    let mut periods: Vec<Period> = Vec::new();
+    for (day, covers) in days {
+        let same = |period: &&mut Period| {
+            period.covers.len() == covers.len()
+                && period.covers.iter().zip(&covers).all(|(a, b)| a.is_same(b))
+        };
+        match periods.iter_mut().find(same) {
+            Some(period) => {
+                period.days.insert(day);
+            }
+            None => periods.push(Period {
+                days: BTreeSet::from([day]),
+                covers,
+            }),
+        }
+    }
+    periods
 }
 
 /// Applies plans one after the other: what a payer has paid, and what its contract says
@@ -236,6 +276,8 @@ pub fn coordinate(
             adjudication,
             seen: book.version,
         });
+        // When it is posted, what comes after it has seen it.
+        book.version += 1;
     }
     Ok(Shares { lines, parts })
 }
@@ -367,6 +409,32 @@ mod tests {
                     prop_assert!(shares.patient() <= fewer.patient(), "{}", last.plan.id);
                 }
             }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_day_is_in_one_period_and_neighbours_differ(
+            plans in prop::collection::vec(prop::collection::vec(0_usize..3, 0..3), 1..8),
+        ) {
+            let day = |n: usize| jiff::civil::date(2026, 3, 1) + jiff::Span::new().days(n as i64);
+            let free = json!({ "benefits": [] });
+            let covers = |places: &Vec<usize>| -> Vec<Cover> {
+                places.iter().map(|place| {
+                    let mut cover = cover(*place, &free);
+                    cover.coverage = Uuid::from_u128(*place as u128);
+                    cover
+                }).collect()
+            };
+            let days: Vec<(Date, Vec<Cover>)> =
+                plans.iter().enumerate().map(|(n, places)| (day(n), covers(places))).collect();
+            let found = periods(days);
+            let all: Vec<Date> = found.iter().flat_map(|period| period.days.clone()).collect();
+            prop_assert_eq!(all.len(), plans.len());
+            let once: BTreeSet<Date> = all.into_iter().collect();
+            prop_assert_eq!(once.len(), plans.len());
+            let distinct: BTreeSet<&Vec<usize>> = plans.iter().collect();
+            prop_assert_eq!(found.len(), distinct.len());
         }
     }
 

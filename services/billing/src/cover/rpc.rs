@@ -10,7 +10,7 @@ use galen_kernel::{Problem, Violations};
 use galen_service::rpc::status;
 use tonic::{Request, Response, Status};
 
-use super::estimate::{Estimate, Wanted, estimate};
+use super::estimate::{Estimate, Wanted, alone, estimate};
 use crate::catalogue::tariff::model::EncounterClass;
 use crate::settings::Prepayment;
 use crate::{Billing, field};
@@ -47,7 +47,13 @@ impl Prices {
             class: EncounterClass::Ambulatory,
         };
         let billing = &self.0;
-        let done = estimate(billing, patient, is_insured, &[wanted]).await?;
+        let done = if is_insured {
+            estimate(billing, patient, true, &[wanted]).await?
+        } else {
+            // Whoever books knows that the patient is there: one question less on the way
+            // to an appointment, and nothing to wait for when the patients service is slow.
+            alone(billing, &[wanted]).await?
+        };
         Ok(told(&done, billing))
     }
 }

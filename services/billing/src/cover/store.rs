@@ -37,7 +37,10 @@ pub async fn lock(db: &mut PgConnection, covers: &[Cover]) -> Result<(), CoverEr
 
 /// What was counted under the contracts of covers. The versions are read first: what is
 /// counted between the two makes them old, and never the other way round.
-pub(super) async fn books(db: &mut PgConnection, covers: &[Cover]) -> Result<Books, CoverError> {
+///
+/// # Errors
+/// When the database fails.
+pub(crate) async fn books(db: &mut PgConnection, covers: &[Cover]) -> Result<Books, CoverError> {
     let contracts: Vec<&str> = covers
         .iter()
         .map(|cover| cover.policy.contract.as_str())

@@ -104,7 +104,7 @@ pub async fn draft(
     let ids = request.charges(&billing).await?;
     let seen = charge::store::get_all(billing.db.pool(), &ids).await?;
     fit(patient, &ids, &seen)?;
-    let covers = adjudicate::covers(&billing, patient, &seen).await?;
+    let periods = adjudicate::periods(&billing, patient, &seen).await?;
 
     let mut tx = cx.begin(&billing.db).await?;
     let mut charges = charge::store::get_all_for_change(&mut tx, &ids).await?;
@@ -121,7 +121,7 @@ pub async fn draft(
         }) => (*mode, price.amount.currency),
         _ => return Err(ChargeRefusal::Unpriced.into()),
     };
-    let (lines, _) = adjudicate::work_out(&mut tx, cx.now(), &covers, &charges).await?;
+    let (lines, _) = adjudicate::work_out(&mut tx, cx.now(), &periods, &charges).await?;
     let first = Event::Drafted {
         patient,
         mode,

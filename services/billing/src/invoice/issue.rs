@@ -53,7 +53,8 @@ pub async fn issue(
     cx.reach_patient(seen.patient)?;
     cx.expect_version(seen.version)?;
     let charges = charge::store::get_all(billing.db.pool(), &ids(&seen)).await?;
-    let covers = adjudicate::covers(&billing, seen.patient, &charges).await?;
+    let periods = adjudicate::periods(&billing, seen.patient, &charges).await?;
+    let covers = adjudicate::covers(&periods);
 
     let mut tx = cx.begin(&billing.db).await?;
     let mut invoice = store::lock(&mut tx, id).await?;
@@ -62,15 +63,19 @@ pub async fn issue(
     if !covers.is_empty() {
         cover::lock(&mut tx, &covers).await?;
     }
-    let (lines, shares) = adjudicate::work_out(&mut tx, cx.now(), &covers, &charges).await?;
+    let (lines, parts) = adjudicate::work_out(&mut tx, cx.now(), &periods, &charges).await?;
     let number = store::next_number(&mut tx).await?;
     let today = cx.now().to_zoned(billing.zone.clone()).date();
     let events = invoice.issue(&lines, number, today)?;
     store::append(&mut tx, &mut invoice, &events).await?;
 
-    let prepared = adjudicate::preparation(&invoice, &charges, &shares);
-    let claims = claim::prepare(&mut tx, &prepared, &billing.zone).await?;
-    adjudicate::count(&mut tx, &invoice, &claims, &shares).await?;
+    let mut claims = Vec::new();
+    for part in &parts {
+        let prepared = adjudicate::preparation(&invoice, &charges, part)?;
+        let of_part = claim::prepare(&mut tx, &prepared, &billing.zone).await?;
+        adjudicate::count(&mut tx, &invoice, &of_part, part).await?;
+        claims.extend(of_part);
+    }
     let claimed = claims.iter().map(|(id, amount)| (id.uuid(), *amount));
     let owed = std::iter::once((id.uuid(), invoice.billed())).chain(claimed);
     let order = tx.clock().uuid();

@@ -49,6 +49,7 @@ pub(crate) fn routes() -> OpenApiRouter<Arc<Billing>> {
         .routes(routes!(issue::issue))
         .routes(routes!(cancel::cancel))
         .routes(routes!(payment::pay::pay))
+        .routes(routes!(adjustment::find::find))
         .routes(routes!(adjustment::credit::credit))
         .routes(routes!(adjustment::request::write_off))
         .routes(routes!(adjustment::request::refund))

@@ -293,3 +293,30 @@ async fn scheduling_hears_what_an_appointment_costs_and_what_is_paid_before() {
         assert_eq!((unpriced.price, unpriced.prepayment), (0, 0));
     }
 }
+
+#[tokio::test]
+async fn who_pays_alone_hears_the_price_whatever_the_patients_service_says() {
+    let hospital = Hospital::open().await;
+    hospital.price("CONSULTATION", None, "150.00").await;
+    let unknown: PatientId = hospital.clock.id();
+    let ask = async |mode: &str| {
+        let asked = EstimateAppointmentRequest {
+            patient_id: unknown.to_string(),
+            service_type: "CONSULTATION".to_owned(),
+            start: Some(to_wire(NOW.parse().expect("an instant"))),
+            payment_mode: mode.to_owned(),
+        };
+        let prices = Prices(Arc::clone(&hospital.billing));
+        prices.estimate_appointment(Request::new(asked)).await
+    };
+    let alone = ask("SELF_PAY").await.expect("nobody else is asked");
+    let alone = alone.into_inner();
+    assert_eq!(
+        (alone.price, alone.patient, alone.insurer),
+        (15_000, 15_000, 0)
+    );
+    let insured = ask("INSURANCE")
+        .await
+        .expect_err("nobody knows who insures");
+    assert_eq!(insured.code(), tonic::Code::NotFound);
+}

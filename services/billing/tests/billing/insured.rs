@@ -53,6 +53,7 @@ pub(crate) async fn invoice(hospital: &Hospital, services: &[Service]) -> Invoic
     let payers: Vec<Uuid> = (0..count).map(|_| clock.uuid()).collect();
     let preparation = Preparation {
         invoice: clock.uuid(),
+        part: 1,
         patient: clock.id(),
         currency: "EUR".parse().expect("a currency"),
         insurers: payers

@@ -63,7 +63,8 @@ impl BookAppointment {
         let reason = self
             .reason
             .as_deref()
-            .and_then(|given| Words::read(&mut wrong, "/reason", given));
+            .and_then(|given| Words::paragraphs(&mut wrong, "/reason", given))
+            .map(Pii::new);
         Ok((field::accept(wrong, during)?, reason))
     }
 }

@@ -98,7 +98,8 @@ impl CreateSeries {
         let reason = self
             .reason
             .as_deref()
-            .and_then(|given| Words::read(&mut wrong, "/reason", given));
+            .and_then(|given| Words::paragraphs(&mut wrong, "/reason", given))
+            .map(Pii::new);
         let end = self
             .first_start
             .checked_add(length(if lasts { self.duration_minutes } else { 5 }))

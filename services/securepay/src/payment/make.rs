@@ -70,7 +70,8 @@ impl MakePayment {
         let description = self
             .description
             .as_deref()
-            .and_then(|given| Words::read(&mut wrong, "/description", given));
+            .and_then(|given| Words::paragraphs(&mut wrong, "/description", given))
+            .map(Pii::new);
         wrong.require(
             self.from_wallet_id != self.to_wallet_id,
             "/toWalletId",

@@ -10,6 +10,7 @@
 //! | what a provider can do, and what it may answer | [`port`] |
 //! | what becomes of an order: pure | [`order::model`] |
 //! | who gives orders to the provider, asks, and moves the money | [`order::pursue`] |
+//! | what people find out when the provider cannot say | [`resolution`] |
 //! | how the webhooks of a provider are signed | [`signature`] |
 //! | what comes in from a provider | [`inbound`] |
 //! | the provider that moves nothing | [`simulator`] |
@@ -21,6 +22,7 @@
 pub mod inbound;
 pub mod order;
 pub mod port;
+pub mod resolution;
 pub mod settings;
 pub mod signature;
 pub mod simulator;
@@ -80,7 +82,9 @@ impl Desk {
 
 /// Its part of the API.
 pub(crate) fn routes() -> OpenApiRouter<Arc<SecurePay>> {
-    OpenApiRouter::new().routes(routes!(inbound::receive))
+    OpenApiRouter::new()
+        .routes(routes!(inbound::receive))
+        .merge(resolution::routes())
 }
 
 /// Its work: without a provider there is none.

@@ -86,6 +86,8 @@ impl Reason {
     pub const TOO_LATE: Self = Self::known("TOO_LATE");
     /// The provider never heard of it.
     pub const NEVER_STARTED: Self = Self::known("NEVER_STARTED");
+    /// The provider could not say; people found out that it was not done.
+    pub const RESOLVED_AS_FAILED: Self = Self::known("RESOLVED_AS_FAILED");
 
     const fn known(code: &'static str) -> Self {
         Self(std::borrow::Cow::Borrowed(code))

@@ -8,6 +8,7 @@ use galen_storage::Tx;
 use galen_vault::Vault;
 
 use crate::patient::store;
+use crate::reconciliation;
 
 /// Follows the patients service.
 pub(super) struct FollowPatients {
@@ -16,15 +17,18 @@ pub(super) struct FollowPatients {
 }
 
 impl Handle<PatientErased> for FollowPatients {
-    /// What was written about a patient's payments cannot be read any more. The amounts
-    /// stay: the books must.
-    async fn handle(&self, _: &mut Tx, delivery: Delivery<PatientErased>) -> Result<(), Failure> {
+    /// What was written about a patient's payments cannot be read any more, and what banks
+    /// wrote on lines whose money is the patient's is forgotten. The amounts stay: the
+    /// books must.
+    async fn handle(&self, tx: &mut Tx, delivery: Delivery<PatientErased>) -> Result<(), Failure> {
         let id: PatientId = convert::id("patient_id", &delivery.event.patient_id)?;
         // The keys may be out of reach at the moment: nobody is forgotten over that.
         self.vault
             .erase(id)
             .await
-            .map_err(|error| Failure::Infrastructure(Box::new(error)))
+            .map_err(|error| Failure::Infrastructure(Box::new(error)))?;
+        reconciliation::forget(tx, id).await?;
+        Ok(())
     }
 }
 

@@ -32,7 +32,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 pub(crate) use checks::CHECKS;
-pub(crate) use store::SEALED;
+pub(crate) use store::{SEALED, forget};
 
 use crate::SecurePay;
 

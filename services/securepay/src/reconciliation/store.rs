@@ -1,5 +1,6 @@
 //! All SQL about bank accounts, their statements and lines.
 
+use galen_contracts::ids::PatientId;
 use galen_kernel::{Currency, Money, Timestamp};
 use galen_storage::{Columns as _, Error, SqlDate, date, ts};
 use galen_vault::{Column, Sealed, SealedColumn};
@@ -429,11 +430,55 @@ pub(super) async fn posted(db: &mut PgConnection, postings: &[Posting]) -> Resul
          )
          select count(*) from done",
     )
-    .bind(ids)
+    .bind(&ids)
     .bind(stamps)
-    .fetch_one(db)
+    .fetch_one(&mut *db)
     .await?;
+    forget_of_erased(db, &ids).await?;
     Ok(done.unsigned_abs())
+}
+
+/// Money of these moves may have come to somebody who was erased before: then what is
+/// written on their lines goes as well.
+async fn forget_of_erased(db: &mut PgConnection, moves: &[Uuid]) -> Result<(), Error> {
+    let erased: Vec<Uuid> = sqlx::query_scalar(
+        "select distinct i.owner_id
+         from bank_line_move m
+         join account_info i on i.public_id = m.wallet_id and i.owner_kind = 'PATIENT'
+         where m.id = any ($1)
+           and exists (select from data_key k where k.subject = i.owner_id and k.erased_at is not null)",
+    )
+    .bind(moves)
+    .fetch_all(&mut *db)
+    .await?;
+    for patient in erased {
+        forget(db, PatientId::from_uuid(patient)).await?;
+    }
+    Ok(())
+}
+
+/// Forgets what others wrote on the lines whose money is a patient's, and why somebody
+/// moved the money of lines that ever were taken for the patient's. The amounts stay:
+/// the books must.
+///
+/// # Errors
+/// When the database fails.
+pub(crate) async fn forget(db: &mut PgConnection, patient: PatientId) -> Result<(), Error> {
+    sqlx::query(
+        "with wallet as (
+             select public_id from account_info where owner_kind = 'PATIENT' and owner_id = $1
+         ), line as (
+             update bank_line set said = null, version = version + 1
+             where wallet_id in (select public_id from wallet) and said is not null
+         )
+         update bank_line_move set reason = null
+         where reason is not null
+           and line_id in (select line_id from bank_line_move where wallet_id in (select public_id from wallet))",
+    )
+    .bind(patient.uuid())
+    .execute(db)
+    .await?;
+    Ok(())
 }
 
 /// Marks a move as refused: nothing of it was done.

@@ -133,6 +133,12 @@ pub enum OpenError {
     /// The record is closed.
     #[error("the record is closed")]
     PatientInactive,
+    /// There is no such payer.
+    #[error("no such payer")]
+    PayerUnknown,
+    /// Nothing new is agreed with the payer.
+    #[error("the payer is inactive")]
+    PayerInactive,
     /// Nobody knows at the moment.
     #[error(transparent)]
     Peer(#[from] PeerError),
@@ -146,6 +152,12 @@ impl From<OpenError> for Problem {
             }
             OpenError::PatientInactive => {
                 Self::conflict("PATIENT_INACTIVE", "The record is closed.")
+            }
+            OpenError::PayerUnknown => {
+                Self::invalid_field("/ownerId", "UNKNOWN_PAYER", "names no payer")
+            }
+            OpenError::PayerInactive => {
+                Self::conflict("PAYER_INACTIVE", "The payer is not active.")
             }
             OpenError::Peer(error) => error.into(),
         }

@@ -18,7 +18,7 @@ use crate::SecurePay;
 use crate::account::{self, Account, Kind, Owner, OwnerKind};
 use crate::ledger::Standing;
 use crate::patient::Reach;
-use crate::patient::directory;
+use crate::{patient, payer};
 
 /// A wallet to be opened.
 #[derive(Deserialize, ToSchema)]
@@ -76,8 +76,6 @@ impl OpenWallet {
 }
 
 /// Opens a wallet, or gives the one that is open. Patients open their own.
-///
-/// That an organisation exists is not looked at: whoever keeps the books says so.
 #[utoipa::path(
     post,
     path = "/wallets",
@@ -109,13 +107,8 @@ pub async fn open(
         }
     }
     cx.replayed(&pay.db).await?;
-    if let Owner::Patient(patient) = owner {
-        match pay.patients.standing(PatientId::from_uuid(patient)).await {
-            Ok(directory::Standing::Active) => {}
-            Ok(directory::Standing::Inactive) => return Err(problem(OpenError::PatientInactive)),
-            Ok(directory::Standing::Unknown) => return Err(problem(OpenError::PatientUnknown)),
-            Err(error) => return Err(problem(error.into())),
-        }
+    if let Err(error) = exists(&pay, owner).await {
+        return Err(Problem::from(error).into());
     }
     let mut tx = cx.begin(&pay.db).await?;
     let (account, is_new) =
@@ -141,8 +134,24 @@ pub async fn open(
     tx.commit(answer.version(view.version)).await
 }
 
-fn problem(error: OpenError) -> galen_service::Halt {
-    Problem::from(error).into()
+/// Whether there is somebody to own a wallet, and new things happen to them.
+async fn exists(pay: &SecurePay, owner: Owner) -> Result<(), OpenError> {
+    match owner {
+        Owner::Patient(patient) => {
+            match pay.patients.standing(PatientId::from_uuid(patient)).await? {
+                patient::directory::Standing::Active => Ok(()),
+                patient::directory::Standing::Inactive => Err(OpenError::PatientInactive),
+                patient::directory::Standing::Unknown => Err(OpenError::PatientUnknown),
+            }
+        }
+        Owner::Insurer(payer) => match pay.payers.standing(payer).await? {
+            payer::directory::Standing::Active => Ok(()),
+            payer::directory::Standing::Inactive => Err(OpenError::PayerInactive),
+            payer::directory::Standing::Unknown => Err(OpenError::PayerUnknown),
+        },
+        // It is always there, and has one wallet for each currency.
+        Owner::Hospital | Owner::Thing(_) => Ok(()),
+    }
 }
 
 /// The event of a new wallet.

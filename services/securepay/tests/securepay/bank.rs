@@ -2,6 +2,7 @@
 
 use futures::future::join_all;
 use galen_access::Role;
+use galen_contracts::patients::v1::PatientErased;
 use galen_kernel::Clock;
 use galen_securepay::CHECKS;
 use galen_securepay::account::{self, Kind, Owner};
@@ -558,4 +559,55 @@ async fn lines_are_found_by_their_age() {
             assert_eq!(one["lines"], json!(lines), "{days} {one}");
         }
     }
+}
+
+#[tokio::test]
+async fn what_is_written_on_the_lines_of_the_erased_is_forgotten() {
+    let house = House::open().await;
+    let (anna, _, her_wallet) = house.patient_with(0).await;
+    let his_wallet = house.wallet().await;
+    let entries = [(10_000, "ZQ-HERS"), (20_000, "ZQ-HIS"), (30_000, "ZQ-LATE")];
+    house
+        .import(&statement_of("1", "2026-11-20", 0, &entries))
+        .await;
+    house.run("securepay.book_statements").await;
+    let billing = house.api.as_role(Role::Billing);
+    let lines = house.lines("").await;
+    let matched = async |number: i64, wallet: &str| {
+        let line = lines.iter().find(|line| line["number"] == number);
+        let id = line.expect("a line")["id"].as_str().expect("an id");
+        let body = json!({ "walletId": wallet, "reason": "zq-reason" });
+        let path = format!("/bank-statements/lines/{id}/match");
+        let reply = billing.post(&path, body).await;
+        assert_eq!(reply.status, StatusCode::OK, "{}", reply.body);
+    };
+    matched(1, &her_wallet).await;
+    matched(2, &his_wallet.to_string()).await;
+    let said = async || {
+        let lines = house.lines("").await;
+        let mut said: Vec<String> = lines
+            .iter()
+            .filter_map(|line| line["endToEndId"].as_str().map(str::to_owned))
+            .collect();
+        said.sort_unstable();
+        said
+    };
+    assert_eq!(said().await, ["ZQ-HERS", "ZQ-HIS", "ZQ-LATE"]);
+    let reasons = async || {
+        house
+            .number("select count(*) from bank_line_move where reason is not null")
+            .await
+    };
+    assert_eq!(reasons().await, 2);
+
+    let patient_id = anna.to_string();
+    house.hears(&PatientErased { patient_id }).await;
+    assert_eq!(said().await, ["ZQ-HIS", "ZQ-LATE"]);
+    assert_eq!(reasons().await, 1);
+    // What turns out to be hers later goes as well.
+    matched(3, &her_wallet).await;
+    assert_eq!(said().await, ["ZQ-HIS"]);
+    assert_eq!(reasons().await, 1);
+    assert_eq!(house.balance(&her_wallet).await[0], "400.00");
+    assert_eq!(house.wrong().await, Vec::<String>::new());
 }

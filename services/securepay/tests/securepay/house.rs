@@ -4,6 +4,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use galen_access::Role;
+use galen_contracts::billing::v1::payer_directory_server::{PayerDirectory, PayerDirectoryServer};
+use galen_contracts::billing::v1::{GetPayerRequest, GetPayerResponse};
 use galen_contracts::ids::PatientId;
 use galen_contracts::patients::v1::patient_directory_server::{
     PatientDirectory, PatientDirectoryServer,
@@ -40,6 +42,10 @@ const PATIENTS: SchemaSpec = SchemaSpec {
     subscribes: &[],
 };
 
+/// Payers that exist, and whether new things are agreed with them.
+#[derive(Default)]
+pub(crate) struct Payers(Mutex<HashMap<Uuid, bool>>);
+
 /// Records of patients that exist.
 #[derive(Default)]
 pub(crate) struct Patients(Mutex<HashMap<Uuid, PatientStatus>>);
@@ -50,6 +56,7 @@ pub(crate) struct House {
     pub(crate) db: Db,
     pub(crate) platform: Platform,
     pub(crate) patients: Arc<Patients>,
+    pub(crate) payers: Arc<Payers>,
     pub(crate) service: Arc<SecurePay>,
     pub(crate) api: TestApi,
 }
@@ -77,7 +84,12 @@ impl House {
         .await;
         let patients = Arc::new(Patients::default());
         let directory = PatientDirectoryServer::from_arc(Arc::clone(&patients));
-        let peers = Peers::in_memory([("patients", Routes::new(directory))]);
+        let payers = Arc::new(Payers::default());
+        let payer_directory = PayerDirectoryServer::from_arc(Arc::clone(&payers));
+        let peers = Peers::in_memory([
+            ("patients", Routes::new(directory)),
+            ("billing", Routes::new(payer_directory)),
+        ]);
         let db = database.open("securepay").await;
         let mut platform = testing::platform(db.clone(), clock, peers);
         let settings = settings.iter();
@@ -93,6 +105,7 @@ impl House {
             db,
             platform,
             patients,
+            payers,
             service,
             api,
         }
@@ -258,6 +271,31 @@ pub(crate) fn text(reply: &Reply, field: &str) -> String {
     value
         .unwrap_or_else(|| panic!("{} {}", reply.status, reply.body))
         .to_owned()
+}
+
+impl Payers {
+    pub(crate) fn set(&self, payer: Uuid, active: bool) {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(payer, active);
+    }
+}
+
+#[tonic::async_trait]
+impl PayerDirectory for Payers {
+    async fn get_payer(
+        &self,
+        request: Request<GetPayerRequest>,
+    ) -> Result<Response<GetPayerResponse>, Status> {
+        let payer_id = request.into_inner().payer_id;
+        let known = payer_id.parse().ok().and_then(|id: Uuid| {
+            let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            known.get(&id).copied()
+        });
+        let active = known.ok_or_else(|| Status::not_found("no such payer"))?;
+        Ok(Response::new(GetPayerResponse { payer_id, active }))
+    }
 }
 
 impl Patients {

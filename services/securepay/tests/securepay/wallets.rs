@@ -34,7 +34,18 @@ async fn patients_open_their_own_wallet_once_and_nobody_elses() {
     let reader = house.api.as_role(Role::Auditor);
     assert_eq!(reader.post("/wallets", theirs).await.status, 403);
     assert_eq!(house.clerk().post("/wallets", hospital).await.status, 201);
-    let insurer = json!({ "ownerId": Uuid::now_v7(), "currency": "EUR", "kind": "INSURER" });
+    let payer = Uuid::now_v7();
+    let insurer = json!({ "ownerId": payer, "currency": "EUR", "kind": "INSURER" });
+    let unknown = house.clerk().post("/wallets", insurer.clone()).await;
+    assert_eq!(
+        (unknown.status.as_u16(), unknown.pointers()),
+        (400, vec!["/ownerId"]),
+        "nobody knows such a payer"
+    );
+    house.payers.set(payer, false);
+    let inactive = house.clerk().post("/wallets", insurer.clone()).await;
+    assert_eq!(inactive.code(), Some("PAYER_INACTIVE"));
+    house.payers.set(payer, true);
     assert_eq!(house.clerk().post("/wallets", insurer).await.status, 201);
 
     let opened = house.published().await;

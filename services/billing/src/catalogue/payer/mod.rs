@@ -5,6 +5,7 @@ pub mod get;
 pub mod model;
 pub mod register;
 pub mod revise;
+pub mod rpc;
 pub mod store;
 pub mod view;
 

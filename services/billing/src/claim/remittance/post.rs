@@ -217,8 +217,7 @@ async fn next_payer(
     if !matches!(claim.status, Status::Posted | Status::Closed) {
         return Ok(());
     }
-    let Some(next) = claims::waiting_for(&mut *tx.conn(), facts.invoice, facts.ordinal).await?
-    else {
+    let Some(next) = claims::waiting_for(&mut *tx.conn(), facts).await? else {
         return Ok(());
     };
     let Some(mut next) = claims::lock(tx, next).await? else {

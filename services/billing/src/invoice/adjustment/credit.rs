@@ -130,12 +130,7 @@ pub async fn credit(
     invoices::append(&mut tx, &mut invoice, std::slice::from_ref(&event)).await?;
     if invoice.status() == InvoiceStatus::Cancelled {
         charge::store::release(&mut tx, id.uuid()).await?;
-        let payers = invoice.lines.iter().flat_map(|line| &line.payers);
-        let mut coverages: Vec<Uuid> = payers.map(|share| share.coverage).collect();
-        coverages.sort_unstable();
-        coverages.dedup();
-        for coverage in coverages {
-            let counted = adjudicate::counted_without_claim(&invoice, coverage);
+        for counted in adjudicate::all_counted_without_claims(&invoice) {
             cover::reverse(&mut tx, counted).await?;
         }
     }

@@ -5,6 +5,7 @@
 
 pub mod credit;
 pub mod decide;
+pub mod find;
 pub mod request;
 pub mod store;
 

@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::{Adjustment, AdjustmentId, Kind, Status};
 use crate::amount::AmountView;
+use crate::charge::store::Position;
 use crate::invoice::model::InvoiceId;
 use crate::invoice::view::AdjustmentView;
 use crate::words::{self, ADJUSTED, Words};
@@ -137,6 +138,53 @@ pub async fn of_invoice(db: &mut PgConnection, invoice: InvoiceId) -> Result<Vec
         .iter()
         .map(read)
         .collect()
+}
+
+/// Which adjustments are looked for; `None` does not restrict.
+#[derive(Debug, Default)]
+pub struct Filter {
+    /// Where they stand.
+    pub status: Option<Status>,
+    /// What is asked.
+    pub kind: Option<Kind>,
+    /// Of which invoice.
+    pub invoice: Option<Uuid>,
+    /// Whose.
+    pub patient: Option<Uuid>,
+}
+
+/// A page, the oldest first.
+///
+/// # Errors
+/// When the database fails.
+pub async fn find(
+    db: &mut PgConnection,
+    filter: &Filter,
+    after: Option<Position>,
+    limit: u16,
+) -> Result<Vec<Row>, Error> {
+    sqlx::query(
+        "select * from adjustment
+         where ($1::text is null or status = $1)
+           and ($2::text is null or kind = $2)
+           and ($3::uuid is null or invoice_id = $3)
+           and ($4::uuid is null or patient_id = $4)
+           and ($5::timestamptz is null or (requested_at, id) > ($5, $6))
+         order by requested_at, id
+         limit $7",
+    )
+    .bind(filter.status.map(Status::name))
+    .bind(filter.kind.map(Kind::name))
+    .bind(filter.invoice)
+    .bind(filter.patient)
+    .bind(after.map(|position| ts(position.0)))
+    .bind(after.map(|position| position.1))
+    .bind(i64::from(limit) + 1)
+    .fetch_all(db)
+    .await?
+    .iter()
+    .map(read)
+    .collect()
 }
 
 /// Refunds about which SecurePay is to be asked.

@@ -1,6 +1,7 @@
 //! What is taken back, given up or given back.
 
 use galen_contracts::securepay::v1::AccountKind;
+use galen_service::testing::TestCaller;
 use serde_json::{Value, json};
 
 use super::house::{House, done, eur, text};
@@ -198,4 +199,68 @@ async fn a_person_who_may_not_decide_does_not() {
         house.other_clerk().post(&nothing, Value::Null).await.status,
         404
     );
+}
+
+#[tokio::test]
+async fn whoever_decides_sees_what_waits_the_oldest_first() {
+    let house = House::open().await;
+    house.price("CONSULTATION", 15000).await;
+    let (one, other) = (house.patient(), house.patient());
+    let (of_one, of_other) = (
+        house.issued(one, false).await,
+        house.issued(other, false).await,
+    );
+    let body = json!({ "amount": eur("10.00"), "reason": "zq-reason" });
+    let mut waiting = Vec::new();
+    for invoice in [&of_one, &of_other, &of_one] {
+        let path = format!("/invoices/{invoice}/write-off");
+        waiting.push(asked(&house, &path, body.clone()).await);
+        house.pass(1).await;
+    }
+    let credit = json!({ "amount": eur("5.00"), "reason": "half" });
+    let path = format!("/invoices/{of_one}/credit-note");
+    done(house.clerk().key("a").post(&path, credit).await, 200);
+    let reject = format!("/invoices/{of_one}/adjustments/{}/reject", waiting[2]);
+    done(house.other_clerk().post(&reject, Value::Null).await, 200);
+
+    let list = async |who: &TestCaller, query: &str| -> Vec<(String, String)> {
+        let mut found = Vec::new();
+        let mut cursor = String::new();
+        loop {
+            let path = format!("/invoice-adjustments?limit=1{query}{cursor}");
+            let page = done(who.get(&path).await, 200);
+            for item in page["items"].as_array().expect("items") {
+                found.push((text(item, "id"), text(item, "kind")));
+            }
+            let Some(next) = page["nextCursor"].as_str() else {
+                return found;
+            };
+            cursor = format!("&cursor={next}");
+        }
+    };
+    let ids = |found: Vec<(String, String)>| -> Vec<String> {
+        found.into_iter().map(|(id, _)| id).collect()
+    };
+    let clerk = house.other_clerk();
+    assert_eq!(ids(list(&clerk, "&status=REQUESTED").await), waiting[..2]);
+    let of_other_only = list(&clerk, &format!("&invoiceId={of_other}")).await;
+    assert_eq!(ids(of_other_only), waiting[1..2]);
+    assert_eq!(ids(list(&clerk, "&status=REJECTED").await), waiting[2..]);
+    let credited = list(&clerk, "&kind=CREDIT_NOTE").await;
+    assert_eq!(credited.len(), 1);
+    assert_eq!(list(&clerk, "").await.len(), 4);
+    let page = clerk
+        .get("/invoice-adjustments?status=REQUESTED")
+        .await
+        .body;
+    assert_eq!(page["items"][0]["reason"], "zq-reason");
+
+    let own = house.api.as_patient(other);
+    assert_eq!(ids(list(&own, "").await), waiting[1..2], "their own");
+    let foreign = format!("/invoice-adjustments?patientId={one}");
+    assert_eq!(own.get(&foreign).await.status, 404);
+    let doctor = house.api.as_role(galen_access::Role::Doctor);
+    assert_eq!(doctor.get("/invoice-adjustments").await.status, 403);
+    let bad = clerk.get("/invoice-adjustments?cursor=x&status=OPEN").await;
+    assert_eq!(bad.status, 400);
 }

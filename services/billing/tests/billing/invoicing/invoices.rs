@@ -1,5 +1,6 @@
 //! Invoices ask for what was done, once, and explain every cent.
 
+use galen_contracts::ids::PatientId;
 use galen_contracts::securepay::v1::AccountKind;
 use serde_json::{Value, json};
 
@@ -220,4 +221,110 @@ async fn what_is_wrong_with_a_draft_is_said() {
     let none = json!({ "patientId": patient, "appointmentId": house.clock.uuid() });
     let refused = house.clerk().post("/invoices", none).await;
     assert_eq!(refused.code(), Some("NOTHING_TO_INVOICE"));
+}
+
+/// Consultations on as many days, invoiced together.
+async fn of_days(house: &House, patient: PatientId, days: usize) -> String {
+    for _ in 0..days {
+        house.fulfilled(patient, true, 1).await;
+        house.pass(24 * 60 * 60).await;
+    }
+    let charges: Vec<Value> = house
+        .charges(patient)
+        .await
+        .iter()
+        .map(|charge| charge["id"].clone())
+        .collect();
+    assert_eq!(charges.len(), days);
+    let body = json!({ "patientId": patient, "chargeIds": charges });
+    let draft = done(house.clerk().post("/invoices", body).await, 201);
+    let id = text(&draft, "id");
+    let issue = format!("/invoices/{id}/issue");
+    let issued = done(house.clerk().post(&issue, Value::Null).await, 200);
+    assert_eq!(
+        issued["totals"], draft["totals"],
+        "as it was worked out before"
+    );
+    id
+}
+
+async fn claims_of(house: &House, invoice: &str) -> Vec<Value> {
+    let path = format!("/claims?invoiceId={invoice}");
+    let found = done(house.clerk().get(&path).await, 200);
+    let mut claims = Vec::new();
+    for claim in found["items"].as_array().expect("items") {
+        let path = format!("/claims/{}", text(claim, "id"));
+        claims.push(done(house.clerk().get(&path).await, 200));
+    }
+    claims
+}
+
+#[tokio::test]
+async fn what_was_done_on_several_days_is_one_claim() {
+    let house = House::open().await;
+    house.price("CONSULTATION", 15000).await;
+    let patient = house.patient();
+    house.insure(patient).await;
+    let id = of_days(&house, patient, 3).await;
+    // The deductible once: 50.00 and 20.00, then 30.00 for each of the other days.
+    let totals = &house.invoice(&id).await["totals"];
+    assert_eq!(
+        (&totals["patient"], &totals["insurer"]),
+        (&eur("130.00"), &eur("320.00"))
+    );
+    let claims = claims_of(&house, &id).await;
+    assert_eq!(claims.len(), 1);
+    let lines = claims[0]["lines"].as_array().expect("lines");
+    let mut days: Vec<String> = lines
+        .iter()
+        .map(|line| text(line, "servedAt")[..10].to_owned())
+        .collect();
+    days.sort_unstable();
+    assert_eq!(days, ["2026-03-02", "2026-03-03", "2026-03-04"]);
+    house.is_sound().await;
+    assert_eq!(house.ledger.balance(AccountKind::Revenue, ""), 45000);
+    assert_eq!(house.ledger.balance(AccountKind::Receivable, &id), -13000);
+}
+
+#[tokio::test]
+async fn a_new_version_of_a_plan_in_between_makes_a_claim_of_its_own() {
+    let house = House::open().await;
+    house.price("CONSULTATION", 15000).await;
+    let patient = house.patient();
+    let payer = house.insure(patient).await;
+    sqlx::query(
+        "insert into plan_version (plan_id, version, valid_from, document, vectors, published_at, published_by)
+         select plan_id, 2, '2026-03-03',
+                jsonb_set(jsonb_set(document, '{version}', '2'), '{benefits,0,costShare,1,patient}', '\"50\"'),
+                vectors, published_at, published_by
+         from plan_version",
+    )
+    .execute(house.platform.db.pool())
+    .await
+    .expect("a version");
+    let id = of_days(&house, patient, 2).await;
+    // 50.00 and twenty percent of 100.00; fifty percent of 150.00 on the next day.
+    let totals = &house.invoice(&id).await["totals"];
+    assert_eq!(
+        (&totals["patient"], &totals["insurer"]),
+        (&eur("145.00"), &eur("155.00"))
+    );
+    let claims = claims_of(&house, &id).await;
+    let mut asked: Vec<&Value> = claims.iter().map(|claim| &claim["outstanding"]).collect();
+    asked.sort_unstable_by_key(|asked| asked["amount"].to_string());
+    assert_eq!(asked, [&eur("75.00"), &eur("80.00")]);
+    house.is_sound().await;
+
+    // Each is withdrawn and prepared again by itself.
+    for claim in &claims {
+        let path = format!("/claims/{}/void", text(claim, "id"));
+        done(house.clerk().post(&path, json!({})).await, 200);
+    }
+    let again = json!({ "invoiceId": id, "payerId": payer });
+    for _ in 0..2 {
+        done(house.clerk().post("/claims", again.clone()).await, 201);
+    }
+    let third = house.clerk().post("/claims", again).await;
+    assert_eq!(third.code(), Some("NOTHING_TO_CLAIM"));
+    house.is_sound().await;
 }

@@ -81,7 +81,7 @@ pub(crate) async fn find<R: Requires>(
 }
 
 /// Whether PostgreSQL holds such an instant.
-fn is_storable(at: Timestamp) -> bool {
+pub(crate) fn is_storable(at: Timestamp) -> bool {
     let year = at.to_zoned(jiff::tz::TimeZone::UTC).date().year();
     (1..=civil::Date::MAX.year()).contains(&year)
 }

@@ -7,6 +7,9 @@
 //!     └─ its deadline passes ─▶ UNKNOWN ──┘   the provider itself cannot say
 //! ```
 //!
+//! Whoever finds out what became of an `UNKNOWN` one ends it as the provider would have
+//! ([`Progress::found_out`]); it takes two people.
+//!
 //! The money is on hold from the beginning, so nothing that happens to a wallet in the
 //! meantime keeps an order from its end. What the provider says last counts for nothing:
 //! the first answer that decides is written down before the books move, and the books
@@ -24,6 +27,7 @@ use jiff::SignedDuration;
 use uuid::{Builder, Uuid};
 
 use crate::ledger::TransferId;
+use crate::provider::resolution::model::Outcome;
 use crate::provider::{ProviderReference, Reason, Report};
 
 /// How long a worker has an order to itself: longer than it waits for an answer.
@@ -212,6 +216,33 @@ impl Progress {
                 },
                 due_at: Some(self.next(now)),
                 ..self.clone()
+            },
+        })
+    }
+
+    /// People found out what the provider cannot say. `None` unless its deadline has
+    /// passed and nothing is decided.
+    #[must_use]
+    pub fn found_out(
+        &self,
+        outcome: Outcome,
+        evidence: &ProviderReference,
+        now: Timestamp,
+    ) -> Option<Self> {
+        if self.state != State::Unknown {
+            return None;
+        }
+        let due_at = Some(now);
+        Some(match outcome {
+            Outcome::Settled => Self {
+                provider_reference: Some(evidence.clone()),
+                due_at,
+                ..self.decided(State::Succeeded, now)
+            },
+            Outcome::Failed => Self {
+                reason: Some(Reason::RESOLVED_AS_FAILED),
+                due_at,
+                ..self.decided(State::Declined, now)
             },
         })
     }

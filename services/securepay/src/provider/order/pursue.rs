@@ -27,6 +27,7 @@ use super::model::{self, Progress, State, Task};
 use super::store::{self, Order};
 use crate::ledger::{Group, Operation, Rejection, Request, TransferId};
 use crate::payout::iban::Iban;
+use crate::provider::resolution::{self, watch};
 use crate::provider::signature::Forged;
 use crate::provider::{Direction, Instruction, Provider, Reason, Report};
 use crate::purpose::Purpose;
@@ -130,6 +131,11 @@ impl Pursuit {
         &self.bell
     }
 
+    /// Where the orders are.
+    pub(crate) const fn db(&self) -> &Db {
+        &self.db
+    }
+
     const fn clock(&self) -> &Clock {
         self.db.clock()
     }
@@ -143,7 +149,8 @@ impl Pursuit {
         .woken_by(Arc::clone(&self.bell))
     }
 
-    /// Takes up all that is due; returns how many orders that were.
+    /// Takes up all that is due; returns how many orders that were. Then asks what the
+    /// provider says by now of orders that people have ended.
     ///
     /// # Errors
     /// When the database fails. What keeps a single order from going on is logged.
@@ -158,6 +165,12 @@ impl Pursuit {
             futures::stream::iter(taken)
                 .for_each_concurrent(AT_ONCE, |taken| self.follow(taken))
                 .await;
+        }
+        if !self.stopping.is_cancelled()
+            && let Err(error) = watch::run(self).await
+        {
+            let error = &error as &dyn std::error::Error;
+            tracing::warn!(error, "it cannot be asked about orders that people ended");
         }
         Ok(count)
     }
@@ -345,9 +358,11 @@ impl Pursuit {
             let progress = order.progress.knocked(now)?;
             Some((order, progress))
         });
-        if let Some((order, progress)) = knocked
-            && store::save(tx.conn(), &order, &progress).await?
-        {
+        let is_due = match knocked {
+            Some((order, progress)) => store::save(tx.conn(), &order, &progress).await?,
+            None => resolution::store::knocked(tx.conn(), reference, now).await? > 0,
+        };
+        if is_due {
             tx.ring(&self.bell);
             tx.commit().await?;
         }
@@ -378,11 +393,7 @@ pub(crate) async fn open(
     };
     let keys = sealed.key_id().into_iter().collect();
     let ring = vault.keyring_of(connection, keys).await?;
-    match ring.open(&DESTINATION, order.subject(), order.id, sealed) {
-        Ok(iban) => Ok(Some(iban)),
-        Err(galen_vault::Error::Erased) => Ok(None),
-        Err(error) => Err(error),
-    }
+    ring.open_unless_erased(&DESTINATION, order.subject(), order.id, sealed)
 }
 
 /// What becomes of an order whose destination is not known any more. If it was told

@@ -346,6 +346,30 @@ pub async fn lock(db: &mut PgConnection, provider: &str, id: Uuid) -> Result<Opt
     row.as_ref().map(read).transpose()
 }
 
+/// Reads one, whichever way its money goes.
+///
+/// # Errors
+/// When the database fails.
+pub async fn any(db: impl PgExecutor<'_>, id: Uuid) -> Result<Option<Order>, Error> {
+    let row = sqlx::query(select!("where o.id = $1"))
+        .bind(id)
+        .fetch_optional(db)
+        .await?;
+    row.as_ref().map(read).transpose()
+}
+
+/// Locks one, whichever way its money goes.
+///
+/// # Errors
+/// When the database fails.
+pub async fn lock_any(db: &mut PgConnection, id: Uuid) -> Result<Option<Order>, Error> {
+    let row = sqlx::query(select!("where o.id = $1 for update of o"))
+        .bind(id)
+        .fetch_optional(db)
+        .await?;
+    row.as_ref().map(read).transpose()
+}
+
 /// Whether two records are, or were merged into, the same person.
 ///
 /// # Errors

@@ -40,14 +40,17 @@ impl HandleBatch for Listener {
     }
 }
 
-/// Who is to be told of what: whoever wants the type and is there when it is heard.
+/// Who is to be told of what: whoever wants the type, is there when it is heard, and was
+/// when it was said. What was said before is not theirs, however late it is heard.
 fn addressed(
     messages: &[Message],
     endpoints: &[Endpoint],
     clock: &Clock,
 ) -> Vec<(DeliveryId, EndpointId, Uuid)> {
     let wants = |endpoint: &Endpoint, message: &Message| {
-        endpoint.disabled.is_none() && endpoint.events.contains(&message.kind)
+        endpoint.disabled.is_none()
+            && endpoint.created_at <= message.at
+            && endpoint.events.contains(&message.kind)
     };
     messages
         .iter()
@@ -55,4 +58,35 @@ fn addressed(
         .filter(|(message, endpoint)| wants(endpoint, message))
         .map(|(message, endpoint)| (clock.id(), endpoint.id, message.id))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use galen_kernel::Timestamp;
+    use jiff::SignedDuration;
+
+    use super::*;
+    use crate::webhook::message::MessageType;
+
+    #[test]
+    fn nobody_is_told_of_what_was_said_before_they_were_there() {
+        let clock = Clock::manual(Timestamp::UNIX_EPOCH);
+        let endpoint = Endpoint {
+            id: clock.id(),
+            url: "https://accounting.example.org".to_owned(),
+            events: vec![MessageType::Test],
+            description: None,
+            disabled: None,
+            created_at: clock.now(),
+            version: 1,
+        };
+        let id = clock.uuid();
+        let told = |seconds: i64| {
+            let at = clock.now() + SignedDuration::from_secs(seconds);
+            let message = Message::test(id, endpoint.id.uuid(), at);
+            let endpoints = std::slice::from_ref(&endpoint);
+            addressed(&[message], endpoints, &clock).len()
+        };
+        assert_eq!([told(-1), told(0), told(1)], [0, 1, 1]);
+    }
 }

@@ -3,6 +3,7 @@
 mod counter;
 mod placing;
 mod pursuing;
+mod resolving;
 mod settled;
 mod stopping;
 mod webhooks;

@@ -91,6 +91,7 @@ events! {
         SlotOfferExpired, "slot-offer-expired", |e| &e.entry_id;
         PractitionerVerificationRequested, "practitioner-verification-requested", |e| &e.practitioner_id;
         ConfirmationRequested, "confirmation-requested", |e| &e.appointment_id;
+        PrepaymentRequested, "prepayment-requested", |e| &e.appointment_id;
     }
     notifications {
         ConfirmationQueued, "confirmation-queued", |e| &e.appointment_id;
@@ -126,6 +127,9 @@ events! {
         PaymentPlanCompleted, "payment-plan-completed", |e| &e.plan_id;
         PaymentPlanDefaulted, "payment-plan-defaulted", |e| &e.plan_id;
         PaymentPlanCancelled, "payment-plan-cancelled", |e| &e.plan_id;
+        PrepaymentHeld, "prepayment-held", |e| &e.appointment_id;
+        PrepaymentRefused, "prepayment-refused", |e| &e.appointment_id;
+        PrepaymentEnded, "prepayment-ended", |e| &e.appointment_id;
     }
 }
 

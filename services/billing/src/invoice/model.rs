@@ -136,6 +136,13 @@ pub struct Step {
 }
 
 impl Line {
+    /// The tariff that says what it costs.
+    #[must_use]
+    pub fn tariff(&self) -> Option<Uuid> {
+        let step = self.trace.iter().find(|step| step.stage == "TARIFF")?;
+        step.rule.parse().ok()
+    }
+
     /// What payers are asked for; minor units.
     #[must_use]
     pub fn insurer(&self) -> i64 {
@@ -188,6 +195,8 @@ pub enum Method {
     Wallet,
     /// At a till.
     Cash,
+    /// It was paid before the appointment.
+    Prepayment,
 }
 
 /// Where a payment stands.
@@ -371,6 +380,17 @@ impl Invoice {
         })
     }
 
+    /// An invoice as all that happened made it; `None` when nothing did.
+    #[must_use]
+    pub fn of<'a>(id: InvoiceId, events: impl IntoIterator<Item = &'a Event>) -> Option<Self> {
+        let mut events = events.into_iter();
+        let mut invoice = Self::begin(id, events.next()?)?;
+        for event in events {
+            invoice.apply(event);
+        }
+        Some(invoice)
+    }
+
     /// Takes up what happened next.
     pub fn apply(&mut self, event: &Event) {
         self.version += 1;
@@ -405,6 +425,10 @@ impl Invoice {
             Event::Received { receipt, amount } => {
                 self.payments
                     .push(Payment::captured(*receipt, Method::Cash, *amount));
+            }
+            Event::PrepaymentApplied { prepayment, amount } => {
+                self.payments
+                    .push(Payment::captured(*prepayment, Method::Prepayment, *amount));
             }
             Event::RefundStarted {
                 refund,

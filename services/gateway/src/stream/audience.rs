@@ -132,6 +132,7 @@ static TABLE: &[Audience] = &[
     Audience::of::<SlotOfferExpired>(Permission::AppointmentRead).patient("/patientId"),
     Audience::of::<PractitionerVerificationRequested>(Permission::OpsRead),
     Audience::of::<ConfirmationRequested>(Permission::OpsRead),
+    Audience::of::<PrepaymentRequested>(Permission::OpsRead),
     Audience::of::<ConfirmationQueued>(Permission::OpsRead),
     Audience::of::<MessageSent>(Permission::NotificationRead),
     Audience::of::<MessageDead>(Permission::NotificationRead),
@@ -161,6 +162,9 @@ static TABLE: &[Audience] = &[
     Audience::of::<PaymentPlanCompleted>(Permission::InvoiceRead).patient("/patientId"),
     Audience::of::<PaymentPlanDefaulted>(Permission::InvoiceRead).patient("/patientId"),
     Audience::of::<PaymentPlanCancelled>(Permission::InvoiceRead).patient("/patientId"),
+    Audience::of::<PrepaymentHeld>(Permission::AppointmentRead).patient("/patientId"),
+    Audience::of::<PrepaymentRefused>(Permission::AppointmentRead).patient("/patientId"),
+    Audience::of::<PrepaymentEnded>(Permission::AppointmentRead).patient("/patientId"),
 ];
 
 /// Somebody who follows the stream.

@@ -8,4 +8,6 @@ mod instalments;
 mod invoices;
 mod ledger;
 mod paying;
+mod prepaying;
+mod printing;
 mod tills;

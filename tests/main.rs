@@ -26,6 +26,7 @@ mod provider;
 mod races;
 mod requests;
 mod start;
+mod statements;
 mod tokens;
 mod world;
 
@@ -94,6 +95,7 @@ fn main() -> ExitCode {
         mfa::a_stolen_password_opens_nothing_without_the_phone,
         mfa::what_is_dangerous_needs_a_recent_login,
         payments::money_that_is_none_moves_nothing,
+        statements::a_statement_is_what_the_ledger_says,
         poison::a_poisoned_key_waits_and_others_flow,
         matrix::every_operation_answers_as_the_table_says,
     ]);

@@ -21,9 +21,11 @@ pub mod invoice;
 pub mod journal;
 pub mod plan;
 pub mod prepayment;
+pub mod print;
 mod problems;
 pub mod reactions;
 mod settings;
+pub mod statement;
 mod words;
 
 use std::sync::Arc;
@@ -52,6 +54,7 @@ pub const MIGRATIONS: &[Migration] = migrations![
     "0006_prepayment",
     "0009_adjustment_list",
     "0010_parts_of_invoices",
+    "0011_service_name"
 ];
 
 /// The billing service.
@@ -62,6 +65,8 @@ pub struct Billing {
     zone: jiff::tz::TimeZone,
     /// What everything is counted in.
     currency: Currency,
+    /// What stands on printed documents.
+    letterhead: print::Letterhead,
     /// What patients are asked to pay before an appointment.
     prepayment: settings::Prepayment,
     patients: PatientDirectoryClient<Channel>,
@@ -108,6 +113,7 @@ impl Service for Billing {
         };
         Ok(Self {
             currency,
+            letterhead: print::Letterhead::read(&platform.config)?,
             prepayment: platform
                 .config
                 .get_or(settings::PREPAYMENT, settings::Prepayment::None)?,
@@ -137,6 +143,8 @@ impl Service for Billing {
             .merge(charge::routes())
             .merge(invoice::routes())
             .merge(claim::routes())
+            .merge(print::routes())
+            .merge(statement::routes())
             .with_state(Arc::clone(self))
     }
 

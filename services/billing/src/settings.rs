@@ -5,6 +5,7 @@ use std::str::FromStr;
 use galen_kernel::Currency;
 use galen_service::{Config, ConfigError, Setting};
 
+use crate::print::letterhead;
 use crate::{claim, prepayment};
 
 const CURRENCY: &str = "billing.currency";
@@ -36,6 +37,13 @@ pub(crate) const SETTINGS: &[Setting] = &[
     claim::settings::SETTINGS[6],
     claim::settings::SETTINGS[7],
     claim::settings::SETTINGS[8],
+    letterhead::SETTINGS[0],
+    letterhead::SETTINGS[1],
+    letterhead::SETTINGS[2],
+    letterhead::SETTINGS[3],
+    letterhead::SETTINGS[4],
+    letterhead::SETTINGS[5],
+    letterhead::SETTINGS[6],
 ];
 
 /// What patients are asked to pay before an appointment.

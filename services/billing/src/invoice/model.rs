@@ -136,6 +136,13 @@ pub struct Step {
 }
 
 impl Line {
+    /// The tariff that says what it costs.
+    #[must_use]
+    pub fn tariff(&self) -> Option<Uuid> {
+        let step = self.trace.iter().find(|step| step.stage == "TARIFF")?;
+        step.rule.parse().ok()
+    }
+
     /// What payers are asked for; minor units.
     #[must_use]
     pub fn insurer(&self) -> i64 {
@@ -371,6 +378,17 @@ impl Invoice {
             dropped: false,
             version: 1,
         })
+    }
+
+    /// An invoice as all that happened made it; `None` when nothing did.
+    #[must_use]
+    pub fn of<'a>(id: InvoiceId, events: impl IntoIterator<Item = &'a Event>) -> Option<Self> {
+        let mut events = events.into_iter();
+        let mut invoice = Self::begin(id, events.next()?)?;
+        for event in events {
+            invoice.apply(event);
+        }
+        Some(invoice)
     }
 
     /// Takes up what happened next.

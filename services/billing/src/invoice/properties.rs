@@ -125,6 +125,37 @@ fn decide(invoice: &Invoice, what: &Try, id: Uuid) -> Result<Option<Event>, Refu
     }
 }
 
+/// Invoices to which something happened: all that did, from the draft on.
+pub(crate) fn histories() -> impl Strategy<Value = Vec<Event>> {
+    let amounts = prop::collection::vec((0_i64..100, 0_i64..100, 0_i64..20), 1..4);
+    let attempts = prop::collection::vec(attempt(), 0..30);
+    (amounts, attempts).prop_map(|(amounts, attempts)| {
+        let amounts = amounts.iter().zip(10_u128..);
+        let lines: Vec<Line> = amounts
+            .map(|((p, i, c), at)| line(at, *p, *i, *c))
+            .collect();
+        let mut invoice = draft(lines.clone());
+        let mut events = vec![Event::Drafted {
+            patient: invoice.patient,
+            mode: invoice.mode,
+            currency: invoice.currency,
+            lines: lines.clone(),
+        }];
+        let issue = invoice.issue(&lines, 1, Date::constant(2026, 3, 2));
+        for event in issue.expect("it is issued") {
+            invoice.apply(&event);
+            events.push(event);
+        }
+        for (attempt, id) in attempts.iter().zip(1000_u128..) {
+            if let Ok(Some(event)) = decide(&invoice, attempt, Uuid::from_u128(id)) {
+                invoice.apply(&event);
+                events.push(event);
+            }
+        }
+        events
+    })
+}
+
 proptest! {
     #[test]
     fn whatever_is_done_every_cent_is_accounted_for(

@@ -152,8 +152,8 @@ impl AccountService for Accounts {
         request: Request<wire::GetAccountRequest>,
     ) -> Result<Response<wire::GetAccountResponse>, Status> {
         let id = uuid("account_id", &request.into_inner().account_id)?;
+        let found = accounts(&self.0, &[("account_id", id)]).await?;
         let mut connection = self.connection().await?;
-        let found = accounts(&mut *connection, &[("account_id", id)]).await?;
         Ok(Response::new(wire::GetAccountResponse {
             account: Some(self.show(&mut connection, found[0]).await?),
         }))
@@ -191,7 +191,7 @@ impl AccountService for Accounts {
         amount("amount", asked.amount.as_ref())?;
         let end = convert::instant("expires_at", asked.expires_at.as_ref()).map_err(invalid)?;
         let wanted = [("from_account_id", from), ("to_account_id", to)];
-        let found = accounts(self.0.db.pool(), &wanted).await?;
+        let found = accounts(&self.0, &wanted).await?;
         let (from, to) = (found[0], found[1]);
         if from.kind != Kind::Wallet {
             return Err(invalid("from_account_id must be a wallet"));
@@ -294,7 +294,7 @@ impl AccountService for Accounts {
         for transfer in &asked {
             amount("transfers.amount", transfer.amount.as_ref())?;
         }
-        let found = accounts(self.0.db.pool(), &sides).await?;
+        let found = accounts(&self.0, &sides).await?;
         let mut wishes = Vec::with_capacity(asked.len());
         for (((transfer, pair), id), reference) in
             asked.iter().zip(found.chunks(2)).zip(ids).zip(references)
@@ -328,7 +328,7 @@ impl AccountService for Accounts {
         if asked.after < 0 {
             return Err(invalid("after must not be negative"));
         }
-        let found = accounts(self.0.db.pool(), &[("account_id", id)]).await?;
+        let found = accounts(&self.0, &[("account_id", id)]).await?;
         Ok(Response::new(watch::entries(
             Arc::clone(&self.0),
             found[0],

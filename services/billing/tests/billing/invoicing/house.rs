@@ -66,10 +66,16 @@ impl PatientDirectory for Directory {
         &self,
         request: Request<GetContactRequest>,
     ) -> Result<Response<GetContactResponse>, Status> {
+        let patient_id = request.into_inner().patient_id;
+        if !self.0.lock().expect("free").contains_key(&patient_id) {
+            return Err(Status::not_found("no such patient"));
+        }
         Ok(Response::new(GetContactResponse {
-            patient_id: request.into_inner().patient_id,
+            patient_id,
             given_name: "Zeynep".to_owned(),
             family_name: "Yılmaz".to_owned(),
+            mrn: "MRN-0000042".to_owned(),
+            address_lines: vec!["Atatürk Caddesi 1".to_owned(), "06100 Ankara".to_owned()],
             ..GetContactResponse::default()
         }))
     }
@@ -223,6 +229,12 @@ impl House {
         let mut known = self.directory.0.lock().expect("free");
         known.insert(id.to_string(), person);
         id
+    }
+
+    /// The patients service knows nobody of this id any more.
+    pub(crate) fn forget(&self, patient: PatientId) {
+        let mut known = self.directory.0.lock().expect("free");
+        known.remove(&patient.to_string());
     }
 
     /// A plan of which the patient pays twenty percent insures somebody; tells the payer.

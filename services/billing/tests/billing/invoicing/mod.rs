@@ -8,3 +8,4 @@ mod invoices;
 mod ledger;
 mod paying;
 mod prepaying;
+mod printing;

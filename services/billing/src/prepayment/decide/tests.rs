@@ -208,7 +208,7 @@ fn happening() -> impl Strategy<Value = Happening> {
     prop_oneof![
         2 => Just(Happening::Sends),
         2 => amount.clone().prop_map(|amount| Happening::Hears(asked(amount))),
-        1 => amount.clone().prop_map(|amount| Happening::Hears(Input::TakenOver(amount))),
+        1 => amount.prop_map(|amount| Happening::Hears(Input::TakenOver(amount))),
         3 => Just(Happening::Hears(Input::Captured)),
         1 => Just(Happening::Hears(Input::Refused { code: "INSUFFICIENT_FUNDS".to_owned() })),
         1 => Just(Happening::Hears(Input::Missing)),

@@ -101,7 +101,6 @@ fn what_is_to_be_paid_before_is_asked_for_between_verifying_and_confirming() {
     ));
     let repeated = verified
         .state
-        .clone()
         .decide(Trigger::TimedOut(PREPAY.to_owned()), now());
     assert!(matches!(
         repeated.actions[..],

@@ -4,7 +4,7 @@ use jiff::civil::Date;
 use uuid::Uuid;
 
 use super::event::{Event, Outcome, Part};
-use super::model::{Invoice, Line, PaymentState, Status};
+use super::model::{Invoice, Line, Method, PaymentState, Status};
 use crate::charge::model::ChargeId;
 
 /// Why a command is refused.
@@ -180,7 +180,7 @@ impl Invoice {
     /// When less is left of it.
     pub fn refund(&self, refund: Uuid, payment: Uuid, amount: i64) -> Result<Event, Refusal> {
         let found = self.payment(payment).ok_or(Refusal::NoSuchPayment)?;
-        if found.wallet.is_none() {
+        if !matches!(found.method, Method::Wallet | Method::Cash) {
             return Err(Refusal::NoSuchPayment);
         }
         if amount <= 0 || amount > found.left() || amount > self.refundable() {

@@ -63,7 +63,7 @@ pub enum Event {
         /// Why: a code.
         code: String,
     },
-    /// Money was received at a till or a bank.
+    /// Cash was taken at a till.
     Received {
         /// What proves it.
         receipt: Uuid,

@@ -1,4 +1,4 @@
-//! What comes from elsewhere: answers of payers, and money at tills.
+//! What comes from elsewhere: answers of payers.
 
 use galen_kernel::Money;
 use galen_storage::Tx;
@@ -49,23 +49,5 @@ pub async fn remitted(
     .collect();
     let order = tx.clock().uuid();
     journal::enter(tx, order, &entries).await?;
-    Ok(invoice)
-}
-
-/// Money was received for an invoice at a till or a bank: the same receipt counts once.
-/// Whoever received it enters it into the books.
-///
-/// # Errors
-/// When less is owed, or the database fails.
-pub async fn received(
-    tx: &mut Tx,
-    id: InvoiceId,
-    receipt: Uuid,
-    amount: i64,
-) -> Result<Invoice, InvoiceError> {
-    let mut invoice = store::lock(tx, id).await?;
-    if let Some(event) = invoice.receive(receipt, amount)? {
-        store::append(tx, &mut invoice, &[event]).await?;
-    }
     Ok(invoice)
 }

@@ -21,10 +21,12 @@ mod mfa;
 mod payments;
 mod plain;
 mod poison;
+mod prepayments;
 mod provider;
 mod races;
 mod requests;
 mod start;
+mod statements;
 mod tokens;
 mod world;
 
@@ -93,6 +95,7 @@ fn main() -> ExitCode {
         mfa::a_stolen_password_opens_nothing_without_the_phone,
         mfa::what_is_dangerous_needs_a_recent_login,
         payments::money_that_is_none_moves_nothing,
+        statements::a_statement_is_what_the_ledger_says,
         poison::a_poisoned_key_waits_and_others_flow,
         matrix::every_operation_answers_as_the_table_says,
     ]);
@@ -123,6 +126,7 @@ fn main() -> ExitCode {
         payments::kills_lose_no_money_and_make_none,
         payments::a_payment_is_told_to_whoever_listens,
         payments::a_changed_posting_is_named,
+        prepayments::what_is_paid_before_follows_the_appointment,
         keys::a_replaced_master_key_loses_nothing,
         keys::without_its_key_file_a_hospital_does_not_start,
     ]);

@@ -20,7 +20,7 @@ use crate::hospital::{Hospital, galen};
 use crate::world::{eventually, expect_status, patient, text};
 
 /// A provider that moves no money, and answers at once.
-const SIMULATED: &[(&str, &str)] = &[
+pub(crate) const SIMULATED: &[(&str, &str)] = &[
     ("GALEN_SECUREPAY_PROVIDER_NAME", "simulator"),
     ("GALEN_SECUREPAY_PROVIDER_LATENCY_MS", "0"),
     ("GALEN_SECUREPAY_PROVIDER_SILENCES", "0"),
@@ -329,14 +329,14 @@ async fn keyed(client: &Client, key: &str) -> HeaderMap {
 }
 
 /// Opens a patient's wallet.
-async fn wallet(admin: &Client, owner: &str) -> String {
+pub(crate) async fn wallet(admin: &Client, owner: &str) -> String {
     let body = json!({ "ownerId": owner, "currency": "EUR", "kind": "PATIENT" });
     let reply = admin.post("/api/v1/wallets", &body).await;
     text(&expect_status(&reply.expect("an answer"), 201), "id")
 }
 
 /// Brings money into a wallet, and waits until it is there.
-async fn top_up(admin: &Client, wallet: &str) {
+pub(crate) async fn top_up(admin: &Client, wallet: &str) {
     let body =
         json!({ "walletId": wallet, "amount": { "amount": decimal(SETTLES), "currency": "EUR" } });
     let headers = keyed(admin, &Uuid::new_v4().to_string()).await;
@@ -736,7 +736,7 @@ fn the_command_line_agrees(hospital: &Hospital, expected: &Balances) {
 }
 
 /// `galen ledger` on the data directory: whether it ended with 0, and what it found.
-fn ledger(hospital: &Hospital, command: &str) -> (bool, Value) {
+pub(crate) fn ledger(hospital: &Hospital, command: &str) -> (bool, Value) {
     let output = galen()
         .args(["ledger", command, "--json", "--data-dir"])
         .arg(hospital.dir())

@@ -71,8 +71,19 @@ pub(crate) enum BenchWorkload {
     DoctorOptions,
     /// Bookings of free slots
     Booking,
-    /// Transfers in this process, on a PostgreSQL of their own; needs no hospital
+    /// Transfers and payments, on a PostgreSQL of their own; needs no hospital
     Ledger,
+}
+
+/// How the ledger is reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LedgerPath {
+    /// Transfers in this process; beside them the same rows by plain SQL
+    Process,
+    /// Payments over gRPC on loopback, in a hospital of its own
+    Grpc,
+    /// Payments through the REST API on loopback, in a hospital of its own
+    Rest,
 }
 
 /// Options of `galen psql`.
@@ -155,6 +166,12 @@ pub(crate) struct Bench {
     /// Numbers of accounts of the ledger
     #[arg(long, value_delimiter = ',', default_value = "2,50,1000,100000", value_parser = clap::value_parser!(u32).range(2..))]
     pub(crate) accounts: Vec<u32>,
+    /// How the ledger is reached
+    #[arg(long, value_delimiter = ',', default_value = "process")]
+    pub(crate) through: Vec<LedgerPath>,
+    /// Without plain SQL beside the ledger
+    #[arg(long)]
+    pub(crate) alone: bool,
     /// Transfers after which a run of the ledger ends, if its seconds are not over before
     #[arg(long, value_name = "N")]
     pub(crate) transfers: Option<u64>,

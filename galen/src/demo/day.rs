@@ -10,6 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::missing;
 use crate::latency::Latencies;
 use crate::progress::Progress;
 
@@ -437,20 +438,10 @@ impl Player<'_> {
                 return Ok(());
             }
             if began.elapsed() > TOLD_WITHIN {
-                let problem = galen_client::Problem {
-                    status: 0,
-                    code: "NOT_TOLD".to_owned(),
-                    title: format!(
-                        "appointment {appointment} was booked and its patient not told within {TOLD_WITHIN:?}"
-                    ),
-                    detail: Some(page.to_string()),
-                    errors: Vec::new(),
-                    trace_id: None,
-                };
-                return Err(ClientError::Refused {
-                    status: http::StatusCode::OK,
-                    problem: Some(Box::new(problem)),
-                });
+                let what = format!(
+                    "appointment {appointment} was booked and its patient not told within {TOLD_WITHIN:?}"
+                );
+                return Err(missing(&what, &page));
             }
             tokio::time::sleep(Duration::from_millis(5)).await;
         }

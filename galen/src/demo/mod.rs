@@ -6,7 +6,7 @@ mod process;
 
 use std::process::ExitCode;
 
-use galen_client::Client;
+use galen_client::{Client, ClientError};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -83,6 +83,21 @@ pub(crate) async fn run(options: Demo) -> Result<ExitCode, Box<dyn std::error::E
         options.data_dir.display()
     );
     Ok(verdict)
+}
+
+/// What should have happened and did not, with what was seen instead.
+fn missing(what: &str, seen: &Value) -> ClientError {
+    ClientError::Refused {
+        status: http::StatusCode::OK,
+        problem: Some(Box::new(galen_client::Problem {
+            status: 0,
+            code: "NOT_SO".to_owned(),
+            title: format!("not as it should be: {what}"),
+            detail: Some(seen.to_string()),
+            errors: Vec::new(),
+            trace_id: None,
+        })),
+    }
 }
 
 fn list(files: &[std::path::PathBuf]) -> String {

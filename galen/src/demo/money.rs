@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::day::Staff;
+use super::missing;
 
 /// The plans that come with Galen.
 const PLANS: [&str; 4] = [
@@ -211,7 +212,7 @@ impl Journey<'_> {
         }
         match last {
             Some(reply) => reply.success(),
-            None => Err(missing("no slot is free", Value::Null)),
+            None => Err(missing("no slot is free", &Value::Null)),
         }
     }
 
@@ -328,7 +329,7 @@ impl Journey<'_> {
             .await?
             .success()?;
         if invoice["status"] != "BALANCED" {
-            return Err(missing("the invoice is not balanced", invoice));
+            return Err(missing("the invoice is not balanced", &invoice));
         }
         for line in invoice["lines"].as_array().into_iter().flatten() {
             self.told(format!(
@@ -360,7 +361,7 @@ impl Journey<'_> {
             .success()?;
         for ledger in balance["currencies"].as_array().into_iter().flatten() {
             if ledger["balanced"] != true {
-                return Err(missing("the ledger does not balance", balance.clone()));
+                return Err(missing("the ledger does not balance", &balance));
             }
             for kind in ledger["kinds"].as_array().into_iter().flatten() {
                 self.told(format!(
@@ -391,25 +392,10 @@ impl Journey<'_> {
                 return Ok(view);
             }
             if began.elapsed() > PATIENCE {
-                return Err(missing(path, view));
+                return Err(missing(&format!("{path} after {PATIENCE:?}"), &view));
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
-    }
-}
-
-/// What should have happened and did not.
-fn missing(what: &str, seen: Value) -> ClientError {
-    ClientError::Refused {
-        status: http::StatusCode::OK,
-        problem: Some(Box::new(galen_client::Problem {
-            status: 0,
-            code: "NOT_SO".to_owned(),
-            title: format!("not as it should be after {PATIENCE:?}: {what}"),
-            detail: Some(seen.to_string()),
-            errors: Vec::new(),
-            trace_id: None,
-        })),
     }
 }
 

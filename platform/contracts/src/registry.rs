@@ -91,6 +91,7 @@ events! {
         SlotOfferExpired, "slot-offer-expired", |e| &e.entry_id;
         PractitionerVerificationRequested, "practitioner-verification-requested", |e| &e.practitioner_id;
         ConfirmationRequested, "confirmation-requested", |e| &e.appointment_id;
+        PrepaymentRequested, "prepayment-requested", |e| &e.appointment_id;
     }
     notifications {
         ConfirmationQueued, "confirmation-queued", |e| &e.appointment_id;
@@ -121,6 +122,9 @@ events! {
         ClaimSubmitted, "claim-submitted", |e| &e.claim_id;
         ClaimAdjudicated, "claim-adjudicated", |e| &e.claim_id;
         RemittancePosted, "remittance-posted", |e| &e.remittance_id;
+        PrepaymentHeld, "prepayment-held", |e| &e.appointment_id;
+        PrepaymentRefused, "prepayment-refused", |e| &e.appointment_id;
+        PrepaymentEnded, "prepayment-ended", |e| &e.appointment_id;
     }
 }
 

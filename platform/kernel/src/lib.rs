@@ -1,4 +1,4 @@
-//! The words every crate of Galen shares: typed ids, time, money, problems, pages,
+//! The words every crate of Galen shares: typed ids, time, money, texts, problems, pages,
 //! households.
 //!
 //! Architecture invariant: this crate does no I/O, and only [`clock`] reads the
@@ -11,6 +11,7 @@ pub mod money;
 pub mod page;
 pub mod pii;
 pub mod problem;
+pub mod text;
 pub mod trace;
 
 pub use clock::Clock;
@@ -20,6 +21,7 @@ pub use money::{Currency, Money, MoneyError};
 pub use page::{Cursor, Page};
 pub use pii::Pii;
 pub use problem::{FieldError, Problem, Violations};
+pub use text::Text;
 pub use trace::TraceContext;
 
 /// An instant in UTC. Civil time and zones are spelled out where they matter.

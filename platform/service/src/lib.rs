@@ -28,7 +28,7 @@ pub use check::Check;
 pub use circuit::Circuit;
 pub use command::{Command, Deferred};
 pub use config::{Config, ConfigError, Setting};
-pub use extract::{Body, Cx, Needs, Params, PathIds, RequiredKey, Requires, Xml};
+pub use extract::{Accept, Body, Cx, Needs, Params, PathIds, RequiredKey, Requires, Xml};
 pub use host::{Host, HostError, HostOptions, Platform, RunningHost, Service, StartError};
 pub use job::Job;
 pub use money::{MoneyView, PositiveMoney};

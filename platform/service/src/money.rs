@@ -51,17 +51,27 @@ pub struct PositiveMoney {
 impl PositiveMoney {
     /// Reads it, or notes what is wrong with which of its fields; `pointer` is its own.
     pub fn read(&self, wrong: &mut Violations, pointer: &str) -> Option<Money> {
-        let currency = self.currency.parse::<Currency>();
-        let unknown = format!("{pointer}/currency");
-        let currency = wrong.keep(&unknown, "UNKNOWN_CURRENCY", currency)?;
-        let at = format!("{pointer}/amount");
-        match Money::parse(&self.amount, currency) {
-            Ok(money) if money.minor > 0 => return Some(money),
-            Ok(_) => wrong.push(at, "NOT_POSITIVE", "must be more than zero"),
-            Err(error) => wrong.push(at, code(error), error.to_string()),
-        }
-        None
+        positive(wrong, pointer, &self.amount, &self.currency)
     }
+}
+
+/// Reads the two fields of an amount that has to be more than zero, or notes what is wrong
+/// with which of them; `pointer` is the amount's own.
+pub fn positive(
+    wrong: &mut Violations,
+    pointer: &str,
+    amount: &str,
+    currency: &str,
+) -> Option<Money> {
+    let unknown = format!("{pointer}/currency");
+    let currency = wrong.keep(&unknown, "UNKNOWN_CURRENCY", currency.parse::<Currency>())?;
+    let at = format!("{pointer}/amount");
+    match Money::parse(amount, currency) {
+        Ok(money) if money.minor > 0 => return Some(money),
+        Ok(_) => wrong.push(at, "NOT_POSITIVE", "must be more than zero"),
+        Err(error) => wrong.push(at, code(error), error.to_string()),
+    }
+    None
 }
 
 const fn code(error: MoneyError) -> &'static str {

@@ -240,6 +240,13 @@ fn complete(service: &str, method: &str, path: &str, operation: &mut Map<String,
                 .or_insert_with(|| json!({ "$ref": format!("#/components/headers/{name}") }));
         }
     }
+    // Whatever an operation refuses with in its own words, it is a problem.
+    let refusals = responses
+        .iter_mut()
+        .filter(|(status, _)| status.starts_with('4'));
+    for refusal in refusals.filter_map(|(_, response)| response.as_object_mut()) {
+        refusal.entry("content").or_insert_with(problem_content);
+    }
     let problems = ALWAYS
         .iter()
         .chain(WITH_TOKEN.iter().filter(|_| !public))

@@ -19,7 +19,7 @@ pub struct Answer {
     pub status: StatusCode,
     /// `ETag`, `Location` and the like.
     pub headers: HeaderMap,
-    /// JSON; empty for 204.
+    /// JSON, unless the headers say otherwise; empty for 204.
     pub body: Bytes,
 }
 
@@ -75,6 +75,30 @@ impl Answer {
             headers: HeaderMap::new(),
             body: body.into(),
         }
+    }
+
+    /// 200 with a document of another media type, to be shown or kept under a name of
+    /// letters, digits, dots and hyphens.
+    #[must_use]
+    pub fn document(media_type: &'static str, name: &str, body: Bytes) -> Self {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
+        if let Ok(value) = format!("inline; filename=\"{name}\"").parse() {
+            headers.insert(header::CONTENT_DISPOSITION, value);
+        }
+        Self {
+            status: StatusCode::OK,
+            headers,
+            body,
+        }
+    }
+
+    /// Says that the client's `Accept` decided which document this is.
+    #[must_use]
+    pub fn negotiated(mut self) -> Self {
+        let accept = HeaderValue::from_static("accept");
+        self.headers.append(header::VARY, accept);
+        self
     }
 
     /// Adds `ETag: "<version>"`.

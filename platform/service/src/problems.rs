@@ -54,6 +54,11 @@ pub const PAGES: &[ProblemPage] = &[
         "Send the whole body; the connection was cut or `Content-Length` is wrong.",
     ),
     page(
+        "NOT_ACCEPTABLE",
+        "There is none of the media types that the client takes.",
+        "Name one of those that `detail` lists in `Accept`, or send no `Accept`.",
+    ),
+    page(
         "INVALID_IF_MATCH",
         "If-Match is malformed.",
         "Send the `ETag` you got, with its quotes: `If-Match: \"3\"`.",

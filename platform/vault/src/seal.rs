@@ -196,6 +196,25 @@ impl Keyring {
             .map_err(|_| Error::Inconsistent(place))
     }
 
+    /// Opens a value; `None` when its subject was erased: then it is as if it had never
+    /// been written.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_unless_erased<T: DeserializeOwned>(
+        &self,
+        column: &Column<T>,
+        subject: impl Into<Subject>,
+        row: impl Into<Uuid>,
+        sealed: &Sealed<T>,
+    ) -> Result<Option<Pii<T>>, Error> {
+        match self.open(column, subject, row, sealed) {
+            Ok(value) => Ok(Some(value)),
+            Err(Error::Erased) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     /// The text of a value, for whoever does not know its type.
     pub(crate) fn open_bytes<T>(
         &self,

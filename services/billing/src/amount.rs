@@ -1,6 +1,7 @@
 //! Amounts of money as the API takes and shows them.
 
-use galen_kernel::{Currency, Money, MoneyError, Violations};
+use galen_kernel::{Currency, Money, Violations};
+use galen_service::money;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -39,26 +40,9 @@ impl AmountView {
 
     /// Reads a field that has to be more than nothing.
     pub fn positive(&self, wrong: &mut Violations, pointer: &str) -> Option<Money> {
-        let currency: Result<Currency, MoneyError> = self.currency.parse();
-        let currency = wrong.keep(&format!("{pointer}/currency"), "UNKNOWN_CURRENCY", currency)?;
-        let pointer = format!("{pointer}/amount");
-        let money = match Money::parse(&self.amount, currency) {
-            Ok(money) => money,
-            Err(error) => {
-                let code = match error {
-                    MoneyError::TooManyDigits => "TOO_MANY_DIGITS",
-                    MoneyError::Overflow => "AMOUNT_TOO_LARGE",
-                    _ => "NOT_DECIMAL",
-                };
-                wrong.push(pointer, code, error.to_string());
-                return None;
-            }
-        };
-        if money.minor <= 0 {
-            wrong.push(pointer, "NOT_POSITIVE", "must be more than nothing");
-            return None;
-        }
+        let money = money::positive(wrong, pointer, &self.amount, &self.currency)?;
         if money.minor > MOST {
+            let pointer = format!("{pointer}/amount");
             wrong.push(pointer, "AMOUNT_TOO_LARGE", "is too large");
             return None;
         }

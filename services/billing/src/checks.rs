@@ -143,6 +143,42 @@ pub(crate) const CHECKS: &[Check] = &[
               where o.posted_at is null and o.entered_at < now() - interval '1 minute'",
     },
     Check {
+        name: "what is held of every prepayment is in the books",
+        sql: "select 'appointment ' || p.appointment_id || ': ' || p.held || ' is held, and ' || coalesce(j.net, 0) + p.paid || ' is booked'
+              from prepayment p
+              left join lateral (
+                  select sum(e.net) as net
+                  from (select minor as net from journal_entry where credit_kind = 'DEPOSIT' and credit_owner = p.appointment_id
+                        union all
+                        select -minor from journal_entry where debit_kind = 'DEPOSIT' and debit_owner = p.appointment_id) e
+              ) j on true
+              where p.held <> p.paid + coalesce(j.net, 0)
+              union all
+              select 'appointment ' || e.credit_owner || ' holds what nobody paid'
+              from journal_entry e
+              where e.credit_kind = 'DEPOSIT' and not exists (select from prepayment p where p.appointment_id = e.credit_owner)",
+    },
+    Check {
+        name: "every prepayment that pays for an invoice is one of its payments",
+        sql: "select 'prepayment ' || coalesce(p.id, e.id)
+              from (select * from prepayment where applied > 0) p
+              full join (
+                  select (body ->> 'prepayment')::uuid as id, (body ->> 'amount')::bigint as amount, invoice_id
+                  from invoice_event where kind = 'PREPAYMENT_APPLIED'
+              ) e on e.id = p.id
+              where (p.applied, p.invoice_id) is distinct from (e.amount, e.invoice_id)",
+    },
+    Check {
+        name: "every prepayment is decided by its deadline",
+        sql: "select 'prepayment ' || id || ' is still ' || status from prepayment
+              where status in ('REQUESTED', 'WITHDRAWN') and deadline < now() - interval '1 hour'",
+    },
+    Check {
+        name: "nothing is held for appointments that were over long ago",
+        sql: "select 'appointment ' || appointment_id || ': ' || held from prepayment
+              where held > 0 and ends_at < now() - interval '90 days'",
+    },
+    Check {
         name: "nobody decided about what they asked for themselves",
         sql: "select id::text from adjustment
               where decided_by = requested_by or (kind <> 'CREDIT_NOTE' and status in ('APPROVED', 'DONE', 'FAILED') and decided_by is null)",

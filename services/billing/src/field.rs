@@ -1,6 +1,6 @@
 //! Fields of requests: texts and days, refused precisely.
 
-use galen_kernel::{Timestamp, Violations};
+use galen_kernel::{Timestamp, Violations, text};
 use jiff::civil::{Date, date};
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Deserializer};
@@ -10,21 +10,10 @@ pub const EARLIEST: Date = date(1900, 1, 1);
 /// The last one.
 pub const LATEST: Date = date(9998, 12, 31);
 
-/// One line of text: cut at both ends, not blank, without control characters, at most
-/// `longest` characters. What is wrong is noted; the text counts only once
+/// One line of text, as [`text::line`]. What is wrong is noted; the text counts only once
 /// [`Violations::finish`] finds nothing.
 pub fn line(wrong: &mut Violations, pointer: &str, text: &str, longest: usize) -> String {
-    let trimmed = text.trim();
-    if trimmed.is_empty() {
-        wrong.push(pointer, "BLANK", "must not be blank");
-    } else if text.chars().count() > longest {
-        let message = format!("must have at most {longest} characters");
-        wrong.push(pointer, "TOO_LONG", message);
-    } else if text.contains(char::is_control) {
-        let message = "must not contain control characters";
-        wrong.push(pointer, "CONTROL_CHARACTER", message);
-    }
-    trimmed.to_owned()
+    text::line(wrong, pointer, text, longest).unwrap_or_default()
 }
 
 /// The code of a service: it begins with a letter or a digit, and has no blanks.
@@ -86,13 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_and_codes_are_refused_for_what_is_wrong_with_them() {
-        assert_eq!(codes(|w| _ = line(w, "/a", " \u{2003} ", 5)), ["BLANK"]);
-        assert_eq!(codes(|w| _ = line(w, "/a", "abcdef", 5)), ["TOO_LONG"]);
-        assert_eq!(
-            codes(|w| _ = line(w, "/a", "a\nb", 5)),
-            ["CONTROL_CHARACTER"]
-        );
+    fn codes_are_refused_for_what_is_wrong_with_them() {
         for code in ["CONSULTATION", "99213", "GOA:1.2/3", "a_b-c"] {
             assert!(codes(|w| service_code(w, "/a", code)).is_empty(), "{code}");
         }

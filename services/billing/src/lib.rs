@@ -20,9 +20,12 @@ pub mod field;
 pub mod invoice;
 pub mod journal;
 pub mod plan;
+pub mod prepayment;
+pub mod print;
 mod problems;
 pub mod reactions;
 mod settings;
+pub mod statement;
 mod words;
 
 use std::sync::Arc;
@@ -48,8 +51,10 @@ pub const MIGRATIONS: &[Migration] = migrations![
     "0003_charge",
     "0004_invoice",
     "0005_claim",
+    "0006_prepayment",
     "0009_adjustment_list",
     "0010_parts_of_invoices",
+    "0011_service_name"
 ];
 
 /// The billing service.
@@ -60,6 +65,8 @@ pub struct Billing {
     zone: jiff::tz::TimeZone,
     /// What everything is counted in.
     currency: Currency,
+    /// What stands on printed documents.
+    letterhead: print::Letterhead,
     /// What patients are asked to pay before an appointment.
     prepayment: settings::Prepayment,
     patients: PatientDirectoryClient<Channel>,
@@ -76,6 +83,8 @@ pub struct Billing {
     /// Rung when SecurePay is to be asked about a payment.
     payment_bell: Arc<Notify>,
     paying: Processes<PaymentProcess>,
+    /// What patients pay before appointments.
+    prepayments: prepayment::Prepayments,
 }
 
 impl Service for Billing {
@@ -96,8 +105,15 @@ impl Service for Billing {
             claims,
         ));
         let payment_bell = Arc::<Notify>::default();
+        let bell = Arc::<Notify>::default();
+        let prepayments = prepayment::Prepayments {
+            terms: prepayment::Terms::read(&platform.config)?,
+            bell: Arc::default(),
+            journal: Arc::clone(&bell),
+        };
         Ok(Self {
             currency,
+            letterhead: print::Letterhead::read(&platform.config)?,
             prepayment: platform
                 .config
                 .get_or(settings::PREPAYMENT, settings::Prepayment::None)?,
@@ -108,7 +124,7 @@ impl Service for Billing {
             patients: PatientDirectoryClient::new(platform.peers.channel("patients")),
             accounts: AccountServiceClient::new(platform.peers.channel("securepay")),
             payments: PaymentServiceClient::new(platform.peers.channel("securepay")),
-            bell: Arc::default(),
+            bell,
             payer,
             claims,
             claim_bell: Arc::default(),
@@ -116,6 +132,7 @@ impl Service for Billing {
                 bell: Arc::clone(&payment_bell),
             })),
             payment_bell,
+            prepayments,
         })
     }
 
@@ -126,6 +143,8 @@ impl Service for Billing {
             .merge(charge::routes())
             .merge(invoice::routes())
             .merge(claim::routes())
+            .merge(print::routes())
+            .merge(statement::routes())
             .with_state(Arc::clone(self))
     }
 
@@ -150,6 +169,7 @@ impl Service for Billing {
             charge::jobs(self),
             invoice::jobs(self),
             claim::jobs(self),
+            prepayment::jobs(self),
         ]
         .into_iter()
         .flatten()

@@ -135,6 +135,11 @@ pub(crate) const PAGES: &[ProblemPage] = &[
         advice: "`GET /invoices/{id}` shows its payments; what was paid in cash is given back in cash.",
     },
     ProblemPage {
+        code: "PAYMENT_NOT_SETTLED",
+        title: "The payment is not settled.",
+        advice: "There is a receipt when the money is there: `GET /invoices/{id}` shows the payment's status.",
+    },
+    ProblemPage {
         code: "NO_SUCH_LINE",
         title: "The invoice has no such line.",
         advice: "Lines are named by their `chargeId`.",

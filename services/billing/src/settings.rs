@@ -5,7 +5,8 @@ use std::str::FromStr;
 use galen_kernel::Currency;
 use galen_service::{Config, ConfigError, Setting};
 
-use crate::claim;
+use crate::print::letterhead;
+use crate::{claim, prepayment};
 
 const CURRENCY: &str = "billing.currency";
 /// How much of an appointment is paid before it.
@@ -23,6 +24,10 @@ pub(crate) const SETTINGS: &[Setting] = &[
         doc: "What patients are asked to pay before an appointment: none, share (what they are expected to owe) or full (the price); none.",
         secret: false,
     },
+    prepayment::terms::SETTINGS[0],
+    prepayment::terms::SETTINGS[1],
+    prepayment::terms::SETTINGS[2],
+    prepayment::terms::SETTINGS[3],
     claim::settings::SETTINGS[0],
     claim::settings::SETTINGS[1],
     claim::settings::SETTINGS[2],
@@ -32,6 +37,13 @@ pub(crate) const SETTINGS: &[Setting] = &[
     claim::settings::SETTINGS[6],
     claim::settings::SETTINGS[7],
     claim::settings::SETTINGS[8],
+    letterhead::SETTINGS[0],
+    letterhead::SETTINGS[1],
+    letterhead::SETTINGS[2],
+    letterhead::SETTINGS[3],
+    letterhead::SETTINGS[4],
+    letterhead::SETTINGS[5],
+    letterhead::SETTINGS[6],
 ];
 
 /// What patients are asked to pay before an appointment.

@@ -2,14 +2,10 @@
 //! up or given back. Sealed with the data key of the patient whom it concerns.
 
 use galen_contracts::ids::PatientId;
-use galen_kernel::{Pii, Problem, Violations};
+use galen_kernel::{Pii, Problem, Text};
 use galen_vault::{Column, Error, Keyring, Sealed, SealedColumn, Vault};
-use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 use uuid::Uuid;
-
-/// The most characters of a text. The schema says the same.
-const MOST: usize = 500;
 
 /// Why something was charged by hand.
 pub(crate) const CHARGED: Column<Words> = Column::new("billing", "charge", "sealed_reason");
@@ -31,60 +27,8 @@ pub(crate) const SEALED: &[SealedColumn] = &[
     },
 ];
 
-/// A text of 1 to 500 characters. Personal: has no `Debug`.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct Words(String);
-
-/// It is empty, too long, or holds NUL.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("must have 1 to {MOST} characters")]
-pub struct WordsError;
-
-impl Words {
-    /// Reads a field of a request: cut at both ends, not blank, without control
-    /// characters other than ends of lines and tabulators.
-    pub(crate) fn read(wrong: &mut Violations, pointer: &str, given: &str) -> Option<Pii<Self>> {
-        let text = given.trim();
-        let refused = |c: char| c.is_control() && !matches!(c, '\n' | '\r' | '\t');
-        if text.is_empty() {
-            wrong.push(pointer, "BLANK", "must not be blank");
-        } else if text.chars().count() > MOST {
-            wrong.push(
-                pointer,
-                "TOO_LONG",
-                format!("must have at most {MOST} characters"),
-            );
-        } else if text.contains(refused) {
-            wrong.push(
-                pointer,
-                "CONTROL_CHARACTER",
-                "must not contain control characters",
-            );
-        } else {
-            return Some(Pii::new(Self(text.to_owned())));
-        }
-        None
-    }
-}
-
-impl TryFrom<String> for Words {
-    type Error = WordsError;
-
-    fn try_from(text: String) -> Result<Self, WordsError> {
-        if text.is_empty() || text.contains('\0') || text.chars().count() > MOST {
-            Err(WordsError)
-        } else {
-            Ok(Self(text))
-        }
-    }
-}
-
-impl From<Words> for String {
-    fn from(words: Words) -> Self {
-        words.0
-    }
-}
+/// A text of 1 to 500 characters. The schema says the same.
+pub(crate) type Words = Text<500>;
 
 /// Seals a text.
 ///
@@ -137,9 +81,5 @@ pub(crate) fn open(
     let Some(sealed) = sealed else {
         return Ok(None);
     };
-    match ring.open(column, patient, row, sealed) {
-        Ok(words) => Ok(Some(words)),
-        Err(Error::Erased) => Ok(None),
-        Err(error) => Err(error),
-    }
+    ring.open_unless_erased(column, patient, row, sealed)
 }

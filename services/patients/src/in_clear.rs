@@ -3,6 +3,7 @@
 //! columns in clear, and this file with them.
 
 use galen_contracts::ids::PatientId;
+use galen_kernel::Text;
 use galen_storage::{Columns as _, Db, Error};
 use galen_vault::{BlindIndex, Column, Vault};
 use serde::Serialize;
@@ -18,7 +19,6 @@ use crate::record::model::Coding;
 use crate::record::note::model::Note;
 use crate::record::store::{Content, ERROR_REASON, SOURCE_VALUE, source_index};
 use crate::record::vital::model::{Sign, Vital};
-use crate::text::Text;
 
 /// Rows in one transaction.
 const BATCH: i64 = 200;

@@ -1,4 +1,4 @@
-//! Reading the fields of requests: texts, days, instants, and fields of a change.
+//! Reading the fields of requests: days, instants, and fields of a change.
 
 use galen_kernel::{Problem, Timestamp, Violations};
 use jiff::civil::{Date, date};
@@ -11,57 +11,6 @@ pub(crate) const EARLIEST: Date = date(1850, 1, 1);
 
 /// The last day a calendar of this system knows.
 pub(crate) const LATEST: Date = date(9999, 12, 31);
-
-/// One line of text: cut at both ends, not blank, without control characters, at most
-/// `longest` characters.
-pub(crate) fn line(
-    violations: &mut Violations,
-    pointer: &str,
-    text: &str,
-    longest: usize,
-) -> Option<String> {
-    checked(violations, pointer, text, longest, char::is_control)
-}
-
-/// Text that may have several lines; otherwise as [`line`].
-pub(crate) fn paragraphs(
-    violations: &mut Violations,
-    pointer: &str,
-    text: &str,
-    longest: usize,
-) -> Option<String> {
-    checked(violations, pointer, text, longest, |c| {
-        c.is_control() && !matches!(c, '\n' | '\r' | '\t')
-    })
-}
-
-fn checked(
-    violations: &mut Violations,
-    pointer: &str,
-    text: &str,
-    longest: usize,
-    refused: impl Fn(char) -> bool,
-) -> Option<String> {
-    let trimmed = text.trim();
-    if trimmed.is_empty() {
-        violations.push(pointer, "BLANK", "must not be blank");
-    } else if text.chars().count() > longest {
-        violations.push(
-            pointer,
-            "TOO_LONG",
-            format!("must have at most {longest} characters"),
-        );
-    } else if trimmed.contains(refused) {
-        violations.push(
-            pointer,
-            "CONTROL_CHARACTER",
-            "must not contain control characters",
-        );
-    } else {
-        return Some(trimmed.to_owned());
-    }
-    None
-}
 
 /// A day as RFC 3339 `full-date` writes it, between `first` and `last`.
 pub(crate) fn day(
@@ -194,36 +143,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Patch<T> {
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
     use super::*;
-
-    fn codes(check: impl FnOnce(&mut Violations)) -> Vec<&'static str> {
-        let mut violations = Violations::new();
-        check(&mut violations);
-        violations.finish().map_or_else(
-            |problem| problem.errors.iter().map(|e| e.code).collect(),
-            |()| Vec::new(),
-        )
-    }
-
-    #[test]
-    fn texts_that_cannot_be_kept_are_refused() {
-        assert_eq!(codes(|v| _ = line(v, "/x", " \u{2003} ", 5)), ["BLANK"]);
-        assert_eq!(codes(|v| _ = line(v, "/x", "abcdef", 5)), ["TOO_LONG"]);
-        assert_eq!(
-            codes(|v| _ = line(v, "/x", "a\0b", 5)),
-            ["CONTROL_CHARACTER"]
-        );
-        assert_eq!(
-            codes(|v| _ = paragraphs(v, "/x", "a\nb\0", 5)),
-            ["CONTROL_CHARACTER"]
-        );
-        assert_eq!(
-            paragraphs(&mut Violations::new(), "/x", "a\nb\tc\n", 9).as_deref(),
-            Some("a\nb\tc")
-        );
-    }
 
     #[test]
     fn days_are_written_in_one_way_only() {
@@ -279,14 +199,5 @@ mod tests {
         assert!(read("{}") == Patch::Absent);
         assert!(read(r#"{"field":null}"#) == Patch::Clear);
         assert!(read(r#"{"field":7}"#) == Patch::Set(7));
-    }
-
-    proptest! {
-        #[test]
-        fn a_kept_line_can_be_stored(text in any::<String>()) {
-            if let Some(kept) = line(&mut Violations::new(), "/x", &text, 100) {
-                prop_assert!(!kept.is_empty() && kept.chars().count() <= 100 && !kept.contains('\0'));
-            }
-        }
     }
 }

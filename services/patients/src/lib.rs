@@ -35,7 +35,6 @@ pub mod reactions;
 pub mod record;
 pub mod rpc;
 mod sealed;
-pub mod text;
 
 use std::sync::Arc;
 

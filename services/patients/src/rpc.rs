@@ -178,6 +178,11 @@ impl PatientDirectory for Directory {
                     .map(|phone| phone.as_str().to_owned())
                     .unwrap_or_default(),
                 language: person.language.unwrap_or_default(),
+                mrn: patient.mrn,
+                address_lines: person
+                    .address
+                    .map(|address| address.lines())
+                    .unwrap_or_default(),
             },
         ))
     }

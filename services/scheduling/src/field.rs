@@ -1,4 +1,4 @@
-//! Fields of requests: texts, intervals and bounds, refused precisely.
+//! Fields of requests: intervals and bounds, refused precisely.
 
 use galen_kernel::{Problem, Timestamp, Violations};
 use jiff::SignedDuration;
@@ -13,31 +13,6 @@ pub const LONGEST: SignedDuration = SignedDuration::from_hours(12);
 pub const HORIZON: SignedDuration = SignedDuration::from_hours(2 * 366 * 24);
 /// How late a request for "now" may arrive.
 const GRACE: SignedDuration = SignedDuration::from_mins(1);
-
-/// Text of one or more lines: cut at both ends, not blank, without other control
-/// characters, at most `longest` characters.
-pub fn text(wrong: &mut Violations, pointer: &str, text: &str, longest: usize) -> Option<String> {
-    let trimmed = text.trim();
-    let refused = |c: char| c.is_control() && !matches!(c, '\n' | '\r' | '\t');
-    if trimmed.is_empty() {
-        wrong.push(pointer, "BLANK", "must not be blank");
-    } else if trimmed.chars().count() > longest {
-        wrong.push(
-            pointer,
-            "TOO_LONG",
-            format!("must have at most {longest} characters"),
-        );
-    } else if trimmed.contains(refused) {
-        wrong.push(
-            pointer,
-            "CONTROL_CHARACTER",
-            "must not contain control characters",
-        );
-    } else {
-        return Some(trimmed.to_owned());
-    }
-    None
-}
 
 /// The interval of something to be booked: in the future, of bearable length.
 pub fn bookable(
@@ -129,7 +104,6 @@ pub fn specialty_key(specialty: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
 
     use super::*;
 
@@ -197,17 +171,6 @@ mod tests {
                 Some((pointer.to_owned(), code)),
                 "{start} {end}"
             );
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn an_accepted_text_can_be_stored(given in "\\PC{0,20}|.{0,20}") {
-            let mut wrong = Violations::new();
-            match text(&mut wrong, "/a", &given, 10) {
-                Some(kept) => prop_assert!(!kept.is_empty() && kept.chars().count() <= 10 && !kept.contains('\0')),
-                None => prop_assert!(wrong.finish().is_err()),
-            }
         }
     }
 }

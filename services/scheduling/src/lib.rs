@@ -5,7 +5,8 @@
 //! - **Offers** doctor options, free slots and everything around booking over REST;
 //!   open appointments over gRPC.
 //! - **Hears** staff (the roster; appointments that lost their ground), patients
-//!   (closed and merged records), notifications (confirmations) and itself (freed time).
+//!   (closed and merged records), billing (prepayments), notifications (confirmations)
+//!   and itself (freed time).
 //! - **Schedules** the expiry of holds and offers, no-shows, and the end of waiting.
 //!
 //! Two people are never booked for one time because the table of claims cannot hold
@@ -20,6 +21,7 @@ pub mod interval;
 pub mod jobs;
 pub mod option;
 pub mod patient;
+pub mod prepayment;
 pub mod price;
 mod problems;
 pub mod reactions;
@@ -34,6 +36,7 @@ pub mod waitlist;
 use std::sync::Arc;
 use std::time::Duration;
 
+use galen_contracts::billing::v1::{PrepaymentEnded, PrepaymentHeld, PrepaymentRefused};
 use galen_contracts::notifications::v1::ConfirmationQueued;
 use galen_contracts::patients::v1::{
     PatientDeactivated, PatientErased, PatientsMerged, PatientsUnmerged,
@@ -101,9 +104,10 @@ impl Service for Scheduling {
             "0003_appointment",
             "0004_waitlist",
             "0005_sealed_words",
-            "0006_price"
+            "0006_price",
+            "0007_prepayment"
         ],
-        subscribes: &["staff", "patients", "notifications"],
+        subscribes: &["staff", "patients", "notifications", "billing"],
     };
 
     async fn start(platform: Platform) -> Result<Self, StartError> {
@@ -181,6 +185,9 @@ impl Service for Scheduling {
             Subscription::new("scheduling.booking", booking)
                 .on::<PractitionerVerified>()
                 .on::<ConfirmationQueued>()
+                .on::<PrepaymentHeld>()
+                .on::<PrepaymentRefused>()
+                .on::<PrepaymentEnded>()
                 .build(),
             Subscription::new("scheduling.replanning", replanning)
                 .on::<LeaveApproved>()

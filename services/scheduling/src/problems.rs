@@ -25,6 +25,11 @@ pub(crate) const PAGES: &[ProblemPage] = &[
         advice: "The record is closed or the patient has died. If that is wrong, correct the record first.",
     },
     ProblemPage {
+        code: "PREPAYMENT_REQUIRED",
+        title: "The patient's wallet has less than is to be paid before.",
+        advice: "`prepayment` says how much. Top the wallet up with `POST /top-ups`, or open one with `POST /wallets`, and book again; nothing was booked.",
+    },
+    ProblemPage {
         code: "HOLD_EXPIRED",
         title: "The slot is no longer held.",
         advice: "The hold's time is over, or it was used. Book without `holdId`, or hold the slot again.",

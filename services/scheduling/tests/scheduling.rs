@@ -21,6 +21,8 @@ mod neighbours;
 mod options;
 #[path = "scheduling/plans.rs"]
 mod plans;
+#[path = "scheduling/prepaying.rs"]
+mod prepaying;
 #[path = "scheduling/pricing.rs"]
 mod pricing;
 #[path = "scheduling/process.rs"]

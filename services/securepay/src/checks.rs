@@ -168,7 +168,7 @@ pub const CHECKS: &[Check] = &[
               full join account_info i on i.id = a.id
               left join ledger l on l.id = a.ledger_id
               where a.id is null or i.id is null or l.currency is distinct from i.currency
-                 or a.limits <> case i.kind when 'WALLET' then 1 when 'RECEIVABLE' then 2 else 0 end",
+                 or a.limits <> case when i.kind in ('WALLET', 'DEPOSIT') then 1 when i.kind = 'RECEIVABLE' then 2 else 0 end",
     },
     Check {
         name: "every payment is what was promised, and every promise of a payment is one",

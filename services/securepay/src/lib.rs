@@ -54,6 +54,8 @@ pub const MIGRATIONS: &[Migration] = migrations![
     "0005_provider",
     "0006_webhook",
     "0007_reconciliation",
+    "0008_stamp",
+    "0009_deposit",
     "0010_resolution",
 ];
 
@@ -64,6 +66,7 @@ pub struct SecurePay {
     vault: Vault,
     zone: jiff::tz::TimeZone,
     ledger: Ledger,
+    accounts: account::Directory,
     /// Rings when a bank statement was imported.
     bank_bell: Arc<Notify>,
     patients: Patients,
@@ -112,6 +115,7 @@ impl Service for SecurePay {
             vault: platform.vault,
             zone: platform.zone,
             ledger,
+            accounts: account::Directory::default(),
             bank_bell: Arc::default(),
             provider,
             webhooks,

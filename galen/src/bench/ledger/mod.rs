@@ -1,9 +1,12 @@
-//! The ledger alone: transfers in this process, on a durable PostgreSQL of their own that
-//! is thrown away; beside them the same rows by plain SQL, one transaction each.
+//! The ledger, on a durable PostgreSQL of its own that is thrown away: transfers in this
+//! process, and beside them the same rows by plain SQL, one transaction each; payments
+//! over gRPC and through REST, in a whole hospital on loopback.
 //!
 //! Every answer is checked when it comes, and afterwards the whole ledger: sums, folds
-//! of every account, the chain.
+//! of every account, the chain, and that what was acknowledged is there, and nothing else.
 
+mod house;
+mod payments;
 mod place;
 mod plain;
 
@@ -18,9 +21,10 @@ use galen_storage::Db;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use self::house::House;
 use self::place::Place;
 use super::load::{self, Measured};
-use crate::cli::Bench;
+use crate::cli::{Bench, LedgerPath};
 
 type Failed = Box<dyn std::error::Error>;
 
@@ -64,34 +68,114 @@ pub(crate) async fn run(options: &Bench) -> Result<ExitCode, Failed> {
         "in each"
     );
     let mut failed = false;
-    for &accounts in &options.accounts {
-        let place = Place::open(accounts, options.commit_millis).await?;
-        let stopping = CancellationToken::new();
-        let ledger = Ledger::start(&place.db, Shard(0), Mode::Exclusive, stopping.clone());
-        fill(&ledger, accounts).await?;
-        for &callers in &options.clients {
-            let before = place.batches().await?;
-            let measured = transfers(&ledger, accounts, callers, length).await;
-            let batches = place.batches().await? - before;
-            failed |= measured.errors > 0;
-            print("ledger", accounts, callers, &measured, Some(batches));
+    for path in &options.through {
+        for &accounts in &options.accounts {
+            failed |= match path {
+                LedgerPath::Process => in_process(options, accounts, length).await?,
+                LedgerPath::Grpc | LedgerPath::Rest => {
+                    in_hospital(options, *path, accounts, length).await?
+                }
+            };
         }
-        for &callers in &options.clients {
-            if callers <= CONNECTIONS {
-                let measured = plain::transfers(&place, accounts, callers, length).await?;
-                failed |= measured.errors > 0;
-                print("plain SQL", accounts, callers, &measured, None);
-            }
-        }
-        failed |= !is_sound(&place.db).await?;
-        stopping.cancel();
-        place.close().await?;
     }
     Ok(if failed {
         ExitCode::from(1)
     } else {
         ExitCode::SUCCESS
     })
+}
+
+/// Transfers in this process; says whether something was wrong.
+async fn in_process(options: &Bench, accounts: u32, length: Length) -> Result<bool, Failed> {
+    let mut failed = false;
+    let place = Place::open(accounts, options.commit_millis).await?;
+    let stopping = CancellationToken::new();
+    let ledger = Ledger::start(&place.db, Shard(0), Mode::Exclusive, stopping.clone());
+    fill(&ledger, accounts).await?;
+    let mut tally = Tally {
+        done: u64::from(accounts),
+        unknown: 0,
+    };
+    for &callers in &options.clients {
+        let before = batches(&place.db).await?;
+        let measured = transfers(&ledger, accounts, callers, length).await;
+        let batches = batches(&place.db).await? - before;
+        failed |= measured.errors > 0;
+        tally.count(&measured, 1);
+        print("process", accounts, callers, &measured, Some(batches));
+    }
+    for &callers in &options.clients {
+        if callers <= CONNECTIONS && !options.alone {
+            let measured = plain::transfers(&place, accounts, callers, length).await?;
+            failed |= measured.errors > 0;
+            print("plain SQL", accounts, callers, &measured, None);
+        }
+    }
+    failed |= !is_sound(&place.db, place::LEDGER_CHECKS, tally).await?;
+    stopping.cancel();
+    place.close().await?;
+    Ok(failed)
+}
+
+/// Payments in a hospital; says whether something was wrong.
+async fn in_hospital(
+    options: &Bench,
+    path: LedgerPath,
+    accounts: u32,
+    length: Length,
+) -> Result<bool, Failed> {
+    let mut failed = false;
+    let house = House::open(accounts, options.commit_millis).await?;
+    let mut tally = Tally {
+        done: u64::from(accounts),
+        unknown: 0,
+    };
+    for &callers in &options.clients {
+        let before = batches(&house.db).await?;
+        let (name, measured) = match path {
+            LedgerPath::Rest => {
+                let measured = payments::through_rest(&house, callers, length).await;
+                ("REST", measured)
+            }
+            LedgerPath::Grpc | LedgerPath::Process => {
+                let measured = payments::over_grpc(&house, callers, length).await?;
+                ("gRPC", measured)
+            }
+        };
+        let batches = batches(&house.db).await? - before;
+        failed |= measured.errors > 0;
+        tally.count(&measured, 2);
+        print(name, accounts, callers, &measured, Some(batches));
+        let late = house.told().await?;
+        println!(
+            "  others were told of all of it {} ms later",
+            late.as_millis()
+        );
+    }
+    failed |= !is_sound(&house.db, galen_securepay::CHECKS.len(), tally).await?;
+    house.close().await?;
+    Ok(failed)
+}
+
+/// Postings that must be there, and those of which it is not known.
+#[derive(Clone, Copy)]
+struct Tally {
+    done: u64,
+    unknown: u64,
+}
+
+impl Tally {
+    const fn count(&mut self, measured: &Measured, each: u64) {
+        self.done += measured.answers * each;
+        self.unknown += measured.errors * each;
+    }
+}
+
+async fn batches(db: &Db) -> Result<u64, Failed> {
+    let batches: i64 = sqlx::query_scalar("select count(*) from batch")
+        .fetch_one(db.pool())
+        .await?;
+    Ok(u64::try_from(batches)?)
 }
 
 /// Account 1 is the world; the others have wallets' limits and funds.
@@ -155,6 +239,13 @@ impl Draw {
         let (one, step) = (self.below(accounts), 1 + self.below(accounts - 1));
         (account(one), account((one + step) % accounts))
     }
+
+    fn wallets(&mut self, wallets: &[Uuid]) -> (Uuid, Uuid) {
+        let number = wallets.len() as u64;
+        let (one, step) = (self.below(number), 1 + self.below(number - 1));
+        let at = |place: u64| wallets[usize::try_from(place).expect("few wallets")];
+        (at(one), at((one + step) % number))
+    }
 }
 
 /// Callers who ask for the next transfer when the last is answered.
@@ -193,11 +284,11 @@ fn take_one(left: &AtomicU64) -> bool {
         .is_ok()
 }
 
-/// Every invariant of the ledger, and its chain.
-async fn is_sound(db: &Db) -> Result<bool, Failed> {
+/// Every invariant of the ledger, its chain, and its length.
+async fn is_sound(db: &Db, checks: usize, tally: Tally) -> Result<bool, Failed> {
     let began = Instant::now();
     let mut sound = true;
-    for check in galen_securepay::CHECKS.iter().take(place::LEDGER_CHECKS) {
+    for check in galen_securepay::CHECKS.iter().take(checks) {
         let wrong: Vec<String> = sqlx::query_scalar(check.sql).fetch_all(db.pool()).await?;
         for line in wrong.iter().take(5) {
             sound = false;
@@ -211,9 +302,14 @@ async fn is_sound(db: &Db) -> Result<bool, Failed> {
     let postings: i64 = sqlx::query_scalar("select count(*) from posting")
         .fetch_one(db.pool())
         .await?;
+    let stored = u64::try_from(postings)?;
+    if !(tally.done..=tally.done + tally.unknown).contains(&stored) {
+        sound = false;
+        println!("  WRONG: {} were acknowledged", tally.done);
+    }
     let verdict = if sound { "sound" } else { "WRONG" };
     println!(
-        "  {postings} postings are {verdict}: sums, folds of every account, chain ({} s)",
+        "  {postings} postings are {verdict}: all that were acknowledged, no others; sums, folds of every account, chain ({} s)",
         began.elapsed().as_secs()
     );
     Ok(sound)

@@ -24,8 +24,7 @@ impl Place {
     /// With so many accounts beside the world's; every commit of a batch takes so much
     /// longer.
     pub(super) async fn open(accounts: u32, commit_millis: u32) -> Result<Self, Failed> {
-        let dir = std::env::temp_dir().join(format!("galen-bench-{}", std::process::id()));
-        std::fs::create_dir(&dir)?;
+        let dir = directory()?;
         let cluster = Cluster::start(ClusterOptions {
             dir: dir.clone(),
             fsync: true,
@@ -55,32 +54,16 @@ impl Place {
              insert into plain_account overriding system value
              select id, ledger_id, limits, standing, 0, 0, 0, {}, 0 from account;
              grant all on plain_account, plain_posting to galen_securepay;
-             create function slowly() returns trigger language plpgsql as $$
-             begin perform pg_sleep({commit_millis} / 1000.0); return null; end $$;
              vacuum analyze;",
             super::FUNDS
         )))
         .execute(&admin)
         .await?;
-        if commit_millis > 0 {
-            sqlx::raw_sql(
-                "create constraint trigger slowly after insert on securepay.batch deferrable initially deferred
-                 for each row execute function securepay.slowly();
-                 create constraint trigger slowly after insert on securepay.plain_posting deferrable initially deferred
-                 for each row execute function securepay.slowly();",
-            )
-            .execute(&admin)
-            .await?;
+        for table in ["batch", "plain_posting"] {
+            slow_down(&admin, table, commit_millis).await?;
         }
         admin.close().await;
         Ok(Self { cluster, dir, db })
-    }
-
-    pub(super) async fn batches(&self) -> Result<u64, Failed> {
-        let batches: i64 = sqlx::query_scalar("select count(*) from batch")
-            .fetch_one(self.db.pool())
-            .await?;
-        Ok(u64::try_from(batches)?)
     }
 
     pub(super) async fn close(self) -> Result<(), Failed> {
@@ -89,6 +72,34 @@ impl Place {
         std::fs::remove_dir_all(&self.dir)?;
         Ok(())
     }
+}
+
+/// A directory that nobody else has.
+pub(super) fn directory() -> Result<PathBuf, Failed> {
+    let name = format!("galen-bench-{}", uuid::Uuid::now_v7().simple());
+    let dir = std::env::temp_dir().join(name);
+    std::fs::create_dir(&dir)?;
+    Ok(dir)
+}
+
+/// Makes every commit that has rows for a table of SecurePay's so much longer.
+pub(super) async fn slow_down(
+    admin: &PgPool,
+    table: &'static str,
+    commit_millis: u32,
+) -> Result<(), Failed> {
+    if commit_millis == 0 {
+        return Ok(());
+    }
+    sqlx::raw_sql(AssertSqlSafe(format!(
+        "create or replace function securepay.slowly() returns trigger language plpgsql as $$
+         begin perform pg_sleep({commit_millis} / 1000.0); return null; end $$;
+         create constraint trigger slowly after insert on securepay.{table} deferrable initially deferred
+         for each row execute function securepay.slowly();"
+    )))
+    .execute(admin)
+    .await?;
+    Ok(())
 }
 
 /// What it is measured on, and how.

@@ -107,6 +107,57 @@ pub struct RemittancePosted {
     #[prost(message, optional, tag = "3")]
     pub amount: ::core::option::Option<super::super::securepay::v1::Money>,
 }
+/// The patient has paid before the appointment. Also told when a no-show is taken back
+/// after it had cost a fee; process and command are empty when nobody asked.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PrepaymentHeld {
+    #[prost(string, tag = "1")]
+    pub appointment_id: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub process_id: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub command_id: ::prost::alloc::string::String,
+    #[prost(string, tag = "4")]
+    pub patient_id: ::prost::alloc::string::String,
+    /// What is held now.
+    #[prost(message, optional, tag = "5")]
+    pub held: ::core::option::Option<super::super::securepay::v1::Money>,
+}
+/// The patient has not, and nothing is held.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PrepaymentRefused {
+    #[prost(string, tag = "1")]
+    pub appointment_id: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub process_id: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub command_id: ::prost::alloc::string::String,
+    #[prost(string, tag = "4")]
+    pub patient_id: ::prost::alloc::string::String,
+    /// INSUFFICIENT_FUNDS, NO_WALLET, TIMED_OUT, ACCOUNT_FROZEN, …
+    #[prost(string, tag = "5")]
+    pub reason_code: ::prost::alloc::string::String,
+}
+/// Nothing is held any more.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PrepaymentEnded {
+    #[prost(string, tag = "1")]
+    pub appointment_id: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub patient_id: ::prost::alloc::string::String,
+    /// APPLIED, RELEASED, FORFEITED or MOVED.
+    #[prost(string, tag = "3")]
+    pub outcome: ::prost::alloc::string::String,
+    /// What went to an invoice.
+    #[prost(message, optional, tag = "4")]
+    pub applied: ::core::option::Option<super::super::securepay::v1::Money>,
+    /// What was kept as a fee.
+    #[prost(message, optional, tag = "5")]
+    pub forfeited: ::core::option::Option<super::super::securepay::v1::Money>,
+    /// What went back to the patient.
+    #[prost(message, optional, tag = "6")]
+    pub released: ::core::option::Option<super::super::securepay::v1::Money>,
+}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GetPayerRequest {
     #[prost(string, tag = "1")]
@@ -433,6 +484,9 @@ pub struct EstimateAppointmentRequest {
     /// SELF_PAY or INSURANCE.
     #[prost(string, tag = "4")]
     pub payment_mode: ::prost::alloc::string::String,
+    /// The appointment whose place it takes, and whose prepayment follows; empty: none.
+    #[prost(string, tag = "5")]
+    pub replaces_id: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct EstimateAppointmentResponse {
@@ -452,6 +506,11 @@ pub struct EstimateAppointmentResponse {
     /// What the patient is asked to pay before the appointment; minor units.
     #[prost(int64, tag = "6")]
     pub prepayment: i64,
+    /// What the patient can pay of that now, from a wallet or what was paid for the
+    /// appointment that is replaced; minor units. Absent when nothing is asked, or SecurePay
+    /// did not answer.
+    #[prost(int64, optional, tag = "7")]
+    pub available: ::core::option::Option<i64>,
 }
 /// Generated client implementations.
 pub mod pricing_client {

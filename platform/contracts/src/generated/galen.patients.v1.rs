@@ -38,6 +38,12 @@ pub struct GetContactResponse {
     /// BCP 47; empty when unknown.
     #[prost(string, tag = "6")]
     pub language: ::prost::alloc::string::String,
+    /// The number that people know the record by.
+    #[prost(string, tag = "7")]
+    pub mrn: ::prost::alloc::string::String,
+    /// As on an envelope, below the name, one line each; none when unknown.
+    #[prost(string, repeated, tag = "8")]
+    pub address_lines: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ListReachedRequest {

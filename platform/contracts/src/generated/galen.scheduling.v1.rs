@@ -52,7 +52,8 @@ pub struct AppointmentFulfilled {
 pub struct AppointmentCancelled {
     #[prost(message, optional, tag = "1")]
     pub appointment: ::core::option::Option<Appointment>,
-    /// PATIENT_REQUEST, PRACTITIONER_UNAVAILABLE, ADMINISTRATIVE, PATIENT_DEACTIVATED, …
+    /// PATIENT_REQUEST, PRACTITIONER_UNAVAILABLE, PREPAYMENT_MISSING, ADMINISTRATIVE,
+    /// PATIENT_DEACTIVATED, …
     #[prost(string, tag = "2")]
     pub reason_code: ::prost::alloc::string::String,
     /// PATIENT, STAFF or SYSTEM.
@@ -151,6 +152,29 @@ pub struct ConfirmationRequested {
     pub end: ::core::option::Option<::prost_types::Timestamp>,
     #[prost(enumeration = "ServiceType", tag = "8")]
     pub service_type: i32,
+}
+/// Command of the booking process to billing, keyed by appointment: the patient pays
+/// before it.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PrepaymentRequested {
+    #[prost(string, tag = "1")]
+    pub appointment_id: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub process_id: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub command_id: ::prost::alloc::string::String,
+    #[prost(string, tag = "4")]
+    pub patient_id: ::prost::alloc::string::String,
+    /// How much.
+    #[prost(message, optional, tag = "5")]
+    pub amount: ::core::option::Option<super::super::securepay::v1::Money>,
+    #[prost(message, optional, tag = "6")]
+    pub start: ::core::option::Option<::prost_types::Timestamp>,
+    #[prost(message, optional, tag = "7")]
+    pub end: ::core::option::Option<::prost_types::Timestamp>,
+    /// The appointment whose place it takes, and whose prepayment follows; empty: none.
+    #[prost(string, tag = "8")]
+    pub replaces_id: ::prost::alloc::string::String,
 }
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]

@@ -26,6 +26,14 @@ pub struct GetAccountRequest {
     pub account_id: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct FindWalletsRequest {
+    #[prost(string, tag = "1")]
+    pub patient_id: ::prost::alloc::string::String,
+    /// ISO 4217.
+    #[prost(string, tag = "2")]
+    pub currency: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Account {
     #[prost(string, tag = "1")]
     pub account_id: ::prost::alloc::string::String,
@@ -174,6 +182,11 @@ pub struct WatchEntriesResponse {
     #[prost(message, optional, tag = "1")]
     pub entry: ::core::option::Option<Entry>,
 }
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct FindWalletsResponse {
+    #[prost(message, repeated, tag = "1")]
+    pub wallets: ::prost::alloc::vec::Vec<Account>,
+}
 /// What an account is for; its side of the books follows from it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
@@ -200,6 +213,9 @@ pub enum AccountKind {
     CashVariance = 9,
     /// What there was before the books began.
     Equity = 10,
+    /// What a customer paid before anything was done for it: one for each appointment.
+    /// Never overdrawn.
+    Deposit = 11,
 }
 impl AccountKind {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -219,6 +235,7 @@ impl AccountKind {
             Self::Suspense => "ACCOUNT_KIND_SUSPENSE",
             Self::CashVariance => "ACCOUNT_KIND_CASH_VARIANCE",
             Self::Equity => "ACCOUNT_KIND_EQUITY",
+            Self::Deposit => "ACCOUNT_KIND_DEPOSIT",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -235,6 +252,7 @@ impl AccountKind {
             "ACCOUNT_KIND_SUSPENSE" => Some(Self::Suspense),
             "ACCOUNT_KIND_CASH_VARIANCE" => Some(Self::CashVariance),
             "ACCOUNT_KIND_EQUITY" => Some(Self::Equity),
+            "ACCOUNT_KIND_DEPOSIT" => Some(Self::Deposit),
             _ => None,
         }
     }
@@ -461,6 +479,33 @@ pub mod account_service_client {
                 );
             self.inner.unary(req, path, codec).await
         }
+        /// The wallets of a patient, under any of the ids of one person, the fullest first.
+        pub async fn find_wallets(
+            &mut self,
+            request: impl tonic::IntoRequest<super::FindWalletsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::FindWalletsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/galen.securepay.v1.AccountService/FindWallets",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("galen.securepay.v1.AccountService", "FindWallets"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
         /// Promises money of a wallet to another account, if it has as much. Asking again with
         /// the same id gives the first answer.
         pub async fn reserve(
@@ -626,6 +671,14 @@ pub mod account_service_server {
             request: tonic::Request<super::GetAccountRequest>,
         ) -> std::result::Result<
             tonic::Response<super::GetAccountResponse>,
+            tonic::Status,
+        >;
+        /// The wallets of a patient, under any of the ids of one person, the fullest first.
+        async fn find_wallets(
+            &self,
+            request: tonic::Request<super::FindWalletsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::FindWalletsResponse>,
             tonic::Status,
         >;
         /// Promises money of a wallet to another account, if it has as much. Asking again with
@@ -821,6 +874,51 @@ pub mod account_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = GetAccountSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/galen.securepay.v1.AccountService/FindWallets" => {
+                    #[allow(non_camel_case_types)]
+                    struct FindWalletsSvc<T: AccountService>(pub Arc<T>);
+                    impl<
+                        T: AccountService,
+                    > tonic::server::UnaryService<super::FindWalletsRequest>
+                    for FindWalletsSvc<T> {
+                        type Response = super::FindWalletsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::FindWalletsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as AccountService>::find_wallets(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = FindWalletsSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

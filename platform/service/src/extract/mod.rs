@@ -1,6 +1,7 @@
 //! What a handler takes: [`Cx`] (who asks and whether they may), [`Body`], [`Xml`],
-//! [`Params`] and [`PathIds`], all of which refuse precisely.
+//! [`Params`] and [`PathIds`], all of which refuse precisely, and [`Accept`].
 
+mod accept;
 mod body;
 mod conditions;
 mod gate;
@@ -17,6 +18,7 @@ use galen_vault::Vault;
 use http::request::Parts;
 use uuid::Uuid;
 
+pub use accept::Accept;
 pub use body::{Body, Params, PathIds, Xml};
 pub(crate) use body::{collect, too_large};
 pub(crate) use conditions::Fingerprint;

@@ -111,6 +111,24 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// Every one.
+    pub const ALL: [Self; 14] = [
+        Self::Deductible,
+        Self::Coinsurance,
+        Self::Copay,
+        Self::Duplicate,
+        Self::PriorPayer,
+        Self::BeforeCoverage,
+        Self::AfterCoverage,
+        Self::TooLate,
+        Self::AboveContract,
+        Self::NotCovered,
+        Self::MaximumReached,
+        Self::Waiting,
+        Self::Unauthorised,
+        Self::Excluded,
+    ];
+
     /// The code.
     #[must_use]
     pub const fn code(self) -> &'static str {

@@ -78,7 +78,7 @@ impl AddCharge {
         now: Timestamp,
     ) -> Result<(Charge, Pii<Words>), Problem> {
         let mut wrong = Violations::new();
-        let reason = Words::read(&mut wrong, "/reason", &self.reason);
+        let reason = Words::paragraphs(&mut wrong, "/reason", &self.reason).map(Pii::new);
         let code = &self.service_code;
         let plain = |b: u8| b.is_ascii_alphanumeric() || b"._:/-".contains(&b);
         wrong.require(

@@ -13,7 +13,7 @@ use tonic::{Request, Response, Status};
 use super::estimate::{Estimate, Wanted, alone, estimate};
 use crate::catalogue::tariff::model::EncounterClass;
 use crate::settings::Prepayment;
-use crate::{Billing, field};
+use crate::{Billing, field, prepayment};
 
 /// Answers questions about prices.
 #[derive(Clone)]
@@ -26,6 +26,8 @@ impl Prices {
     ) -> Result<wire::EstimateAppointmentResponse, Problem> {
         let patient: PatientId =
             convert::id("patient_id", &asked.patient_id).map_err(|_| Problem::not_found())?;
+        let replaces = convert::optional_id("replaces_id", &asked.replaces_id)
+            .map_err(|error| Problem::invalid_field("replaces_id", "INVALID", error.to_string()))?;
         let at = convert::instant("start", asked.start.as_ref())
             .map_err(|error| Problem::invalid_field("start", "INVALID", error.to_string()))?;
         let is_insured = match asked.payment_mode.as_str() {
@@ -54,7 +56,11 @@ impl Prices {
             // to an appointment, and nothing to wait for when the patients service is slow.
             alone(billing, &[wanted]).await?
         };
-        Ok(told(&done, billing))
+        let mut answer = told(&done, billing);
+        if answer.prepayment > 0 {
+            answer.available = prepayment::available::available(billing, patient, replaces).await;
+        }
+        Ok(answer)
     }
 }
 
@@ -73,6 +79,7 @@ fn told(done: &Estimate, billing: &Billing) -> wire::EstimateAppointmentResponse
             Prepayment::Share => patient,
             Prepayment::Full => price,
         },
+        available: None,
     }
 }
 

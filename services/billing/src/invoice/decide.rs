@@ -133,6 +133,20 @@ impl Invoice {
         Ok(Some(Event::Received { receipt, amount }))
     }
 
+    /// What was paid before an appointment pays as much of what is open as it can; `None`:
+    /// nothing is open.
+    ///
+    /// # Errors
+    /// When it is not issued.
+    pub fn apply_prepayment(&self, prepayment: Uuid, held: i64) -> Result<Option<Event>, Refusal> {
+        self.is_issued()?;
+        let amount = held.min(self.open());
+        if amount <= 0 || self.payment(prepayment).is_some() {
+            return Ok(None);
+        }
+        Ok(Some(Event::PrepaymentApplied { prepayment, amount }))
+    }
+
     /// A payment succeeded; `None`: that is known.
     ///
     /// # Errors

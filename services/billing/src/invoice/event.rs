@@ -70,6 +70,13 @@ pub enum Event {
         /// How much.
         amount: i64,
     },
+    /// What was paid before an appointment pays for what was done at it.
+    PrepaymentApplied {
+        /// Which.
+        prepayment: Uuid,
+        /// How much.
+        amount: i64,
+    },
     /// SecurePay is asked to give money back.
     RefundStarted {
         /// Its id, here and there.
@@ -203,6 +210,7 @@ impl Event {
             Self::PaymentRecorded { .. } => "PAYMENT_RECORDED",
             Self::PaymentRefused { .. } => "PAYMENT_REFUSED",
             Self::Received { .. } => "RECEIVED",
+            Self::PrepaymentApplied { .. } => "PREPAYMENT_APPLIED",
             Self::RefundStarted { .. } => "REFUND_STARTED",
             Self::Refunded { .. } => "REFUNDED",
             Self::RefundRefused { .. } => "REFUND_REFUSED",

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use galen_access::Permission;
 use galen_kernel::Problem;
-use galen_service::{Answer, Cx, Needs, Outcome, PathIds, Requires};
+use galen_service::{Accept, Answer, Cx, Needs, Outcome, PathIds, Requires};
 use galen_storage::Error;
 use sqlx::PgConnection;
 
@@ -14,6 +14,7 @@ use super::model::{Invoice, InvoiceId};
 use super::view::InvoiceView;
 use super::{adjustment, store};
 use crate::Billing;
+use crate::print::{self, JSON, PDF, Pdf};
 
 /// One invoice is wanted.
 pub struct GetInvoice;
@@ -22,27 +23,39 @@ impl Requires for GetInvoice {
     const NEEDS: Needs = Needs::Permission(Permission::InvoiceRead);
 }
 
-/// Shows one invoice: what was done, who owes what of it, and why.
+/// Shows one invoice: what was done, who owes what of it, and why. `Accept:
+/// application/pdf` asks for the one on paper, with the patient's name.
 #[utoipa::path(
     get,
     path = "/invoices/{id}",
     operation_id = "getInvoice",
     tag = "billing",
     params(("id" = uuid::Uuid, Path, description = "The invoice.")),
-    responses((status = 200, description = "The invoice.", body = InvoiceView)),
+    responses(
+        (status = 200, description = "The invoice.", content(
+            (InvoiceView = "application/json"),
+            (Pdf = "application/pdf"),
+        )),
+        (status = 406, description = "`Accept` takes neither JSON nor PDF."),
+    ),
 )]
 pub async fn get(
     cx: Cx<GetInvoice>,
     State(billing): State<Arc<Billing>>,
     PathIds(id): PathIds<InvoiceId>,
+    accept: Accept,
 ) -> Outcome {
     let mut connection = billing.db.pool().acquire().await.map_err(Error::from)?;
     let invoice = store::get(&mut connection, id)
         .await?
         .ok_or(InvoiceError::Unknown)?;
     cx.reach_patient(invoice.patient)?;
+    if accept.choose(&[JSON, PDF])? == PDF {
+        drop(connection);
+        return Ok(print::get::invoice(&billing, id).await?.negotiated());
+    }
     let view = view(&billing, &mut connection, &invoice).await?;
-    Ok(Answer::ok(&view).version(invoice.version))
+    Ok(Answer::ok(&view).version(invoice.version).negotiated())
 }
 
 /// An invoice with all that was asked about it.

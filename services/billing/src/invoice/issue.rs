@@ -14,7 +14,7 @@ use super::view::InvoiceView;
 use super::{adjudicate, store};
 use crate::charge::model::Charge;
 use crate::journal::{self, AccountKind, AccountRef, Entry};
-use crate::{Billing, charge, claim, cover};
+use crate::{Billing, charge, claim, cover, prepayment};
 
 /// A draft is to be issued.
 pub struct IssueInvoice;
@@ -24,7 +24,8 @@ impl Requires for IssueInvoice {
 }
 
 /// Issues a draft. Who owes what is worked out once more, and counted; the patient owes
-/// their part from now on, and claims for the rest are prepared.
+/// their part from now on, and claims for the rest are prepared. What was paid before the
+/// appointments pays for it.
 #[utoipa::path(
     post,
     path = "/invoices/{id}/issue",
@@ -57,6 +58,7 @@ pub async fn issue(
     let covers = adjudicate::covers(&periods);
 
     let mut tx = cx.begin(&billing.db).await?;
+    let prepaid = prepayment::store::lock_of_charges(&mut tx, &ids(&seen)).await?;
     let mut invoice = store::lock(&mut tx, id).await?;
     cx.expect_version(invoice.version)?;
     let charges = in_order(&invoice, charges)?;
@@ -81,6 +83,10 @@ pub async fn issue(
     let order = tx.clock().uuid();
     journal::enter(&mut tx, order, &earned(&invoice, owed)).await?;
     tx.ring(&billing.bell);
+    for prepayment in prepaid {
+        let prepayments = &billing.prepayments;
+        prepayments.apply(&mut tx, prepayment, &mut invoice).await?;
+    }
     let view = InvoiceView::of(&invoice, Vec::new());
     tx.commit(Answer::ok(&view).version(invoice.version)).await
 }

@@ -22,7 +22,7 @@ pub mod issue;
 pub mod model;
 pub mod payment;
 #[cfg(test)]
-mod properties;
+pub(crate) mod properties;
 pub mod remitted;
 pub mod store;
 pub mod view;

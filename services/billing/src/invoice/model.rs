@@ -136,6 +136,13 @@ pub struct Step {
 }
 
 impl Line {
+    /// The tariff that says what it costs.
+    #[must_use]
+    pub fn tariff(&self) -> Option<Uuid> {
+        let step = self.trace.iter().find(|step| step.stage == "TARIFF")?;
+        step.rule.parse().ok()
+    }
+
     /// What payers are asked for; minor units.
     #[must_use]
     pub fn insurer(&self) -> i64 {
@@ -163,7 +170,9 @@ impl Line {
 pub struct Payment {
     /// Its id; in SecurePay as well, unless it is cash.
     pub id: Uuid,
-    /// The wallet it comes from; `None`: it was received at a till or a bank.
+    /// How it came.
+    pub method: Method,
+    /// The wallet it comes from, of [`Method::Wallet`].
     pub wallet: Option<Uuid>,
     /// How much.
     pub amount: i64,
@@ -175,6 +184,19 @@ pub struct Payment {
     pub refunding: Vec<(Uuid, i64)>,
     /// Why the money is not there.
     pub refusal: Option<String>,
+}
+
+/// How the patient's money came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = InvoicePaymentMethod)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Method {
+    /// From a wallet.
+    Wallet,
+    /// At a till.
+    Cash,
+    /// It was paid before the appointment.
+    Prepayment,
 }
 
 /// Where a payment stands.
@@ -191,6 +213,20 @@ pub enum PaymentState {
 }
 
 impl Payment {
+    /// Money that is there, from elsewhere than a wallet.
+    const fn captured(id: Uuid, method: Method, amount: i64) -> Self {
+        Self {
+            id,
+            method,
+            wallet: None,
+            amount,
+            state: PaymentState::Captured,
+            refunded: 0,
+            refunding: Vec::new(),
+            refusal: None,
+        }
+    }
+
     /// What of it can still be given back.
     #[must_use]
     pub fn left(&self) -> i64 {
@@ -344,6 +380,17 @@ impl Invoice {
         })
     }
 
+    /// An invoice as all that happened made it; `None` when nothing did.
+    #[must_use]
+    pub fn of<'a>(id: InvoiceId, events: impl IntoIterator<Item = &'a Event>) -> Option<Self> {
+        let mut events = events.into_iter();
+        let mut invoice = Self::begin(id, events.next()?)?;
+        for event in events {
+            invoice.apply(event);
+        }
+        Some(invoice)
+    }
+
     /// Takes up what happened next.
     pub fn apply(&mut self, event: &Event) {
         self.version += 1;
@@ -360,6 +407,7 @@ impl Invoice {
                 amount,
             } => self.payments.push(Payment {
                 id: *payment,
+                method: Method::Wallet,
                 wallet: Some(*wallet),
                 amount: *amount,
                 state: PaymentState::Pending,
@@ -374,15 +422,14 @@ impl Invoice {
                     payment.refusal = Some(code.clone());
                 }
             }
-            Event::Received { receipt, amount } => self.payments.push(Payment {
-                id: *receipt,
-                wallet: None,
-                amount: *amount,
-                state: PaymentState::Captured,
-                refunded: 0,
-                refunding: Vec::new(),
-                refusal: None,
-            }),
+            Event::Received { receipt, amount } => {
+                self.payments
+                    .push(Payment::captured(*receipt, Method::Cash, *amount));
+            }
+            Event::PrepaymentApplied { prepayment, amount } => {
+                self.payments
+                    .push(Payment::captured(*prepayment, Method::Prepayment, *amount));
+            }
             Event::RefundStarted {
                 refund,
                 payment,

@@ -72,6 +72,7 @@ enum Try {
     Record(usize),
     Refuse(usize),
     Receive(i64),
+    Prepaid(i64),
     Refund(usize, i64),
     EndRefund(bool),
     Credit(i64),
@@ -87,6 +88,7 @@ fn attempt() -> impl Strategy<Value = Try> {
         (0_usize..4).prop_map(Try::Record),
         (0_usize..4).prop_map(Try::Refuse),
         amount.clone().prop_map(Try::Receive),
+        amount.clone().prop_map(Try::Prepaid),
         (0_usize..4, amount.clone()).prop_map(|(at, amount)| Try::Refund(at, amount)),
         any::<bool>().prop_map(Try::EndRefund),
         amount.clone().prop_map(Try::Credit),
@@ -105,6 +107,7 @@ fn decide(invoice: &Invoice, what: &Try, id: Uuid) -> Result<Option<Event>, Refu
         Try::Record(at) => invoice.record(payment(at)),
         Try::Refuse(at) => invoice.refuse(payment(at), "INSUFFICIENT_FUNDS"),
         Try::Receive(amount) => invoice.receive(id, *amount),
+        Try::Prepaid(amount) => invoice.apply_prepayment(id, *amount),
         Try::Refund(at, amount) => invoice.refund(id, payment(at), *amount).map(Some),
         Try::EndRefund(done) => {
             let under_way = invoice.payments.iter().find_map(|payment| {
@@ -136,6 +139,37 @@ fn decide(invoice: &Invoice, what: &Try, id: Uuid) -> Result<Option<Event>, Refu
             invoice.remit(id, &[outcome])
         }
     }
+}
+
+/// Invoices to which something happened: all that did, from the draft on.
+pub(crate) fn histories() -> impl Strategy<Value = Vec<Event>> {
+    let amounts = prop::collection::vec((0_i64..100, 0_i64..100, 0_i64..20), 1..4);
+    let attempts = prop::collection::vec(attempt(), 0..30);
+    (amounts, attempts).prop_map(|(amounts, attempts)| {
+        let amounts = amounts.iter().zip(10_u128..);
+        let lines: Vec<Line> = amounts
+            .map(|((p, i, c), at)| line(at, *p, *i, *c))
+            .collect();
+        let mut invoice = draft(lines.clone());
+        let mut events = vec![Event::Drafted {
+            patient: invoice.patient,
+            mode: invoice.mode,
+            currency: invoice.currency,
+            lines: lines.clone(),
+        }];
+        let issue = invoice.issue(&lines, 1, Date::constant(2026, 3, 2));
+        for event in issue.expect("it is issued") {
+            invoice.apply(&event);
+            events.push(event);
+        }
+        for (attempt, id) in attempts.iter().zip(1000_u128..) {
+            if let Ok(Some(event)) = decide(&invoice, attempt, Uuid::from_u128(id)) {
+                invoice.apply(&event);
+                events.push(event);
+            }
+        }
+        events
+    })
 }
 
 proptest! {

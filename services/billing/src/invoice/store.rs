@@ -2,7 +2,7 @@
 
 use galen_contracts::billing::v1 as wire;
 use galen_eventing::Publish as _;
-use galen_kernel::{Currency, Money};
+use galen_kernel::{Currency, Money, Timestamp};
 use galen_storage::{Columns as _, Error, Tx, date, ts};
 use jiff::civil::Date;
 use sqlx::postgres::PgRow;
@@ -25,19 +25,28 @@ const fn bad(column: &'static str) -> Error {
 /// # Errors
 /// When the database fails.
 pub async fn get(db: &mut PgConnection, id: InvoiceId) -> Result<Option<Invoice>, Error> {
-    let rows = sqlx::query("select body from invoice_event where invoice_id = $1 order by version")
+    let history = history(db, id).await?;
+    Ok(Invoice::of(id, history.iter().map(|(event, _)| event)))
+}
+
+/// Reads what happened to an invoice, and when.
+///
+/// # Errors
+/// When the database fails.
+pub async fn history(
+    db: &mut PgConnection,
+    id: InvoiceId,
+) -> Result<Vec<(Event, Timestamp)>, Error> {
+    sqlx::query("select body, at from invoice_event where invoice_id = $1 order by version")
         .bind(id.uuid())
         .fetch_all(db)
-        .await?;
-    let mut invoice: Option<Invoice> = None;
-    for row in &rows {
-        let Json(event): Json<Event> = row.col("body")?;
-        match &mut invoice {
-            Some(invoice) => invoice.apply(&event),
-            None => invoice = Invoice::begin(id, &event),
-        }
-    }
-    Ok(invoice)
+        .await?
+        .iter()
+        .map(|row| {
+            let Json(event): Json<Event> = row.col("body")?;
+            Ok((event, row.instant("at")?))
+        })
+        .collect()
 }
 
 /// Reads an invoice and locks it.

@@ -6,7 +6,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::model::{Invoice, Line, PaymentState, Status};
+use super::model::{Invoice, Line, Method, PaymentState, Status};
 use super::store::Summary;
 use crate::amount::AmountView;
 use crate::charge::model::PaymentMode;
@@ -154,7 +154,9 @@ pub struct InvoicePaymentView {
     pub id: Uuid,
     /// The invoice.
     pub invoice_id: Uuid,
-    /// The wallet that it comes from; without it it was received at a till.
+    /// How it came.
+    pub method: Method,
+    /// The wallet that it comes from.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub from_wallet_id: Option<Uuid>,
     /// How much.
@@ -302,6 +304,7 @@ impl InvoicePaymentView {
         Self {
             id: payment.id,
             invoice_id: invoice.id.uuid(),
+            method: payment.method,
             from_wallet_id: payment.wallet,
             amount: AmountView::of(payment.amount, invoice.currency),
             status: payment.state,

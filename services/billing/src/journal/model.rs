@@ -25,11 +25,13 @@ pub enum AccountKind {
     Suspense,
     /// What counting a till found too much or too little.
     CashVariance,
+    /// What was paid before an appointment.
+    Deposit,
 }
 
 impl AccountKind {
     /// Every one.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Wallet,
         Self::Receivable,
         Self::Revenue,
@@ -39,6 +41,7 @@ impl AccountKind {
         Self::Clearing,
         Self::Suspense,
         Self::CashVariance,
+        Self::Deposit,
     ];
 
     /// As stored.
@@ -54,6 +57,7 @@ impl AccountKind {
             Self::Clearing => "CLEARING",
             Self::Suspense => "SUSPENSE",
             Self::CashVariance => "CASH_VARIANCE",
+            Self::Deposit => "DEPOSIT",
         }
     }
 
@@ -76,6 +80,7 @@ impl AccountKind {
             Self::Clearing => WireKind::Clearing,
             Self::Suspense => WireKind::Suspense,
             Self::CashVariance => WireKind::CashVariance,
+            Self::Deposit => WireKind::Deposit,
         }
     }
 }
@@ -103,6 +108,12 @@ impl AccountRef {
             kind,
             owner: Some(owner),
         }
+    }
+
+    /// What was paid before an appointment.
+    #[must_use]
+    pub const fn deposit(appointment: Uuid) -> Self {
+        Self::of(AccountKind::Deposit, appointment)
     }
 
     /// What is owed for an invoice or a claim.

@@ -7,11 +7,15 @@
 mod captured;
 mod erased;
 mod fulfilled;
+mod prepaid;
 
 use std::sync::Arc;
 
 use galen_contracts::patients::v1::PatientErased;
-use galen_contracts::scheduling::v1::AppointmentFulfilled;
+use galen_contracts::scheduling::v1::{
+    AppointmentCancelled, AppointmentFulfilled, AppointmentMissed, AppointmentRescheduled,
+    NoShowReverted, PrepaymentRequested,
+};
 use galen_contracts::securepay::v1::PaymentCaptured;
 use galen_eventing::{Subscription, subscription};
 
@@ -28,7 +32,18 @@ pub(crate) fn subscriptions(billing: &Arc<Billing>) -> Vec<subscription::Definit
     let erased = Arc::new(erased::ForgetPatients {
         vault: billing.vault.clone(),
     });
+    let prepaid = Arc::new(prepaid::FollowAppointments {
+        prepayments: billing.prepayments.clone(),
+    });
     vec![
+        Subscription::new("billing.prepayments", prepaid)
+            .on::<PrepaymentRequested>()
+            .on::<AppointmentCancelled>()
+            .on::<AppointmentRescheduled>()
+            .on::<AppointmentMissed>()
+            .on::<NoShowReverted>()
+            .on::<PaymentCaptured>()
+            .build(),
         Subscription::new("billing.charges", fulfilled)
             .on::<AppointmentFulfilled>()
             .build(),

@@ -274,6 +274,7 @@ async fn scheduling_hears_what_an_appointment_costs_and_what_is_paid_before() {
                 service_type: service_type.to_owned(),
                 start: Some(to_wire(NOW.parse().expect("an instant"))),
                 payment_mode: "INSURANCE".to_owned(),
+                replaces_id: String::new(),
             };
             let prices = Prices(Arc::clone(&hospital.billing));
             let answer = prices.estimate_appointment(Request::new(asked)).await;
@@ -305,6 +306,7 @@ async fn who_pays_alone_hears_the_price_whatever_the_patients_service_says() {
             service_type: "CONSULTATION".to_owned(),
             start: Some(to_wire(NOW.parse().expect("an instant"))),
             payment_mode: mode.to_owned(),
+            replaces_id: String::new(),
         };
         let prices = Prices(Arc::clone(&hospital.billing));
         prices.estimate_appointment(Request::new(asked)).await

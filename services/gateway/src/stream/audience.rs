@@ -132,6 +132,7 @@ static TABLE: &[Audience] = &[
     Audience::of::<SlotOfferExpired>(Permission::AppointmentRead).patient("/patientId"),
     Audience::of::<PractitionerVerificationRequested>(Permission::OpsRead),
     Audience::of::<ConfirmationRequested>(Permission::OpsRead),
+    Audience::of::<PrepaymentRequested>(Permission::OpsRead),
     Audience::of::<ConfirmationQueued>(Permission::OpsRead),
     Audience::of::<MessageSent>(Permission::NotificationRead),
     Audience::of::<MessageDead>(Permission::NotificationRead),
@@ -156,6 +157,9 @@ static TABLE: &[Audience] = &[
     Audience::of::<ClaimSubmitted>(Permission::ClaimRead).patient("/patientId"),
     Audience::of::<ClaimAdjudicated>(Permission::ClaimRead).patient("/patientId"),
     Audience::of::<RemittancePosted>(Permission::ClaimRead),
+    Audience::of::<PrepaymentHeld>(Permission::AppointmentRead).patient("/patientId"),
+    Audience::of::<PrepaymentRefused>(Permission::AppointmentRead).patient("/patientId"),
+    Audience::of::<PrepaymentEnded>(Permission::AppointmentRead).patient("/patientId"),
 ];
 
 /// Somebody who follows the stream.

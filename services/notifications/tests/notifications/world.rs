@@ -321,6 +321,8 @@ impl World {
             email: email.to_owned(),
             phone: phone.to_owned(),
             language: language.to_owned(),
+            mrn: "MRN-0000001".to_owned(),
+            address_lines: Vec::new(),
         };
         self.neighbours
             .contacts

@@ -1,12 +1,11 @@
 //! What it takes to break the glass, and to judge it. Pure.
 
 use galen_contracts::ids::{PatientId, PractitionerId, UserId};
-use galen_kernel::{Id, Problem, Timestamp, Violations};
+use galen_kernel::{Id, Problem, Text, Timestamp, Violations};
 use galen_storage::Error;
 use jiff::SignedDuration;
 
 use crate::named::named;
-use crate::text::Text;
 
 /// Marker of the ids of broken glasses.
 pub enum Glass {}

@@ -8,7 +8,7 @@ use galen_contracts::convert::to_wire;
 use galen_contracts::ids::{PatientId, PractitionerId};
 use galen_contracts::patients::v1::BreakGlassOpened;
 use galen_eventing::Publish as _;
-use galen_kernel::{Problem, Timestamp, Violations};
+use galen_kernel::{Problem, Text, Timestamp, Violations};
 use galen_service::{Answer, Body, Command, Cx, Needs, Outcome, PathIds, Requires};
 use galen_vault::Vault;
 use jiff::SignedDuration;
@@ -19,7 +19,6 @@ use super::model::{self, BreakGlass};
 use super::store;
 use super::view::BreakGlassView;
 use crate::mrn::Mrn;
-use crate::text::Text;
 use crate::{Patients, patient};
 
 /// Opens the record of somebody whom the caller does not care for.

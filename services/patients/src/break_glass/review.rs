@@ -6,7 +6,7 @@ use axum::extract::State;
 use galen_access::Permission;
 use galen_contracts::patients::v1::BreakGlassReviewed;
 use galen_eventing::Publish as _;
-use galen_kernel::{Problem, Violations};
+use galen_kernel::{Problem, Text, Violations};
 use galen_service::{Answer, Body, Cx, Needs, PathIds, Requires};
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -16,7 +16,6 @@ use super::store;
 use super::view::BreakGlassView;
 use crate::Patients;
 use crate::patient::reach::reach_everybody;
-use crate::text::Text;
 
 /// Judges one time that somebody broke the glass.
 #[derive(Deserialize, ToSchema)]

@@ -1,7 +1,7 @@
 //! All SQL of breaking the glass.
 
 use galen_contracts::ids::PatientId;
-use galen_kernel::Timestamp;
+use galen_kernel::{Text, Timestamp};
 use galen_storage::{Columns as _, Error, Ts};
 use galen_vault::{Column, Keyring, Sealed, SealedColumn, Vault};
 use sqlx::PgConnection;
@@ -10,7 +10,6 @@ use uuid::Uuid;
 
 use super::model::{BreakGlass, BreakGlassId, Outcome, Review, ReviewError, Status};
 use crate::mrn::Mrn;
-use crate::text::Text;
 
 /// Why somebody broke the glass.
 pub(crate) const REASON: Column<Text<500>> =

@@ -7,7 +7,7 @@ use galen_access::Permission;
 use galen_contracts::ids::PatientId;
 use galen_contracts::patients::v1::CoverageChanged;
 use galen_eventing::Publish as _;
-use galen_kernel::Violations;
+use galen_kernel::{Text, Violations, text};
 use galen_service::{Answer, Body, Cx, Needs, Outcome, PathIds, Requires};
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -16,7 +16,6 @@ use super::model::{Card, Coverage, CoverageTerms, LAST_PRIORITY};
 use super::store;
 use super::view::CoverageView;
 use crate::patient::reach::reached;
-use crate::text::Text;
 use crate::{Patients, input};
 
 /// Adds a coverage.
@@ -66,7 +65,7 @@ impl AddCoverage {
     /// Reads the terms; `pointer` is where they stand in the request.
     pub fn read(&self, violations: &mut Violations, pointer: &str) -> Option<CoverageTerms> {
         let at = |field: &str| format!("{pointer}/{field}");
-        let plan_id = input::line(violations, &at("planId"), &self.plan_id, 64);
+        let plan_id = text::line(violations, &at("planId"), &self.plan_id, 64);
         let coded = |id: &str| {
             id.starts_with(|c: char| c.is_ascii_alphanumeric())
                 && id

@@ -1,12 +1,10 @@
 //! What a coverage says, and what may change.
 
 use galen_contracts::ids::PatientId;
-use galen_kernel::{Id, Problem, Violations};
+use galen_kernel::{Id, Problem, Text, Violations};
 use galen_storage::Error;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
-
-use crate::text::Text;
 
 /// Marker of the ids of coverages.
 pub enum CoverageKind {}

@@ -7,7 +7,7 @@ use galen_access::Permission;
 use galen_contracts::ids::PatientId;
 use galen_contracts::patients::v1::CoverageChanged;
 use galen_eventing::Publish as _;
-use galen_kernel::{Problem, Violations};
+use galen_kernel::{Problem, Text, Violations};
 use galen_service::{Answer, Body, Cx, Needs, Outcome, PathIds, Requires};
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -18,7 +18,6 @@ use super::view::CoverageView;
 use crate::Patients;
 use crate::input::{self, Patch};
 use crate::patient::reach::reached;
-use crate::text::Text;
 
 /// Changes a coverage (RFC 7396). Plan and first day are what it is: another plan is
 /// another coverage.

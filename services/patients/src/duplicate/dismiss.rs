@@ -4,16 +4,16 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use galen_access::Permission;
-use galen_kernel::{Problem, Violations};
+use galen_kernel::{Problem, Violations, text};
 use galen_service::{Answer, Body, Cx, Needs, Outcome, PathIds, Requires};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::list::{DuplicateStatus, PairView};
 use super::store::{self, DuplicateId};
+use crate::Patients;
 use crate::merge::model::Decision;
 use crate::patient::reach::reach_everybody;
-use crate::{Patients, input};
 
 /// Dismisses a pair.
 #[derive(Deserialize, ToSchema)]
@@ -53,7 +53,7 @@ pub async fn dismiss(
 ) -> Outcome {
     reach_everybody(&cx)?;
     let mut violations = Violations::new();
-    let reason = input::line(&mut violations, "/reason", &request.reason, 500).unwrap_or_default();
+    let reason = text::line(&mut violations, "/reason", &request.reason, 500).unwrap_or_default();
     violations.finish()?;
 
     let mut tx = cx.begin(&s.db).await?;

@@ -1,11 +1,10 @@
 //! What becomes of a request to erase somebody. Pure.
 
 use galen_contracts::ids::{PatientId, UserId};
-use galen_kernel::{Id, Problem, Timestamp};
+use galen_kernel::{Id, Problem, Text, Timestamp};
 use galen_storage::Error;
 
 use crate::named::named;
-use crate::text::Text;
 
 /// Marker of the ids of erasures.
 pub enum ErasureKind {}

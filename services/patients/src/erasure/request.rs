@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use galen_access::Permission;
 use galen_contracts::ids::PatientId;
-use galen_kernel::{Problem, Violations};
+use galen_kernel::{Problem, Text, Violations};
 use galen_service::{Answer, Body, Cx, Needs, Outcome, PathIds, Requires};
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -15,7 +15,6 @@ use super::store;
 use super::view::ErasureView;
 use crate::Patients;
 use crate::patient::reach::reached_for_update;
-use crate::text::Text;
 
 /// Asks for the erasure of a person.
 #[derive(Deserialize, ToSchema)]

@@ -1,7 +1,7 @@
 //! All SQL of erasing people.
 
 use galen_contracts::ids::PatientId;
-use galen_kernel::Timestamp;
+use galen_kernel::{Text, Timestamp};
 use galen_storage::{Columns as _, Error, Ts};
 use galen_vault::{Column, Keyring, Sealed, SealedColumn, Vault};
 use sqlx::PgConnection;
@@ -9,7 +9,6 @@ use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
 use super::model::{Decision, Erasure, ErasureError, ErasureId, State, Status};
-use crate::text::Text;
 
 /// Why somebody is to be erased.
 pub(crate) const REASON: Column<Text<500>> = Column::new("patients", "erasure", "reason");

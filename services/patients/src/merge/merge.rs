@@ -7,7 +7,7 @@ use galen_access::Permission;
 use galen_contracts::ids::PatientId;
 use galen_contracts::patients::v1::PatientsMerged;
 use galen_eventing::Publish as _;
-use galen_kernel::{Problem, Violations};
+use galen_kernel::{Problem, Violations, text};
 use galen_service::{Answer, Body, Cx, Needs, Outcome, PathIds, Requires};
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -17,7 +17,7 @@ use super::store;
 use crate::duplicate::list::DuplicateStatus;
 use crate::patient::reach::reach_everybody;
 use crate::patient::view::PatientView;
-use crate::{Patients, duplicate, input, patient};
+use crate::{Patients, duplicate, patient};
 
 /// Merges a record into another one.
 #[derive(Deserialize, ToSchema)]
@@ -63,7 +63,7 @@ pub async fn merge(
 ) -> Outcome {
     reach_everybody(&cx)?;
     let mut violations = Violations::new();
-    let reason = input::line(&mut violations, "/reason", &request.reason, 500).unwrap_or_default();
+    let reason = text::line(&mut violations, "/reason", &request.reason, 500).unwrap_or_default();
     violations.finish()?;
 
     cx.concerns(request.into_id);

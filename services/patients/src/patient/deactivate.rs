@@ -7,7 +7,7 @@ use galen_access::{Permission, Scope};
 use galen_contracts::ids::PatientId;
 use galen_contracts::patients::v1::PatientDeactivated;
 use galen_eventing::Publish as _;
-use galen_kernel::{Problem, Violations};
+use galen_kernel::{Problem, Violations, text};
 use galen_service::{Answer, Body, Cx, Needs, Outcome, PathIds, Requires};
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -15,7 +15,7 @@ use utoipa::ToSchema;
 use super::reach::reached_for_update;
 use super::view::PatientView;
 use super::{person, store};
-use crate::{Patients, input};
+use crate::Patients;
 
 /// Closes a record.
 #[derive(Deserialize, ToSchema)]
@@ -57,7 +57,7 @@ pub async fn deactivate(
     Body(request): Body<DeactivatePatient>,
 ) -> Outcome {
     let mut violations = Violations::new();
-    let reason = input::line(&mut violations, "/reason", &request.reason, 500);
+    let reason = text::line(&mut violations, "/reason", &request.reason, 500);
     violations.finish()?;
     let mut tx = cx.begin(&s.db).await?;
     let patient = reached_for_update(&cx, &mut tx, id).await?;

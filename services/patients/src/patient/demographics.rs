@@ -49,6 +49,19 @@ impl Address {
     pub fn key(&self) -> String {
         name::key(&format!("{} {}", self.line, self.city))
     }
+
+    /// As on an envelope.
+    #[must_use]
+    pub fn lines(self) -> Vec<String> {
+        let town = match self.postal_code {
+            Some(code) => format!("{code} {}", self.city),
+            None => self.city,
+        };
+        [Some(self.line), Some(town), self.state, self.country]
+            .into_iter()
+            .flatten()
+            .collect()
+    }
 }
 
 /// A number that a state gives a person.

@@ -4,7 +4,7 @@
 //! only blind indexes (`blind.rs`) and the state of the record. Records travel sealed
 //! through the service, and whoever shows or compares one opens it here.
 
-use galen_kernel::Timestamp;
+use galen_kernel::{Pii, Timestamp};
 use galen_vault::{Column, Error, SealedColumn, Vault};
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
@@ -134,13 +134,11 @@ pub async fn open_all(
         .await?;
     patients
         .iter()
-        .map(
-            |patient| match keys.open(&PERSON, patient.id, patient.id.uuid(), &patient.sealed) {
-                Ok(person) => Ok(Some(person.into_inner())),
-                Err(Error::Erased) => Ok(None),
-                Err(error) => Err(error),
-            },
-        )
+        .map(|patient| {
+            let (id, sealed) = (patient.id, &patient.sealed);
+            let person = keys.open_unless_erased(&PERSON, id, id.uuid(), sealed)?;
+            Ok(person.map(Pii::into_inner))
+        })
         .collect()
 }
 

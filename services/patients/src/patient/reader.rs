@@ -1,7 +1,7 @@
 //! Reading what a request says about a person: every field parsed once, everything
 //! wrong noted.
 
-use galen_kernel::{Timestamp, Violations};
+use galen_kernel::{Timestamp, Violations, text};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
@@ -28,7 +28,7 @@ pub const NAME_LENGTH: usize = 100;
 impl Reader<'_> {
     /// A given or family name.
     pub fn name(&mut self, pointer: &str, text: &str) -> Option<String> {
-        input::line(self.violations, pointer, text, NAME_LENGTH)
+        text::line(self.violations, pointer, text, NAME_LENGTH)
     }
 
     /// A day of birth, today at the latest.
@@ -55,7 +55,7 @@ impl Reader<'_> {
 
     /// A number given by a state.
     pub fn national_id(&mut self, pointer: &str, text: &str) -> Option<NationalId> {
-        let text = input::line(self.violations, pointer, text, 64)?;
+        let text = text::line(self.violations, pointer, text, 64)?;
         self.violations
             .keep(pointer, "INVALID_NATIONAL_ID", text.parse())
     }
@@ -83,7 +83,7 @@ impl Reader<'_> {
     /// A postal address.
     pub fn address(&mut self, pointer: &str, given: &AddressBody) -> Option<Address> {
         let mut optional = |field: &str, text: &Option<String>, longest| match text {
-            Some(text) => input::line(
+            Some(text) => text::line(
                 self.violations,
                 &format!("{pointer}/{field}"),
                 text,
@@ -98,13 +98,13 @@ impl Reader<'_> {
             .country
             .as_ref()
             .map(|code| self.country(&format!("{pointer}/country"), code));
-        let line = input::line(
+        let line = text::line(
             self.violations,
             &format!("{pointer}/line"),
             &given.line,
             200,
         );
-        let city = input::line(
+        let city = text::line(
             self.violations,
             &format!("{pointer}/city"),
             &given.city,
@@ -138,11 +138,11 @@ impl Reader<'_> {
     /// search, so the system cannot hold one.
     pub fn identifier(&mut self, pointer: &str, given: &IdentifierBody) -> Option<Identifier> {
         let at = format!("{pointer}/system");
-        let system = input::line(self.violations, &at, &given.system, 255);
+        let system = text::line(self.violations, &at, &given.system, 255);
         let separable = system.as_ref().is_none_or(|system| !system.contains('|'));
         self.violations
             .require(separable, &at, "INVALID_SYSTEM", "must not contain |");
-        let value = input::line(
+        let value = text::line(
             self.violations,
             &format!("{pointer}/value"),
             &given.value,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use galen_access::{Permission, Scope};
 use galen_contracts::ids::{PatientId, UserId};
-use galen_kernel::{Cursor, Page, Problem, Violations, page};
+use galen_kernel::{Cursor, Page, Problem, Violations, page, text};
 use galen_service::{Answer, Cx, Needs, Outcome, PageView, Params, Requires};
 use galen_storage::Error;
 use jiff::civil::Date;
@@ -226,7 +226,7 @@ fn read(
         .and_then(|text| identifier(&mut violations, &text));
     let query = wanted
         .query
-        .and_then(|text| input::line(&mut violations, "?query", &text, 100));
+        .and_then(|text| text::line(&mut violations, "?query", &text, 100));
     violations.finish()?;
     Ok(Filter {
         tokens: query.map(|text| name::tokens(&text)),

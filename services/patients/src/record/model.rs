@@ -1,7 +1,7 @@
 //! What all entries of the record have in common.
 
 use galen_contracts::ids::{PatientId, UserId};
-use galen_kernel::{Id, Problem, Timestamp, Violations};
+use galen_kernel::{Id, Problem, Text, Timestamp, Violations};
 use galen_storage::Error;
 use jiff::SignedDuration;
 use jiff::civil::Date;
@@ -11,7 +11,6 @@ use utoipa::ToSchema;
 
 use crate::named::named;
 use crate::patient::demographics::Identifier;
-use crate::text::Text;
 
 /// Marker of the ids of entries.
 pub enum EntryKind {}

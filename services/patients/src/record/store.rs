@@ -2,7 +2,7 @@
 //! of which kind and when is not.
 
 use galen_contracts::ids::PatientId;
-use galen_kernel::Timestamp;
+use galen_kernel::{Text, Timestamp};
 use galen_storage::{Columns as _, Error, Ts};
 use galen_vault::column::Place;
 use galen_vault::{Blind, BlindIndex, Column, Keyring, Sealed, SealedColumn, Vault};
@@ -18,7 +18,6 @@ use super::model::{Entry, EntryError, EntryId, ErrorMark, Kind};
 use super::note::model::Note;
 use super::vital::model::Vital;
 use crate::patient::demographics::Identifier;
-use crate::text::Text;
 
 /// What the entries of one kind say.
 ///

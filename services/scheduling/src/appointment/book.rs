@@ -12,7 +12,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::error::Attempts;
+use super::error::{Attempts, affordable};
 use super::placing::{Order, check_hold};
 use super::view::AppointmentView;
 use super::words::Words;
@@ -63,12 +63,16 @@ impl BookAppointment {
         let reason = self
             .reason
             .as_deref()
-            .and_then(|given| Words::read(&mut wrong, "/reason", given));
+            .and_then(|given| Words::paragraphs(&mut wrong, "/reason", given))
+            .map(Pii::new);
         Ok((field::accept(wrong, during)?, reason))
     }
 }
 
 /// Books an appointment: takes the time, or says whose is taken.
+///
+/// Where the hospital is paid before, the patient's wallet must have as much; it is taken
+/// while the booking is verified. Without it the appointment is cancelled again.
 #[utoipa::path(
     post,
     path = "/appointments",
@@ -88,15 +92,16 @@ pub async fn book(
     cx.reach_patient(patient)?;
     cx.replayed(&scheduling.db).await?;
     let (service_type, payment_mode) = (request.service_type, request.payment_mode);
-    let (admitted, quote) = tokio::join!(
+    let (admitted, offer) = tokio::join!(
         scheduling
             .admission
             .admit(patient, practitioner, during, service_type),
         scheduling
             .prices
-            .quote(patient, service_type, payment_mode, during)
+            .offer(patient, service_type, payment_mode, during, None)
     );
     let patient = admitted?;
+    let quote = affordable(offer)?;
     let order = Order {
         patient,
         practitioner,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use galen_access::Permission;
 use galen_contracts::ids::AppointmentId;
-use galen_kernel::{Problem, Violations};
+use galen_kernel::{Pii, Problem, Violations};
 use galen_service::{Answer, Body, Cx, Halt, Needs, Outcome, PathIds, Requires};
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -65,7 +65,8 @@ impl CancelAppointment {
         let note = self
             .reason
             .as_deref()
-            .and_then(|given| Words::read(&mut wrong, "/reason", given));
+            .and_then(|given| Words::paragraphs(&mut wrong, "/reason", given))
+            .map(Pii::new);
         wrong.finish()?;
         let usual = if by == Actor::Patient {
             "PATIENT_REQUEST"

@@ -2,10 +2,11 @@
 
 use galen_eventing::Failure;
 use galen_kernel::Problem;
-use galen_service::{Halt, PeerError};
+use galen_service::{Halt, MoneyView, PeerError};
 use galen_storage::Error;
 
 use super::model::Refusal;
+use crate::price::{Offer, Quote, Unaffordable};
 
 /// A refused command.
 #[derive(Debug, thiserror::Error)]
@@ -37,6 +38,9 @@ pub enum AppointmentError {
     /// The hold is for something or somebody else.
     #[error("the hold is for another booking")]
     HoldMismatch,
+    /// The patient cannot pay what is asked before.
+    #[error(transparent)]
+    Unaffordable(#[from] Unaffordable),
     /// Somebody changed the appointment between reading and writing it.
     #[error("changed meanwhile")]
     Changed,
@@ -108,6 +112,18 @@ impl From<AppointmentError> for Problem {
                 "HOLD_MISMATCH",
                 "The hold is for another slot, service or patient.",
             ),
+            AppointmentError::Unaffordable(Unaffordable(asked)) => {
+                let asked = MoneyView::from(asked);
+                Self::conflict(
+                    "PREPAYMENT_REQUIRED",
+                    "The patient's wallet has less than is to be paid before.",
+                )
+                .with_detail(error.to_string())
+                .with(
+                    "prepayment",
+                    serde_json::to_value(asked).expect("an amount is plain data"),
+                )
+            }
             AppointmentError::Changed => Self::conflict(
                 "CONCURRENT_CHANGE",
                 "The appointment was changed at the same time.",
@@ -150,6 +166,14 @@ impl From<AppointmentError> for Failure {
             },
         }
     }
+}
+
+/// What it costs, if the patient can pay what is asked before.
+///
+/// # Errors
+/// [`AppointmentError::Unaffordable`].
+pub fn affordable(offer: Option<Offer>) -> Result<Option<Quote>, AppointmentError> {
+    Ok(offer.map(Offer::affordable).transpose()?)
 }
 
 /// How often a command is tried again after PostgreSQL has undone it to end a

@@ -69,7 +69,7 @@ pub enum Refusal {
 /// Why and by whom an appointment was cancelled.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cancellation {
-    /// `PATIENT_REQUEST`, `PRACTITIONER_UNAVAILABLE`, `PATIENT_DEACTIVATED`, …
+    /// `PATIENT_REQUEST`, `PRACTITIONER_UNAVAILABLE`, `PREPAYMENT_MISSING`, …
     pub reason_code: String,
     /// Who.
     pub by: Actor,

@@ -17,6 +17,7 @@ use crate::booking::process::{BookingProcess, BookingState};
 use crate::claim::model::{HoldId, Obstacle, Unfit};
 use crate::claim::store as claims;
 use crate::interval::Interval;
+use crate::prepayment::{self, Prepayment};
 use crate::price::Quote;
 use crate::service_type::{PaymentMode, ServiceType};
 
@@ -111,6 +112,13 @@ impl Placing {
         let taken = take(tx, &appointment, given_up, now).await;
         count(&taken);
         taken?;
+        if let Some(quote) = appointment.quote.filter(|quote| quote.prepayment > 0) {
+            let asked = Prepayment {
+                amount: quote.money(quote.prepayment),
+                status: prepayment::Status::Requested,
+            };
+            prepayment::store::put(tx, id, asked).await?;
+        }
         tx.publish(&appointment.booked());
         let deadline = self.deadline_of(&appointment, now);
         self.bookings

@@ -13,7 +13,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::error::{AppointmentError, Attempts};
+use super::error::{AppointmentError, Attempts, affordable};
 use super::model::{Appointment, Step};
 use super::placing::Order;
 use super::view::AppointmentView;
@@ -50,7 +50,7 @@ impl RescheduleAppointment {
 }
 
 /// Moves an appointment: the old one ends and a new one takes its place, both or
-/// neither. Answers the new one.
+/// neither. Answers the new one. What was paid before the old one is there for the new one.
 #[utoipa::path(
     post,
     path = "/appointments/{id}/reschedule",
@@ -72,15 +72,20 @@ pub async fn reschedule(
     let practitioner = request
         .practitioner_id
         .map_or(old.practitioner, PractitionerId::from_uuid);
-    let (admitted, quote) = tokio::join!(
+    let (admitted, offer) = tokio::join!(
         scheduling
             .admission
             .admit(old.patient, practitioner, during, old.service_type),
-        scheduling
-            .prices
-            .quote(old.patient, old.service_type, old.payment_mode, during)
+        scheduling.prices.offer(
+            old.patient,
+            old.service_type,
+            old.payment_mode,
+            during,
+            Some(id)
+        )
     );
     let patient = admitted?;
+    let quote = affordable(offer)?;
     let order = Order {
         patient,
         practitioner,

@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::model::{Actor, Appointment, Status};
 use super::words::{self, NOTE, REASON, Words};
+use crate::prepayment::{self, Prepayment};
 use crate::price::Quote;
 use crate::service_type::{PaymentMode, ServiceType};
 
@@ -22,7 +23,7 @@ pub struct EstimateView {
     /// The insurer.
     pub insurer: MoneyView,
     /// What the patient is asked to pay before the appointment, by the rules of the
-    /// hospital; whether they have, their account shows.
+    /// hospital; whether they have, the appointment's `prepayment` says.
     pub prepayment: MoneyView,
 }
 
@@ -32,6 +33,25 @@ impl From<Quote> for EstimateView {
             patient: quote.money(quote.patient).into(),
             insurer: quote.money(quote.insurer).into(),
             prepayment: quote.money(quote.prepayment).into(),
+        }
+    }
+}
+
+/// What the patient is asked to pay before an appointment, and what became of it.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = AppointmentPrepayment)]
+pub struct PrepaymentView {
+    /// How much.
+    pub amount: MoneyView,
+    /// Whether it is there.
+    pub status: prepayment::Status,
+}
+
+impl From<Prepayment> for PrepaymentView {
+    fn from(prepayment: Prepayment) -> Self {
+        Self {
+            amount: prepayment.amount.into(),
+            status: prepayment.status,
         }
     }
 }
@@ -90,6 +110,9 @@ pub struct AppointmentView {
     /// Who is expected to pay it; null without a price.
     #[schema(required = true)]
     pub estimate: Option<EstimateView>,
+    /// What is to be paid before it; absent when nothing is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prepayment: Option<PrepaymentView>,
     /// Why it was cancelled.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cancellation: Option<CancellationView>,
@@ -117,7 +140,9 @@ impl AppointmentView {
         appointment: Appointment,
     ) -> Result<Self, Error> {
         let ring = words::keyring(vault, db, std::slice::from_ref(&appointment)).await?;
-        Self::of(&ring, appointment)
+        let id = appointment.id.uuid();
+        let prepaid = prepayment::store::of(db, &[id]).await?.remove(&id);
+        Self::of(&ring, appointment, prepaid)
     }
 
     /// Appointments, with what was said about them: one query for all keys that are not
@@ -131,13 +156,22 @@ impl AppointmentView {
         appointments: Vec<Appointment>,
     ) -> Result<Vec<Self>, Error> {
         let ring = words::keyring(vault, db, &appointments).await?;
+        let ids: Vec<Uuid> = appointments.iter().map(|a| a.id.uuid()).collect();
+        let mut prepaid = prepayment::store::of(db, &ids).await?;
         appointments
             .into_iter()
-            .map(|appointment| Self::of(&ring, appointment))
+            .map(|appointment| {
+                let prepaid = prepaid.remove(&appointment.id.uuid());
+                Self::of(&ring, appointment, prepaid)
+            })
             .collect()
     }
 
-    fn of(ring: &Keyring, appointment: Appointment) -> Result<Self, Error> {
+    fn of(
+        ring: &Keyring,
+        appointment: Appointment,
+        prepaid: Option<Prepayment>,
+    ) -> Result<Self, Error> {
         let of = (appointment.patient, appointment.id);
         let open = |column: &Column<Words>, sealed: Option<&Sealed<Words>>| {
             let words = words::open(ring, column, of, sealed)?;
@@ -169,6 +203,7 @@ impl AppointmentView {
             needs_reschedule_reason: appointment.ground_lost,
             price: appointment.quote.map(|quote| quote.price().into()),
             estimate: appointment.quote.map(EstimateView::from),
+            prepayment: prepaid.map(PrepaymentView::from),
             cancellation,
             replaces_id: appointment.replaces.map(|id| id.uuid()),
             replaced_by_id: appointment.replaced_by.map(|id| id.uuid()),

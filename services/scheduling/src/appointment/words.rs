@@ -5,17 +5,11 @@
 //! without words cost nothing.
 
 use galen_contracts::ids::{AppointmentId, PatientId};
-use galen_kernel::{Pii, Violations};
+use galen_kernel::{Pii, Text};
 use galen_vault::{Column, Error, Keyring, Sealed, SealedColumn, Vault};
-use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 
 use super::model::Appointment;
-use crate::field;
-
-/// The most characters of a text. The schema says the same.
-const MOST: usize = 500;
-
 /// Why a patient comes.
 pub(crate) const REASON: Column<Words> = Column::new("scheduling", "appointment", "sealed_reason");
 
@@ -37,42 +31,8 @@ pub(crate) const SEALED: &[SealedColumn] = &[
     },
 ];
 
-/// A text of 1 to 500 characters without NUL. What is sealed cannot be looked at by a
-/// constraint of the database: the type keeps everything else out, on its way in and on
-/// its way back. Personal: has no `Debug`.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct Words(String);
-
-/// It is empty, too long, or holds NUL.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("must have 1 to {MOST} characters")]
-pub struct WordsError;
-
-impl Words {
-    /// Reads a field of a request.
-    pub fn read(wrong: &mut Violations, pointer: &str, given: &str) -> Option<Pii<Self>> {
-        field::text(wrong, pointer, given, MOST).map(|text| Pii::new(Self(text)))
-    }
-}
-
-impl TryFrom<String> for Words {
-    type Error = WordsError;
-
-    fn try_from(text: String) -> Result<Self, WordsError> {
-        if text.is_empty() || text.contains('\0') || text.chars().count() > MOST {
-            Err(WordsError)
-        } else {
-            Ok(Self(text))
-        }
-    }
-}
-
-impl From<Words> for String {
-    fn from(words: Words) -> Self {
-        words.0
-    }
-}
+/// A text of 1 to 500 characters. The schema says the same.
+pub type Words = Text<500>;
 
 /// Seals what is said about an appointment; when nothing is, nothing is asked.
 ///
@@ -125,35 +85,5 @@ pub(crate) fn open(
     let Some(sealed) = sealed else {
         return Ok(None);
     };
-    match ring.open(column, patient, id, sealed) {
-        Ok(words) => Ok(Some(words)),
-        Err(Error::Erased) => Ok(None),
-        Err(error) => Err(error),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    proptest! {
-        #[test]
-        fn what_is_read_is_kept_and_comes_back(text in any::<String>()) {
-            if let Some(words) = Words::read(&mut Violations::new(), "/reason", &text) {
-                let stored = serde_json::to_string(words.expose()).expect("words are data");
-                let back: Words = serde_json::from_str(&stored).expect("they were kept");
-                prop_assert_eq!(String::from(back), text.trim());
-            }
-        }
-
-        #[test]
-        fn nothing_else_comes_back(length in 0_usize..1002, nul in any::<bool>()) {
-            let text = format!("{}{}", "ü".repeat(length), if nul { "\0" } else { "" });
-            let stored = serde_json::to_string(&text).expect("a text is data");
-            let kept = serde_json::from_str::<Words>(&stored).is_ok();
-            prop_assert_eq!(kept, !nul && (1..=MOST).contains(&length));
-        }
-    }
+    ring.open_unless_erased(column, patient, id, sealed)
 }

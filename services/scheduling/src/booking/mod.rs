@@ -1,4 +1,4 @@
-//! The booking process: from a taken time to a verified and confirmed appointment.
+//! The booking process: from a taken time to a verified, paid and confirmed appointment.
 
 pub mod decision;
 pub mod process;

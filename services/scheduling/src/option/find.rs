@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use galen_access::Permission;
-use galen_kernel::{Cursor, Page, Problem, Timestamp, Violations, page};
+use galen_kernel::{Cursor, Page, Problem, Timestamp, Violations, page, text};
 use galen_service::{Answer, Cx, Needs, Outcome, Params, Requires};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -94,7 +94,7 @@ impl FindDoctorOptions {
         let specialty = self
             .specialty
             .as_deref()
-            .and_then(|given| field::text(&mut wrong, "?specialty", given, 100));
+            .and_then(|given| text::paragraphs(&mut wrong, "?specialty", given, 100));
         let during = field::accept(wrong, during)?;
         Ok(Question {
             during,

@@ -4,12 +4,12 @@ use futures::StreamExt as _;
 use galen_contracts::billing::v1::pricing_client::PricingClient;
 use galen_contracts::billing::v1::{EstimateAppointmentRequest, EstimateAppointmentResponse};
 use galen_contracts::convert::to_wire;
-use galen_contracts::ids::PatientId;
+use galen_contracts::ids::{AppointmentId, PatientId};
 use galen_service::rpc::ask;
 use galen_service::{PeerError, Peers};
 use tonic::transport::Channel;
 
-use super::model::Quote;
+use super::model::Offer;
 use crate::interval::Interval;
 use crate::service_type::{PaymentMode, ServiceType};
 
@@ -31,49 +31,52 @@ impl Prices {
         }
     }
 
-    /// What an appointment would cost; `None` when there is no price in force, or when
-    /// billing does not answer.
-    pub async fn quote(
+    /// What an appointment would cost, and whether the patient can pay before, perhaps with
+    /// what was paid for the one that it replaces; `None` when there is no price in force,
+    /// or when billing does not answer.
+    pub async fn offer(
         &self,
         patient: PatientId,
         service_type: ServiceType,
         payment_mode: PaymentMode,
         during: Interval,
-    ) -> Option<Quote> {
+        replaces: Option<AppointmentId>,
+    ) -> Option<Offer> {
         let question = EstimateAppointmentRequest {
             patient_id: patient.to_string(),
             service_type: service_type.name().to_owned(),
             start: Some(to_wire(during.start())),
             payment_mode: payment_mode.name().to_owned(),
+            replaces_id: replaces.map(|id| id.to_string()).unwrap_or_default(),
         };
-        let quote = match self.estimate(question).await {
-            Ok(told) => Quote::read(&told),
+        let offer = match self.estimate(question).await {
+            Ok(told) => Offer::read(&told),
             Err(error) => {
                 tracing::warn!(error = %error, "an appointment is booked without a price");
                 None
             }
         };
-        let outcome = if quote.is_some() {
+        let outcome = if offer.is_some() {
             "PRICED"
         } else {
             "UNPRICED"
         };
         metrics::counter!("scheduling_prices_total", "outcome" => outcome).increment(1);
-        quote
+        offer
     }
 
     /// What each of several appointments would cost, in their order.
-    pub async fn quotes(
+    pub async fn offers(
         &self,
         patient: PatientId,
         service_type: ServiceType,
         payment_mode: PaymentMode,
         all: Vec<Interval>,
-    ) -> Vec<Option<Quote>> {
-        let quotes = all
+    ) -> Vec<Option<Offer>> {
+        let offers = all
             .into_iter()
-            .map(|during| self.quote(patient, service_type, payment_mode, during));
-        futures::stream::iter(quotes)
+            .map(|during| self.offer(patient, service_type, payment_mode, during, None));
+        futures::stream::iter(offers)
             .buffered(AT_ONCE)
             .collect()
             .await

@@ -11,4 +11,4 @@ pub mod directory;
 pub mod model;
 
 pub use directory::Prices;
-pub use model::Quote;
+pub use model::{Offer, Quote, Unaffordable};

@@ -16,6 +16,46 @@ pub struct Quote {
     pub prepayment: i64,
 }
 
+/// What billing says about an appointment that is to be booked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Offer {
+    /// What it costs.
+    pub quote: Quote,
+    /// What of the prepayment the patient could pay now; `None` when none is asked, or
+    /// nobody knows.
+    pub available: Option<i64>,
+}
+
+/// The patient cannot pay what is asked before the appointment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a prepayment of {} {} is asked", .0, .0.currency.code())]
+pub struct Unaffordable(pub Money);
+
+impl Offer {
+    /// Reads what billing said; `None` as [`Quote::read`].
+    #[must_use]
+    pub fn read(told: &EstimateAppointmentResponse) -> Option<Self> {
+        Quote::read(told).map(|quote| Self {
+            quote,
+            available: told.available,
+        })
+    }
+
+    /// The quote, if the patient can pay before. Where nobody knows, the booking process
+    /// finds out.
+    ///
+    /// # Errors
+    /// When there is less than is asked.
+    pub fn affordable(self) -> Result<Quote, Unaffordable> {
+        match self.available {
+            Some(available) if available < self.quote.prepayment => {
+                Err(Unaffordable(self.quote.money(self.quote.prepayment)))
+            }
+            _ => Ok(self.quote),
+        }
+    }
+}
+
 impl Quote {
     /// Reads what billing said; `None` when there is no price in force, or when it makes
     /// no sense.
@@ -65,7 +105,23 @@ mod tests {
             patient,
             insurer,
             prepayment: 0,
+            available: None,
         }
+    }
+
+    #[test]
+    fn a_prepayment_must_be_affordable_if_anybody_knows() {
+        let offer = |available| Offer {
+            available,
+            quote: Quote {
+                prepayment: 3_000,
+                ..Quote::read(&told(15_000, 3_000, 12_000)).expect("a price")
+            },
+        };
+        assert!(offer(None).affordable().is_ok());
+        assert!(offer(Some(3_000)).affordable().is_ok());
+        let short = offer(Some(2_999)).affordable().expect_err("too little");
+        assert_eq!(short.to_string(), "a prepayment of 30.00 EUR is asked");
     }
 
     #[test]

@@ -98,7 +98,8 @@ impl CreateSeries {
         let reason = self
             .reason
             .as_deref()
-            .and_then(|given| Words::read(&mut wrong, "/reason", given));
+            .and_then(|given| Words::paragraphs(&mut wrong, "/reason", given))
+            .map(Pii::new);
         let end = self
             .first_start
             .checked_add(length(if lasts { self.duration_minutes } else { 5 }))
@@ -152,9 +153,9 @@ pub async fn create(
     let practitioner = PractitionerId::from_uuid(request.practitioner_id);
     cx.reach_patient(patient)?;
     cx.replayed(&scheduling.db).await?;
-    let (admitted, quotes) = tokio::join!(
+    let (admitted, offers) = tokio::join!(
         scheduling.admission.patient(patient),
-        scheduling.prices.quotes(
+        scheduling.prices.offers(
             patient,
             request.service_type,
             request.payment_mode,
@@ -162,6 +163,11 @@ pub async fn create(
         )
     );
     let patient = admitted?;
+    // Whether there is enough for all of them is found out one by one, by their processes.
+    let quotes: Vec<Option<Quote>> = offers
+        .into_iter()
+        .map(|offer| offer.map(|offer| offer.quote))
+        .collect();
     let order = Order {
         patient,
         practitioner,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use galen_access::Permission;
 use galen_contracts::ids::PractitionerId;
-use galen_kernel::{Cursor, Page, Problem, Timestamp, Violations, page};
+use galen_kernel::{Cursor, Page, Problem, Timestamp, Violations, page, text};
 use galen_service::{Answer, Cx, Needs, Outcome, Params, Requires};
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
@@ -105,7 +105,7 @@ impl FindSlots {
         let specialty = self
             .specialty
             .as_deref()
-            .and_then(|given| field::text(&mut wrong, "?specialty", given, 100));
+            .and_then(|given| text::paragraphs(&mut wrong, "?specialty", given, 100));
         let one = self.practitioner_id.is_some() != self.specialty.is_some();
         wrong.require(
             one,

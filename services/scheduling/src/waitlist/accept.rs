@@ -13,7 +13,7 @@ use super::expire::OFFER_EXPIRY;
 use super::model::{Entry, EntryId};
 use super::store;
 use crate::Scheduling;
-use crate::appointment::error::{AppointmentError, Attempts};
+use crate::appointment::error::{AppointmentError, Attempts, affordable};
 use crate::appointment::placing::Order;
 use crate::appointment::view::AppointmentView;
 use crate::patient::reach::reach;
@@ -50,21 +50,23 @@ pub async fn accept(
     };
     cx.expect_version(entry.version)?;
     let offer = entry.open_offer(cx.now())?;
-    let (admitted, quote) = tokio::join!(
+    let (admitted, offered) = tokio::join!(
         scheduling.admission.admit(
             entry.patient,
             offer.practitioner,
             offer.during,
             entry.service_type,
         ),
-        scheduling.prices.quote(
+        scheduling.prices.offer(
             entry.patient,
             entry.service_type,
             entry.payment_mode,
             offer.during,
+            None,
         )
     );
     let patient = admitted?;
+    let quote = affordable(offered)?;
     let order = Order {
         patient,
         practitioner: offer.practitioner,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use galen_access::Permission;
 use galen_contracts::ids::PractitionerId;
-use galen_kernel::{Cursor, Page, Problem, Violations, page};
+use galen_kernel::{Cursor, Page, Problem, Violations, page, text};
 use galen_service::{Answer, Cx, Needs, Outcome, Params, PathIds, Requires};
 use galen_storage::Error;
 use serde::Deserialize;
@@ -17,9 +17,9 @@ use galen_service::page::PageView;
 use super::model::{EntryId, Status};
 use super::store::{self, Filter, Position};
 use super::view::EntryView;
+use crate::Scheduling;
 use crate::interval::in_calendar;
 use crate::patient::reach::{own, reach};
-use crate::{Scheduling, field};
 
 /// Who waits.
 #[derive(Deserialize, IntoParams)]
@@ -76,7 +76,7 @@ pub async fn find(
     let specialty = query
         .specialty
         .as_deref()
-        .and_then(|given| field::text(&mut wrong, "?specialty", given, 100));
+        .and_then(|given| text::paragraphs(&mut wrong, "?specialty", given, 100));
     wrong.finish()?;
     let limit = page::limit(query.limit)?;
     let after = query

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use galen_access::Permission;
 use galen_contracts::ids::{PatientId, PractitionerId};
-use galen_kernel::{Problem, Timestamp, Violations};
+use galen_kernel::{Problem, Timestamp, Violations, text};
 use galen_service::{Answer, Body, Cx, Needs, Outcome, Requires};
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -85,7 +85,7 @@ impl JoinWaitlist {
         let wish = match (self.practitioner_id, self.specialty.as_deref()) {
             (Some(id), None) => Some(Wish::Practitioner(PractitionerId::from_uuid(id))),
             (None, Some(given)) => {
-                field::text(&mut wrong, "/specialty", given, 100).map(Wish::Specialty)
+                text::paragraphs(&mut wrong, "/specialty", given, 100).map(Wish::Specialty)
             }
             _ => {
                 wrong.push(

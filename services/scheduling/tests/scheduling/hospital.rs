@@ -9,7 +9,9 @@ use galen_contracts::convert::to_wire;
 use galen_contracts::ids::{PatientId, PractitionerId};
 use galen_contracts::patients::v1::PatientStatus;
 use galen_contracts::patients::v1::patient_directory_server::PatientDirectoryServer;
-use galen_contracts::scheduling::v1::{ConfirmationRequested, PractitionerVerificationRequested};
+use galen_contracts::scheduling::v1::{
+    ConfirmationRequested, PractitionerVerificationRequested, PrepaymentRequested,
+};
 use galen_contracts::staff::v1 as staff;
 use galen_contracts::staff::v1::staff_directory_server::StaffDirectoryServer;
 use galen_eventing::{Backbone, Publish as _, Running, Subscription};
@@ -56,6 +58,7 @@ const SCHEMAS: &[SchemaSpec] = &[
     stand_in("staff"),
     stand_in("patients"),
     stand_in("notifications"),
+    stand_in("billing"),
 ];
 
 pub(crate) struct Hospital {
@@ -68,6 +71,7 @@ pub(crate) struct Hospital {
     pub(crate) database: TestDatabase,
     staff: Db,
     patients: Db,
+    billing: Db,
     stop: CancellationToken,
 }
 
@@ -145,6 +149,13 @@ impl Hospital {
                 .on::<ConfirmationRequested>()
                 .build(),
         );
+        let billing = database.open("billing").await;
+        backbone.subscribe(
+            &billing,
+            Subscription::new("billing.prepayments", Arc::new(Answers(Arc::clone(&world))))
+                .on::<PrepaymentRequested>()
+                .build(),
+        );
         let stop = CancellationToken::new();
         let running = backbone.run(stop.clone());
         let api = TestApi::new(service.rest(), &platform);
@@ -158,6 +169,7 @@ impl Hospital {
             database,
             staff,
             patients,
+            billing,
             stop,
         }
     }
@@ -211,6 +223,11 @@ impl Hospital {
 
     pub(crate) async fn patients_tell<E: Event>(&self, event: &E) {
         Self::tell(&self.patients, event).await;
+    }
+
+    pub(crate) async fn billing_tells<E: Event>(&self, event: &E) {
+        Self::tell(&self.billing, event).await;
+        self.settle().await;
     }
 
     /// Somebody who practises a specialty, without any shift.

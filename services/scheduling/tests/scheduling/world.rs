@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use galen_contracts::billing::v1::pricing_server::Pricing;
-use galen_contracts::billing::v1::{EstimateAppointmentRequest, EstimateAppointmentResponse};
+use galen_contracts::billing::v1::{
+    EstimateAppointmentRequest, EstimateAppointmentResponse, PrepaymentHeld, PrepaymentRefused,
+};
 use galen_contracts::convert::instant;
 use galen_contracts::notifications::v1::ConfirmationQueued;
 use galen_contracts::patients::v1::patient_directory_server::PatientDirectory;
@@ -13,7 +15,9 @@ use galen_contracts::patients::v1::{
     GetContactRequest, GetContactResponse, GetPatientRequest, GetPatientResponse,
     ListCoveragesRequest, ListCoveragesResponse, PatientStatus,
 };
-use galen_contracts::scheduling::v1::{ConfirmationRequested, PractitionerVerificationRequested};
+use galen_contracts::scheduling::v1::{
+    ConfirmationRequested, PractitionerVerificationRequested, PrepaymentRequested,
+};
 use galen_contracts::staff::v1 as staff;
 use galen_contracts::staff::v1::staff_directory_server::StaffDirectory;
 use galen_eventing::{Delivery, Failure, Handle, Publish as _};
@@ -39,6 +43,14 @@ pub(crate) struct World {
     /// Minor units of patient and insurer, by service type; without one there is no
     /// price.
     pub(crate) prices: Mutex<HashMap<String, (i64, i64)>>,
+    /// What patients could pay before, when they are looked at; nobody knows by default.
+    pub(crate) available: Mutex<Option<i64>>,
+    /// What all of them have together; as much as is asked by default.
+    pub(crate) purse: Mutex<Option<i64>>,
+    /// Prepayments that were asked for.
+    pub(crate) prepayments: Mutex<Vec<PrepaymentRequested>>,
+    /// Billing does not answer the booking process.
+    pub(crate) billing_is_silent: AtomicBool,
     /// Billing does not answer.
     pub(crate) billing_is_away: AtomicBool,
     /// What staff answer the booking process, whatever their shifts say.
@@ -79,6 +91,7 @@ impl Pricing for FakePricing {
             patient,
             insurer,
             prepayment: patient,
+            available: *lock(&self.0.available),
         }))
     }
 }
@@ -238,7 +251,7 @@ impl StaffDirectory for FakeStaff {
     }
 }
 
-/// Staff's and notifications' side of the booking process.
+/// The booking process as staff, billing and notifications see it.
 pub(crate) struct Answers(pub(crate) Arc<World>);
 
 impl Handle<PractitionerVerificationRequested> for Answers {
@@ -293,6 +306,47 @@ impl Handle<ConfirmationRequested> for Answers {
                 process_id: asked.process_id,
                 command_id: asked.command_id,
                 message_id: "m".into(),
+            });
+        }
+        Ok(())
+    }
+}
+
+impl Handle<PrepaymentRequested> for Answers {
+    async fn handle(
+        &self,
+        tx: &mut Tx,
+        delivery: Delivery<PrepaymentRequested>,
+    ) -> Result<(), Failure> {
+        let asked = delivery.event;
+        lock(&self.0.prepayments).push(asked.clone());
+        if self.0.billing_is_silent.load(Ordering::SeqCst) {
+            return Ok(());
+        }
+        let minor = asked.amount.as_ref().map_or(0, |amount| amount.minor);
+        let is_there = match &mut *lock(&self.0.purse) {
+            Some(purse) if *purse < minor => false,
+            Some(purse) => {
+                *purse -= minor;
+                true
+            }
+            None => true,
+        };
+        if is_there {
+            tx.publish(&PrepaymentHeld {
+                appointment_id: asked.appointment_id,
+                process_id: asked.process_id,
+                command_id: asked.command_id,
+                patient_id: asked.patient_id,
+                held: asked.amount,
+            });
+        } else {
+            tx.publish(&PrepaymentRefused {
+                appointment_id: asked.appointment_id,
+                process_id: asked.process_id,
+                command_id: asked.command_id,
+                patient_id: asked.patient_id,
+                reason_code: "INSUFFICIENT_FUNDS".into(),
             });
         }
         Ok(())

@@ -5,6 +5,7 @@
 //! [opens](open) it: an invoice's receivable, a till, a patient's wallet. A wallet is an
 //! account of the kind [`Kind::Wallet`], and its id is the account's.
 
+pub mod directory;
 pub mod model;
 pub mod rpc;
 pub mod store;
@@ -13,6 +14,7 @@ pub(crate) mod wire;
 
 use std::sync::Arc;
 
+pub use directory::Directory;
 pub use model::{Account, Kind, Owner, OwnerKind, PublicId};
 pub use store::{by_id, by_ids, by_numbers, find, open, open_or_find};
 

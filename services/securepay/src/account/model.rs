@@ -37,11 +37,14 @@ pub enum Kind {
     CashVariance,
     /// What there was before the books began.
     Equity,
+    /// What a customer paid before anything was done for it: one for each appointment.
+    /// Never overdrawn.
+    Deposit,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Wallet,
         Self::Receivable,
         Self::Revenue,
@@ -52,6 +55,7 @@ impl Kind {
         Self::Suspense,
         Self::CashVariance,
         Self::Equity,
+        Self::Deposit,
     ];
 
     /// As stored.
@@ -68,6 +72,7 @@ impl Kind {
             Self::Suspense => "SUSPENSE",
             Self::CashVariance => "CASH_VARIANCE",
             Self::Equity => "EQUITY",
+            Self::Deposit => "DEPOSIT",
         }
     }
 
@@ -81,7 +86,7 @@ impl Kind {
     #[must_use]
     pub const fn limit(self) -> Limit {
         match self {
-            Self::Wallet => Limit::DebitsWithinCredits,
+            Self::Wallet | Self::Deposit => Limit::DebitsWithinCredits,
             Self::Receivable => Limit::CreditsWithinDebits,
             Self::Revenue
             | Self::WriteOff
@@ -108,6 +113,7 @@ impl Kind {
             Self::Suspense => AccountKind::Suspense,
             Self::CashVariance => AccountKind::CashVariance,
             Self::Equity => AccountKind::Equity,
+            Self::Deposit => AccountKind::Deposit,
         }
     }
 
@@ -233,10 +239,12 @@ mod tests {
     }
 
     #[test]
-    fn wallets_are_never_overdrawn_and_debts_never_overpaid() {
+    fn wallets_and_deposits_are_never_overdrawn_and_debts_never_overpaid() {
         assert_eq!(Kind::Wallet.limit(), Limit::DebitsWithinCredits);
         assert_eq!(Kind::Receivable.limit(), Limit::CreditsWithinDebits);
-        let others = Kind::ALL.into_iter().skip(2);
-        assert!(others.map(Kind::limit).all(|limit| limit == Limit::None));
+        assert_eq!(Kind::Deposit.limit(), Limit::DebitsWithinCredits);
+        let limited = [Kind::Wallet, Kind::Receivable, Kind::Deposit];
+        let mut others = Kind::ALL.into_iter().filter(|kind| !limited.contains(kind));
+        assert!(others.all(|kind| kind.limit() == Limit::None));
     }
 }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use futures::stream::BoxStream;
 use galen_contracts::convert;
+use galen_contracts::ids::PatientId;
 use galen_contracts::securepay::v1 as wire;
 use galen_contracts::securepay::v1::account_service_server::AccountService;
 use galen_eventing::Publish as _;
@@ -26,12 +27,16 @@ use super::wire::{
 use super::{Account, Kind, Owner, store};
 use crate::SecurePay;
 use crate::ledger::{
-    self, Amount, Group, Hold, HoldState, Operation, Request as Wish, Stamp, Totals, TransferId,
+    self, Amount, Group, Hold, HoldState, Operation, Request as Wish, Stamp, Standing, Totals,
+    TransferId,
 };
+use crate::patient;
 use crate::payment::model::beside;
 use crate::purpose::Purpose;
 use crate::wallet;
 
+/// Most wallets of one person in one currency: as many as they had records.
+const MOST_WALLETS: u16 = 100;
 /// Most transfers that are done together.
 const MOST_TRANSFERS: usize = 100;
 
@@ -147,11 +152,28 @@ impl AccountService for Accounts {
         request: Request<wire::GetAccountRequest>,
     ) -> Result<Response<wire::GetAccountResponse>, Status> {
         let id = uuid("account_id", &request.into_inner().account_id)?;
+        let found = accounts(&self.0, &[("account_id", id)]).await?;
         let mut connection = self.connection().await?;
-        let found = accounts(&mut *connection, &[("account_id", id)]).await?;
         Ok(Response::new(wire::GetAccountResponse {
             account: Some(self.show(&mut connection, found[0]).await?),
         }))
+    }
+
+    async fn find_wallets(
+        &self,
+        request: Request<wire::FindWalletsRequest>,
+    ) -> Result<Response<wire::FindWalletsResponse>, Status> {
+        let asked = request.into_inner();
+        let patient = PatientId::from_uuid(uuid("patient_id", &asked.patient_id)?);
+        let currency = currency("currency", &asked.currency)?;
+        let mut connection = self.connection().await?;
+        let found = open_wallets(&mut connection, patient, currency).await;
+        let mut wallets = Vec::new();
+        for account in found.map_err(failed)? {
+            wallets.push(self.show(&mut connection, account).await?);
+        }
+        wallets.sort_by_key(|wallet| std::cmp::Reverse(wallet.available));
+        Ok(Response::new(wire::FindWalletsResponse { wallets }))
     }
 
     async fn reserve(
@@ -169,7 +191,7 @@ impl AccountService for Accounts {
         amount("amount", asked.amount.as_ref())?;
         let end = convert::instant("expires_at", asked.expires_at.as_ref()).map_err(invalid)?;
         let wanted = [("from_account_id", from), ("to_account_id", to)];
-        let found = accounts(self.0.db.pool(), &wanted).await?;
+        let found = accounts(&self.0, &wanted).await?;
         let (from, to) = (found[0], found[1]);
         if from.kind != Kind::Wallet {
             return Err(invalid("from_account_id must be a wallet"));
@@ -272,7 +294,7 @@ impl AccountService for Accounts {
         for transfer in &asked {
             amount("transfers.amount", transfer.amount.as_ref())?;
         }
-        let found = accounts(self.0.db.pool(), &sides).await?;
+        let found = accounts(&self.0, &sides).await?;
         let mut wishes = Vec::with_capacity(asked.len());
         for (((transfer, pair), id), reference) in
             asked.iter().zip(found.chunks(2)).zip(ids).zip(references)
@@ -306,13 +328,31 @@ impl AccountService for Accounts {
         if asked.after < 0 {
             return Err(invalid("after must not be negative"));
         }
-        let found = accounts(self.0.db.pool(), &[("account_id", id)]).await?;
+        let found = accounts(&self.0, &[("account_id", id)]).await?;
         Ok(Response::new(watch::entries(
             Arc::clone(&self.0),
             found[0],
             Stamp(asked.after),
         )))
     }
+}
+
+/// The wallets of a person that money can be taken from, the oldest first.
+async fn open_wallets(
+    db: &mut PgConnection,
+    patient: PatientId,
+    currency: galen_kernel::Currency,
+) -> Result<Vec<Account>, Error> {
+    let owners = patient::store::ids_of(&mut *db, patient).await?;
+    let filter = wallet::store::Filter {
+        owners: Some(&owners),
+        currency: Some(currency),
+    };
+    let found = wallet::store::find(db, &filter, None, MOST_WALLETS).await?;
+    let open = found
+        .into_iter()
+        .filter(|wallet| wallet.standing == Standing::Open);
+    Ok(open.map(|wallet| wallet.account).collect())
 }
 
 /// Accounts by the ledger's numbers, for entries that name them.

@@ -7,12 +7,11 @@ use galen_contracts::securepay::v1 as wire;
 use galen_kernel::{Currency, Problem};
 use galen_service::rpc::status;
 use galen_storage::Error;
-use sqlx::PgExecutor;
 use tonic::Status;
 use uuid::Uuid;
 
-use super::store;
 use super::{Account, PublicId};
+use crate::SecurePay;
 use crate::ledger::book::Answer;
 use crate::ledger::{AccountId, Amount, Kind, Posting, Rejection};
 use crate::writer::Unanswered;
@@ -104,14 +103,14 @@ pub(crate) fn money(minor: i64, currency: Currency) -> wire::Money {
 /// Accounts by what everybody calls them; `NOT_FOUND` names the field of the first one
 /// that is none.
 pub(crate) async fn accounts(
-    db: impl PgExecutor<'_>,
+    pay: &SecurePay,
     wanted: &[(&'static str, Uuid)],
 ) -> Result<Vec<Account>, Status> {
     let ids: Vec<PublicId> = wanted
         .iter()
         .map(|(_, id)| PublicId::from_uuid(*id))
         .collect();
-    let found = store::by_ids(db, &ids).await.map_err(failed)?;
+    let found = pay.accounts.by_ids(&pay.db, &ids).await.map_err(failed)?;
     let by_id: HashMap<PublicId, Account> = found
         .into_iter()
         .map(|account| (account.public_id, account))

@@ -1,6 +1,6 @@
 //! Deciding: what is done, what is refused, and what that leaves behind.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use super::account::{Account, AccountId, Side, Standing};
 use super::batch::{AccountChange, Batch, Changes};
@@ -18,6 +18,8 @@ pub type Answer = Result<Posting, Rejection>;
 pub struct Book {
     accounts: HashMap<AccountId, Account>,
     holds: HashMap<HoldId, Hold>,
+    /// The open ones of `holds` that end by themselves, in the order in which they do.
+    ending: BTreeSet<(Stamp, HoldId)>,
     known: HashMap<TransferId, Posting>,
     last: Option<Stamp>,
 }
@@ -31,6 +33,14 @@ pub struct Missing {
     pub holds: Vec<HoldId>,
     /// Accounts.
     pub accounts: Vec<AccountId>,
+}
+
+impl Missing {
+    /// Whether there is nothing to look up.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.transfers.is_empty() && self.holds.is_empty() && self.accounts.is_empty()
+    }
 }
 
 /// What a group has changed so far, newest last.
@@ -59,7 +69,9 @@ impl Book {
 
     /// As [`Book::learn_account`].
     pub fn learn_hold(&mut self, hold: Hold) {
-        self.holds.entry(hold.id).or_insert(hold);
+        if !self.holds.contains_key(&hold.id) {
+            self.set_hold(hold);
+        }
     }
 
     /// A transfer that was done before.
@@ -77,6 +89,18 @@ impl Book {
     #[must_use]
     pub fn hold(&self, id: HoldId) -> Option<&Hold> {
         self.holds.get(&id)
+    }
+
+    /// Forgets the transfers and the holds, which are looked up when they are named
+    /// again; the accounts as well when they are more than this. Everything that was
+    /// decided has to be stored.
+    pub fn forget(&mut self, most_accounts: usize) {
+        self.known.clear();
+        self.holds.clear();
+        self.ending.clear();
+        if self.accounts.len() > most_accounts {
+            self.accounts.clear();
+        }
     }
 
     /// How many transfers it remembers.
@@ -156,14 +180,7 @@ impl Book {
 
     /// Releases the holds whose time has ended, in the order in which it did.
     pub fn expire(&mut self, now: Stamp, batch: &mut Batch) {
-        let mut due: Vec<Hold> = self
-            .holds
-            .values()
-            .filter(|hold| hold.is_due(now))
-            .copied()
-            .collect();
-        due.sort_unstable_by_key(|hold| (hold.expires_at, hold.id));
-        for hold in due {
+        while let Some(hold) = self.next_due(now) {
             let rest = Amount::new(hold.remainder()).expect("an open hold has a remainder");
             let over = hold.released(HoldState::Expired);
             let expiry = Request {
@@ -175,6 +192,15 @@ impl Book {
             let step = Step::of_hold(&expiry, &over, Kind::Expiry, rest);
             self.apply(step, Some(over), now, &mut Vec::new(), batch);
         }
+    }
+
+    /// The open hold whose time has ended first.
+    fn next_due(&self, now: Stamp) -> Option<Hold> {
+        let (_, first) = self.ending.first()?;
+        self.holds
+            .get(first)
+            .filter(|hold| hold.is_due(now))
+            .copied()
     }
 
     /// What a batch changes, in the orders in which it is stored.
@@ -412,7 +438,7 @@ impl Book {
         let debit_balance = balance(step.debit, Side::Debit);
         let credit_balance = balance(step.credit, Side::Credit);
         if let Some(hold) = hold {
-            undo.push(Undo::Hold(hold.id, self.holds.insert(hold.id, hold)));
+            undo.push(Undo::Hold(hold.id, self.set_hold(hold)));
             batch.holds.insert(hold.id);
         }
         let at = self.next(now);
@@ -422,24 +448,44 @@ impl Book {
         batch.postings.push(posting);
     }
 
+    /// Puts a hold in the place of what it was before.
+    fn set_hold(&mut self, hold: Hold) -> Option<Hold> {
+        let before = self.holds.insert(hold.id, hold);
+        if let Some(end) = before.as_ref().and_then(ending) {
+            self.ending.remove(&end);
+        }
+        self.ending.extend(ending(&hold));
+        before
+    }
+
+    fn unset_hold(&mut self, id: HoldId) {
+        if let Some(end) = self.holds.remove(&id).as_ref().and_then(ending) {
+            self.ending.remove(&end);
+        }
+    }
+
     fn take_back(&mut self, undo: Vec<Undo>) {
         for step in undo.into_iter().rev() {
             match step {
                 Undo::Account(account) => {
                     self.accounts.insert(account.id, account);
                 }
-                Undo::Hold(id, Some(hold)) => {
-                    self.holds.insert(id, hold);
+                Undo::Hold(_, Some(hold)) => {
+                    self.set_hold(hold);
                 }
-                Undo::Hold(id, None) => {
-                    self.holds.remove(&id);
-                }
+                Undo::Hold(id, None) => self.unset_hold(id),
                 Undo::Known(id) => {
                     self.known.remove(&id);
                 }
             }
         }
     }
+}
+
+/// When an open hold ends by itself.
+fn ending(hold: &Hold) -> Option<(Stamp, HoldId)> {
+    let end = hold.expires_at.filter(|_| hold.state == HoldState::Open)?;
+    Some((end, hold.id))
 }
 
 /// A posting that has no stamp and no balances yet.

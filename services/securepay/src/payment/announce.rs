@@ -62,7 +62,7 @@ async fn step(db: &Db) -> Result<Option<u64>, Error> {
          join payment y on y.id = coalesce(p.hold_id, p.id)
          join account_info f on f.id = y.from_id
          join account_info t on t.id = y.to_id
-         where p.at > $1 and p.at <= $2
+         where p.at > $1 and p.at <= $2 and (p.kind <> 2 or y.capture = 'MANUAL')
          order by p.at",
     )
     .bind(told)

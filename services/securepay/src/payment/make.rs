@@ -17,7 +17,7 @@ use super::store::Made;
 use super::view::PaymentView;
 use super::words::{self, DESCRIPTION, Described, Words};
 use crate::SecurePay;
-use crate::account::{self, Account, Kind, PublicId};
+use crate::account::{Account, Kind, PublicId};
 use crate::ledger::{Amount, Hold, HoldState, Posting, Stamp, TransferId};
 use crate::patient::Reach;
 use crate::writer::{Fact, Rider};
@@ -70,7 +70,8 @@ impl MakePayment {
         let description = self
             .description
             .as_deref()
-            .and_then(|given| Words::read(&mut wrong, "/description", given));
+            .and_then(|given| Words::paragraphs(&mut wrong, "/description", given))
+            .map(Pii::new);
         wrong.require(
             self.from_wallet_id != self.to_wallet_id,
             "/toWalletId",
@@ -145,18 +146,15 @@ pub async fn make(
     Body(request): Body<MakePayment>,
 ) -> Outcome {
     let wanted = request.parse(cx.now())?;
-    cx.replayed(&pay.db).await?;
-    let mut connection = pay.db.pool().acquire().await.map_err(Error::from)?;
-    let reach = Reach::of(cx.scope(), &mut *connection).await?;
-    let ids = [request.from_wallet_id, request.to_wallet_id].map(PublicId::from_uuid);
-    let found = account::by_ids(&mut *connection, &ids).await?;
-    let [from, to] = ids.map(|id| found.iter().find(|a| a.public_id == id).copied());
-    let from = reach.wallet(&cx, from)?;
-    // Anybody may be paid, and nothing is said of them.
-    let to = to
-        .filter(|to| to.kind == Kind::Wallet)
-        .ok_or_else(Problem::not_found)?;
-    same_currency(&wanted.amount, &from, &to)?;
+    let (from, to) = match between(&cx, &pay, &request, &wanted).await {
+        Ok(wallets) => wallets,
+        // What was answered before is answered again, whatever has changed since. The
+        // ledger looks as well, so that nobody who is not refused here is looked up twice.
+        Err(refused) => {
+            cx.replayed(&pay.db).await?;
+            return Err(refused);
+        }
+    };
 
     let id = cx.clock().uuid();
     cx.about("PAYMENT", id);
@@ -164,12 +162,12 @@ pub async fn make(
         None => None,
         Some(given) => {
             let subject = words::subject(&from, &to);
+            let mut connection = pay.db.pool().acquire().await.map_err(Error::from)?;
             let key = pay.vault.key_of(&mut connection, subject).await?;
             let words = key.seal(&DESCRIPTION, id, given.expose())?;
             Some(Described { subject, words })
         }
     };
-    drop(connection);
     let payment = Payment {
         id,
         from: from.id,
@@ -200,6 +198,26 @@ pub async fn make(
     pay.ledger.carry(group, rider).await
 }
 
+/// Who pays whom, if the caller may ask for that.
+async fn between(
+    cx: &Cx<MakePayment>,
+    pay: &SecurePay,
+    request: &MakePayment,
+    wanted: &Wanted,
+) -> Result<(Account, Account), Halt> {
+    let reach = Reach::of(cx.scope(), pay.db.pool()).await?;
+    let ids = [request.from_wallet_id, request.to_wallet_id].map(PublicId::from_uuid);
+    let found = pay.accounts.by_ids(&pay.db, &ids).await?;
+    let [from, to] = ids.map(|id| found.iter().find(|a| a.public_id == id).copied());
+    let from = reach.wallet(cx, from)?;
+    // Anybody may be paid, and nothing is said of them.
+    let to = to
+        .filter(|to| to.kind == Kind::Wallet)
+        .ok_or_else(Problem::not_found)?;
+    same_currency(&wanted.amount, &from, &to)?;
+    Ok((from, to))
+}
+
 fn same_currency(amount: &Money, from: &Account, to: &Account) -> Result<(), Halt> {
     let mut wrong = Violations::new();
     wrong.require(
@@ -218,7 +236,12 @@ fn same_currency(amount: &Money, from: &Account, to: &Account) -> Result<(), Hal
 }
 
 /// A payment as it is when it has just begun.
-fn begun(payment: Payment, from: Account, to: Account, expires_at: Option<Stamp>) -> Made {
+pub(super) fn begun(
+    payment: Payment,
+    from: Account,
+    to: Account,
+    expires_at: Option<Stamp>,
+) -> Made {
     let amount = payment.amount.minor();
     let (captured, state, version) = match payment.capture {
         Capture::Automatic => (amount, HoldState::Captured, 2),

@@ -10,7 +10,7 @@ use jiff::SignedDuration;
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
-use super::make::USUAL;
+use super::make::{USUAL, begun};
 use super::model::{Capture, Payment, Status as PaymentStatus};
 use super::store::{self, Made};
 use crate::SecurePay;
@@ -41,10 +41,12 @@ impl Payments {
             .ok_or_else(|| Status::not_found("payment_id names no payment"))
     }
 
-    async fn submit(&self, group: Group, facts: Vec<Fact>) -> Result<(), Status> {
-        let answers = self.0.ledger.submit_with(group, facts);
-        posted(answers.await.map_err(unanswered)?)?;
-        Ok(())
+    /// Says whether it was done before.
+    async fn submit(&self, group: Group, facts: Vec<Fact>) -> Result<bool, Status> {
+        let told = self.0.ledger.submit_with(group, facts);
+        let told = told.await.map_err(unanswered)?;
+        posted(told.answers)?;
+        Ok(told.is_repeated)
     }
 
     fn show(&self, made: &Made) -> wire::Payment {
@@ -109,7 +111,7 @@ impl PaymentService for Payments {
             (Capture::Automatic, None)
         };
         let wanted = [("from_account_id", from), ("to_account_id", to)];
-        let found = accounts(self.0.db.pool(), &wanted).await?;
+        let found = accounts(&self.0, &wanted).await?;
         let (from, to) = (found[0], found[1]);
         if from.kind != Kind::Wallet {
             return Err(invalid("from_account_id must be a wallet"));
@@ -127,9 +129,15 @@ impl PaymentService for Payments {
             created_at: now,
         };
         let group = payment.begin(expires_at);
-        self.submit(group, vec![Fact::Payment(payment)]).await?;
+        let facts = vec![Fact::Payment(payment.clone())];
+        // Whatever was done before may have gone on since.
+        let made = if self.submit(group, facts).await? {
+            self.get(id).await?
+        } else {
+            begun(payment, from, to, expires_at)
+        };
         Ok(Response::new(wire::InitiatePaymentResponse {
-            payment: Some(self.show(&self.get(id).await?)),
+            payment: Some(self.show(&made)),
         }))
     }
 

@@ -2,7 +2,7 @@
 
 use galen_kernel::{Money, Pii, Problem, Timestamp};
 use galen_service::MoneyView;
-use galen_vault::{Error as VaultError, Keyring, Sealed, Vault};
+use galen_vault::{Keyring, Sealed, Vault};
 use serde::Serialize;
 use sqlx::PgConnection;
 use utoipa::ToSchema;
@@ -124,14 +124,6 @@ fn words(ring: &Keyring, made: &Made) -> Result<Option<Pii<Words>>, Problem> {
     let Some(described) = &made.payment.description else {
         return Ok(None);
     };
-    match ring.open(
-        &DESCRIPTION,
-        described.subject,
-        made.payment.id,
-        &described.words,
-    ) {
-        Ok(words) => Ok(Some(words)),
-        Err(VaultError::Erased) => Ok(None),
-        Err(error) => Err(error.into()),
-    }
+    let (subject, row) = (described.subject, made.payment.id);
+    Ok(ring.open_unless_erased(&DESCRIPTION, subject, row, &described.words)?)
 }

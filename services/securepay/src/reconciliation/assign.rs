@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use galen_access::Permission;
-use galen_kernel::{Problem, Violations};
+use galen_kernel::{Problem, Violations, text};
 use galen_service::{Answer, Body, Cx, Needs, Outcome, PathIds, Requires};
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -116,7 +116,7 @@ pub async fn matched(
     Body(request): Body<MatchLine>,
 ) -> Outcome {
     let mut wrong = Violations::new();
-    let reason = line_of_text(&mut wrong, "/reason", &request.reason);
+    let reason = text::line(&mut wrong, "/reason", &request.reason, MOST).unwrap_or_default();
     let wish = match (request.wallet_id, request.purpose) {
         (Some(wallet), None) => Wish::Wallet(wallet),
         (None, Some(purpose)) => Wish::Purpose(purpose.into()),
@@ -150,28 +150,9 @@ pub async fn unmatched(
     Body(request): Body<UnmatchLine>,
 ) -> Outcome {
     let mut wrong = Violations::new();
-    let reason = line_of_text(&mut wrong, "/reason", &request.reason);
+    let reason = text::line(&mut wrong, "/reason", &request.reason, MOST).unwrap_or_default();
     wrong.finish()?;
     change(&cx, &s, id, Wish::Nothing, &reason).await
-}
-
-/// A text of one line that is not blank.
-fn line_of_text(wrong: &mut Violations, pointer: &str, text: &str) -> String {
-    let text = text.trim();
-    wrong.require(!text.is_empty(), pointer, "BLANK", "must not be blank");
-    wrong.require(
-        text.chars().count() <= MOST,
-        pointer,
-        "TOO_LONG",
-        "must have at most 500 characters",
-    );
-    wrong.require(
-        !text.contains(char::is_control),
-        pointer,
-        "CONTROL_CHARACTER",
-        "must not contain control characters",
-    );
-    text.to_owned()
 }
 
 /// First what is to be done is stored, then it is done, then it is marked as done. Where

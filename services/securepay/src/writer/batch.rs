@@ -1,14 +1,18 @@
 //! One batch: what has to be known, what is decided, what is stored.
 
+use std::collections::{HashMap, HashSet};
+
 use galen_kernel::{Problem, Timestamp};
 use galen_service::command::deferred::{self, RecordError, Recorded};
 use galen_service::{Answer, Deferred, Halt};
 use galen_storage::Error;
 use sqlx::PgConnection;
 
-use super::submission::{Asker, Reply, Submission};
+use super::submission::{Asker, Reply, Submission, Told};
 use super::{Fact, rider, store};
 use crate::books;
+use crate::ledger::batch::Changes;
+use crate::ledger::book::Missing;
 use crate::ledger::{AccountId, Batch, Book, Hold, Posting, Rejection, Stamp, book};
 
 /// Most holds that expire in one batch.
@@ -21,18 +25,26 @@ pub(super) enum Broken {
     Storage(#[from] Error),
     #[error("an answer cannot be stored")]
     Answer(#[source] Problem),
+    #[error("a batch was lost")]
+    Lost(#[from] tokio::task::JoinError),
 }
 
-/// What was decided of a batch.
-pub(super) struct Decided<'a> {
-    pub(super) batch: Batch,
-    pub(super) replies: Vec<Reply>,
-    facts: Vec<&'a Fact>,
-    /// The commands that were done, and the places of their answers.
-    done: Vec<(&'a Deferred, usize)>,
+/// What a command is known by: who asks, and their key.
+pub(super) type Key = (String, String);
+
+/// A batch that grows until it is stored.
+#[derive(Default)]
+pub(super) struct Gathered {
+    batch: Batch,
+    decided: Vec<(Submission, Reply)>,
+    /// The places of what brings something along that is to be stored.
+    riding: Vec<usize>,
+    /// The commands that were done, and their places.
+    keys: HashMap<Key, usize>,
 }
 
-/// What became of the keys of the commands in a batch; `None`: not a command.
+/// What became of the keys of some commands; `None`: not a command, or nobody looked
+/// because it has no key.
 pub(super) type Keys = Vec<Option<Result<(), Halt>>>;
 
 impl Broken {
@@ -41,7 +53,7 @@ impl Broken {
     pub(super) fn is_stale(&self) -> bool {
         match self {
             Self::Storage(error) => matches!(error.sqlstate().as_deref(), Some("40001" | "40P01")),
-            Self::Answer(_) => false,
+            Self::Answer(_) | Self::Lost(_) => false,
         }
     }
 
@@ -55,6 +67,7 @@ impl Broken {
                     .any(|c| state.starts_with(c))
             }),
             Self::Answer(_) => true,
+            Self::Lost(_) => false,
         }
     }
 
@@ -62,6 +75,7 @@ impl Broken {
         match self {
             Self::Storage(error) => error.into(),
             Self::Answer(problem) => problem,
+            Self::Lost(error) => Problem::internal(error),
         }
     }
 }
@@ -79,6 +93,16 @@ impl From<RecordError> for Broken {
             RecordError::Answer(problem) => Self::Answer(problem),
         }
     }
+}
+
+/// What has to be looked up before some submissions can be decided; `since`: transfers
+/// whose ids are of later instants are new.
+pub(super) fn missing(book: &Book, waiting: &[Submission], since: Option<Stamp>) -> Missing {
+    let mut missing = book.missing(waiting.iter().map(|submission| &submission.group));
+    if let Some(since) = since {
+        missing.transfers.retain(|id| !id.is_from_after(since));
+    }
+    missing
 }
 
 /// Which keys were used before.
@@ -101,17 +125,12 @@ pub(super) async fn keys(
         .collect())
 }
 
-/// Loads what the book has to know; `since`: ids of later instants are new.
+/// Loads what the book has to know.
 pub(super) async fn learn(
     connection: &mut PgConnection,
     book: &mut Book,
-    waiting: &[Submission],
-    since: Option<Stamp>,
+    missing: Missing,
 ) -> Result<(), Error> {
-    let mut missing = book.missing(waiting.iter().map(|submission| &submission.group));
-    if let Some(since) = since {
-        missing.transfers.retain(|id| !id.is_from_after(since));
-    }
     for posting in books::postings(&mut *connection, &missing.transfers).await? {
         book.learn_posting(posting);
     }
@@ -149,34 +168,46 @@ async fn learn_holds(
     Ok(())
 }
 
-/// Decides all that waits, in its order.
-pub(super) fn decide<'a>(
-    book: &mut Book,
-    waiting: &'a [Submission],
-    keys: Keys,
-    now: Stamp,
-) -> Decided<'a> {
-    let mut decided = Decided {
-        batch: Batch::default(),
-        replies: Vec::with_capacity(waiting.len()),
-        facts: Vec::new(),
-        done: Vec::new(),
-    };
-    book.expire(now, &mut decided.batch);
-    for (submission, key) in waiting.iter().zip(keys) {
-        let reply = decided.one(book, submission, key, now);
-        decided.replies.push(reply);
+impl Gathered {
+    /// How many were decided.
+    pub(super) const fn len(&self) -> usize {
+        self.decided.len()
     }
-    metrics::histogram!("galen_ledger_batch_postings")
-        .record(u32::try_from(decided.batch.postings().len()).map_or(f64::MAX, f64::from));
-    decided
-}
 
-impl<'a> Decided<'a> {
+    /// Whether there is nothing to store and nobody to answer.
+    pub(super) const fn is_empty(&self) -> bool {
+        self.decided.is_empty() && self.batch.is_empty()
+    }
+
+    /// Whether there is nothing to store but the ledger's own.
+    pub(super) const fn is_plain(&self) -> bool {
+        self.riding.is_empty()
+    }
+
+    /// The keys of its commands that were done.
+    pub(super) fn keys(&self) -> HashSet<Key> {
+        self.keys.keys().cloned().collect()
+    }
+
+    /// Decides some more, in their order.
+    pub(super) fn decide(
+        &mut self,
+        book: &mut Book,
+        waiting: Vec<Submission>,
+        keys: Keys,
+        now: Stamp,
+    ) {
+        book.expire(now, &mut self.batch);
+        for (submission, key) in waiting.into_iter().zip(keys) {
+            let reply = self.one(book, &submission, key, now);
+            self.decided.push((submission, reply));
+        }
+    }
+
     fn one(
         &mut self,
         book: &mut Book,
-        submission: &'a Submission,
+        submission: &Submission,
         key: Option<Result<(), Halt>>,
         now: Stamp,
     ) -> Reply {
@@ -195,17 +226,22 @@ impl<'a> Decided<'a> {
             }
         }
         let answers = book.decide(&submission.group, now, &mut self.batch);
+        let place = self.decided.len();
         let is_done = !is_known && answers.iter().all(Result::is_ok);
-        if is_done {
-            self.facts.extend(&submission.facts);
+        let rides = submission.command().is_some() || !submission.facts.is_empty();
+        if is_done && rides {
+            self.riding.push(place);
         }
         match &submission.asker {
-            Asker::Service(_) => Reply::Service(answers),
+            Asker::Service(_) => Reply::Service(Told {
+                answers,
+                is_repeated: is_known,
+            }),
             Asker::Command {
                 deferred, answer, ..
             } => {
                 if is_done {
-                    self.done.push((deferred, self.replies.len()));
+                    self.keys.extend(key_of(deferred).map(|key| (key, place)));
                 }
                 let outcome = match whole(&answers) {
                     Ok(postings) => Ok(answer(&postings)),
@@ -218,24 +254,17 @@ impl<'a> Decided<'a> {
 
     /// What a command is answered whose key was used by one before it in this batch.
     fn repeated(&self, deferred: &Deferred) -> Option<Halt> {
-        deferred.key()?;
-        self.answers()
-            .find_map(|(first, answer)| deferred.repeats(first, answer))
+        let place = self.keys.get(&key_of(deferred)?)?;
+        let (first, answer) = done(self.decided.get(*place)?)?;
+        deferred.repeats(first, answer)
     }
 
-    /// The commands that were done, with their answers.
-    fn answers(&self) -> impl Iterator<Item = (&'a Deferred, &Answer)> {
-        self.done
-            .iter()
-            .filter_map(|(deferred, place)| match self.replies.get(*place) {
-                Some(Reply::Command(outcome)) => Some((*deferred, outcome.as_ref().as_ref().ok()?)),
-                _ => None,
-            })
-    }
-
-    /// Whether there is nothing to store but the ledger's own.
-    pub(super) const fn is_plain(&self) -> bool {
-        self.facts.is_empty() && self.done.is_empty()
+    /// What is to be stored of the ledger's own: once, when nothing more is decided.
+    pub(super) fn close(&mut self, book: &Book) -> Changes {
+        let postings = u32::try_from(self.batch.postings().len());
+        metrics::histogram!("galen_ledger_batch_postings")
+            .record(postings.map_or(f64::MAX, f64::from));
+        book.changes(std::mem::take(&mut self.batch))
     }
 
     /// Stores what the groups brought along.
@@ -245,10 +274,38 @@ impl<'a> Decided<'a> {
         service: &'static str,
         now: Timestamp,
     ) -> Result<Recorded, Broken> {
-        rider::store(connection, &self.facts).await?;
-        let done: Vec<(&Deferred, &Answer)> = self.answers().collect();
-        Ok(deferred::record(connection, service, &done, now).await?)
+        let riding = || self.riding.iter().map(|place| &self.decided[*place]);
+        let facts: Vec<&Fact> = riding().flat_map(|(asked, _)| &asked.facts).collect();
+        rider::store(connection, &facts).await?;
+        let commands: Vec<(&Deferred, &Answer)> = riding().filter_map(done).collect();
+        Ok(deferred::record(connection, service, &commands, now).await?)
     }
+
+    /// It is stored: everybody is told.
+    pub(super) fn answer(self) {
+        for (submission, reply) in self.decided {
+            submission.answer(reply);
+        }
+    }
+
+    /// It is not stored: what waits still.
+    pub(super) fn undecided(self) -> impl Iterator<Item = Submission> {
+        self.decided.into_iter().map(|(submission, _)| submission)
+    }
+}
+
+/// A command that was done, with its answer.
+fn done((submission, reply): &(Submission, Reply)) -> Option<(&Deferred, &Answer)> {
+    match reply {
+        Reply::Command(outcome) => Some((submission.command()?, outcome.as_ref().as_ref().ok()?)),
+        Reply::Service(_) => None,
+    }
+}
+
+/// The key of a command.
+pub(super) fn key_of(command: &Deferred) -> Option<Key> {
+    let key = command.key()?;
+    Some((key.caller.clone(), key.key.clone()))
 }
 
 /// The postings of a group, or why it was refused.

@@ -4,7 +4,7 @@
 //! on a [`Book`](crate::ledger::Book) in memory, and stores the whole batch with one
 //! statement: one commit for many callers, and one update of an account however many
 //! postings name it. Nobody waits for a timer: while one batch is being stored, the
-//! next one gathers.
+//! next one [grows](flow), decided and all.
 //!
 //! **Riders.** A command brings along what belongs to its postings ([`Ledger::carry`]):
 //! a payment, the answer under its idempotency key, its entry in the audit log. A batch
@@ -24,6 +24,8 @@
 
 mod batch;
 mod bell;
+mod flow;
+mod reign;
 mod rider;
 mod run;
 mod standing;
@@ -33,6 +35,7 @@ mod verify;
 
 pub use rider::{Answering, Fact, Rider};
 pub use standing::set_standing;
+pub use submission::Told;
 pub use verify::verify;
 
 use std::sync::Arc;
@@ -110,19 +113,15 @@ impl Ledger {
     /// # Errors
     /// [`Unanswered`].
     pub async fn submit(&self, group: Group) -> Result<Vec<Answer>, Unanswered> {
-        self.submit_with(group, Vec::new()).await
+        Ok(self.submit_with(group, Vec::new()).await?.answers)
     }
 
     /// As [`Ledger::submit`], with facts that are stored when the group is done; when it
-    /// was done before, they were stored before.
+    /// was done before, they were stored before, and it is told so.
     ///
     /// # Errors
     /// [`Unanswered`].
-    pub async fn submit_with(
-        &self,
-        group: Group,
-        facts: Vec<Fact>,
-    ) -> Result<Vec<Answer>, Unanswered> {
+    pub async fn submit_with(&self, group: Group, facts: Vec<Fact>) -> Result<Told, Unanswered> {
         let (to, answered) = oneshot::channel();
         let asker = Asker::Service(to);
         self.send(group, facts, asker, answered).await

@@ -4,51 +4,35 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use galen_kernel::{Clock, Timestamp};
+use galen_service::command::deferred::Recorded;
 use galen_storage::{Db, Error};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection as _, PgConnection};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::batch::{self, Broken, Decided};
+use super::batch::{self, Broken, Gathered};
 use super::bell::Bells;
+use super::flow::Flow;
+use super::reign::{Reign, TICK, stamp};
 use super::store::{self, Head};
-use super::submission::{Reply, Submission};
+use super::submission::Submission;
 use super::{Mode, Shard};
-use crate::ledger::{Book, Stamp};
+use crate::ledger::Book;
+use crate::ledger::batch::Changes;
 
 /// Most groups of a batch.
-const MOST: usize = 512;
-/// How often holds that are not in memory are looked at.
-const TICK: Duration = Duration::from_secs(1);
+pub(super) const MOST: usize = 512;
 /// Pauses after failures: the first, and the longest.
 const PAUSES: [Duration; 2] = [Duration::from_millis(20), Duration::from_secs(1)];
-/// Postings that are remembered to recognise repeated requests without looking.
-const REMEMBERED: usize = 200_000;
 
 pub(super) struct Writer {
-    options: PgConnectOptions,
-    service: &'static str,
-    clock: Clock,
-    shard: Shard,
+    pub(super) options: PgConnectOptions,
+    pub(super) service: &'static str,
+    pub(super) clock: Clock,
+    pub(super) shard: Shard,
     mode: Mode,
-    bells: Arc<Bells>,
-}
-
-/// What a writer has while its connection lives.
-struct Reign {
-    connection: PgConnection,
-    head: Head,
-    book: Book,
-    /// Requests with ids from before are looked up; the database refuses all others
-    /// that were done, and then they are looked up as well.
-    since: Stamp,
-    /// Look everything up: something has failed.
-    careful: bool,
-    /// So many are decided one by one: one of them cannot be stored.
-    singly: usize,
-    /// When to look for holds that are not in memory and whose time has ended.
-    look: Instant,
+    pub(super) bells: Arc<Bells>,
 }
 
 impl Writer {
@@ -105,17 +89,18 @@ impl Writer {
             store::wait_for_the_shard(&mut connection, self.shard).await?;
         }
         let head = self.take_over(&mut connection).await?;
-        let mut reign = Reign {
-            connection,
-            book: Book::after(head.last),
-            head,
-            since: stamp(self.clock.now()),
-            careful: true,
-            singly: 0,
-            look: Instant::now(),
-        };
+        let mut reign = Reign::new(connection, head, &self.clock);
         let mut tick = tokio::time::interval(TICK);
         loop {
+            // Whoever has reason to look everything up goes step by step.
+            if self.mode == Mode::Exclusive && !reign.careful && reign.singly == 0 {
+                let flow = Flow::new(self, &mut reign, unanswered);
+                match flow.run(queue).await {
+                    Ok(()) => return Ok(()),
+                    Err(broken) => self.mend(&mut reign, broken).await?,
+                }
+                continue;
+            }
             if unanswered.is_empty() {
                 tokio::select! {
                     taken = queue.recv_many(unanswered, MOST) => if taken == 0 {
@@ -125,63 +110,65 @@ impl Writer {
                 }
             }
             let some = match reign.singly {
-                0 => unanswered.len(),
+                0 => unanswered.len().min(MOST),
                 _ => unanswered.len().min(1),
             };
-            match self.batch(&mut reign, &unanswered[..some]).await {
-                Ok(replies) => {
+            let mut gathered = Gathered::default();
+            match self.step(&mut reign, unanswered, some, &mut gathered).await {
+                Ok(()) => {
                     *pause = PAUSES[0];
                     reign.careful = false;
                     reign.singly = reign.singly.saturating_sub(some);
-                    for (waiting, reply) in unanswered.drain(..some).zip(replies) {
-                        waiting.answer(reply);
-                    }
+                    gathered.answer();
                     self.bells.ring(reign.head.last);
-                    if reign.book.remembers() > REMEMBERED {
-                        reign.since = stamp(self.clock.now());
-                        reign.book = Book::after(reign.head.last);
-                    }
                 }
                 Err(broken) => {
-                    if let Some(failed) = self.mend(&mut reign, some, broken).await? {
-                        reign.singly = reign.singly.saturating_sub(1);
-                        tracing::error!(
-                            error = &failed as &dyn std::error::Error,
-                            "the ledger cannot store what somebody asked for"
-                        );
-                        unanswered.remove(0).fail(failed.into_problem());
-                    }
+                    unanswered.splice(0..0, gathered.undecided());
+                    self.mend_step(&mut reign, unanswered, some, broken).await?;
                 }
             }
         }
     }
 
-    /// What to do about a batch that was not stored: nothing but trying again with all
-    /// that can be looked up, then one by one, then giving up the one that fails alone;
-    /// or, when it is not certain what happened, a new reign.
-    async fn mend(
+    /// What to do about a step that was not stored: with all that can be looked up, one
+    /// by one; then giving up the one that fails alone.
+    async fn mend_step(
         &self,
         reign: &mut Reign,
+        unanswered: &mut Vec<Submission>,
         some: usize,
         broken: Broken,
-    ) -> Result<Option<Broken>, Broken> {
-        let (is_stale, was_careful) = (broken.is_stale(), reign.careful);
-        if !is_stale && !broken.is_refused() || (is_stale || some == 0) && was_careful {
+    ) -> Result<(), Broken> {
+        if !reign.careful {
+            return self.mend(reign, broken).await;
+        }
+        if some == 0 || !broken.is_refused() {
             return Err(broken);
         }
-        if is_stale {
-            reign.head = self.take_over(&mut reign.connection).await?;
+        reign.begin_again(&self.clock);
+        if some > 1 {
+            reign.singly = some;
+            return Ok(());
         }
-        reign.book = Book::after(reign.head.last);
-        reign.careful = true;
-        match (was_careful, some) {
-            (false, _) => Ok(None),
-            (true, 1) => Ok(Some(broken)),
-            (true, _) => {
-                reign.singly = some;
-                Ok(None)
-            }
+        reign.singly = reign.singly.saturating_sub(1);
+        tracing::error!(
+            error = &broken as &dyn std::error::Error,
+            "the ledger cannot store what somebody asked for"
+        );
+        unanswered.remove(0).fail(broken.into_problem());
+        Ok(())
+    }
+
+    /// What to do about what was not stored: trying again with all that can be looked
+    /// up; or, when it is not certain what happened, a new reign.
+    async fn mend(&self, reign: &mut Reign, broken: Broken) -> Result<(), Broken> {
+        if broken.is_stale() {
+            reign.head = self.take_over(reign.idle()).await?;
+        } else if !broken.is_refused() {
+            return Err(broken);
         }
+        reign.begin_again(&self.clock);
+        Ok(())
     }
 
     async fn take_over(&self, connection: &mut PgConnection) -> Result<Head, Error> {
@@ -191,64 +178,80 @@ impl Writer {
         }
     }
 
-    /// Decides and stores what waits.
-    async fn batch(&self, reign: &mut Reign, waiting: &[Submission]) -> Result<Vec<Reply>, Broken> {
-        let now = self.clock.now();
+    /// Decides and stores the first of those who wait, and nothing meanwhile.
+    async fn step(
+        &self,
+        reign: &mut Reign,
+        waiting: &mut Vec<Submission>,
+        some: usize,
+        gathered: &mut Gathered,
+    ) -> Result<(), Broken> {
+        let place = (self.shard, self.service);
         match self.mode {
             Mode::Exclusive => {
-                let (connection, head, book) = (&mut reign.connection, reign.head, &mut reign.book);
-                let since = (!reign.careful).then_some(reign.since);
-                let keys = batch::keys(connection, self.service, waiting, now).await?;
-                batch::learn(connection, book, waiting, since).await?;
-                if reign.look <= Instant::now() {
-                    batch::learn_due(connection, book, stamp(now)).await?;
-                    reign.look = Instant::now() + TICK;
-                }
-                let decided = batch::decide(book, waiting, keys, stamp(now));
-                let (head, replies) = if decided.is_plain() {
-                    let changes = book.changes(decided.batch);
-                    let head = store::store(connection, self.shard, head, &changes).await?;
-                    (head, decided.replies)
-                } else {
-                    let tx = connection.begin().await?;
-                    self.commit(tx, head, book, decided, now).await?
-                };
-                reign.head = head;
-                Ok(replies)
+                let from = (&self.options, self.service);
+                reign
+                    .gather(from, &self.clock, waiting, some, gathered)
+                    .await?;
+                let (changes, head) = (gathered.close(&reign.book), reign.head);
+                let now = self.clock.now();
+                reign.head = write(reign.idle(), place, head, &changes, gathered, now).await?;
             }
             Mode::Shared => {
-                let mut tx = reign.connection.begin().await?;
+                let now = self.clock.now();
+                let mut tx = reign.idle().begin().await?;
                 let head = store::lock(&mut tx, self.shard).await?;
                 let mut book = Book::after(head.last);
-                let keys = batch::keys(&mut tx, self.service, waiting, now).await?;
-                batch::learn(&mut tx, &mut book, waiting, None).await?;
+                let keys = batch::keys(&mut tx, self.service, &waiting[..some], now).await?;
+                let missing = batch::missing(&book, &waiting[..some], None);
+                batch::learn(&mut tx, &mut book, missing).await?;
                 batch::learn_due(&mut tx, &mut book, stamp(now)).await?;
-                let decided = batch::decide(&mut book, waiting, keys, stamp(now));
-                let (head, replies) = self.commit(tx, head, &book, decided, now).await?;
+                gathered.decide(&mut book, waiting.drain(..some).collect(), keys, stamp(now));
+                let changes = gathered.close(&book);
+                let (head, recorded) =
+                    write_in(&mut tx, place, head, &changes, gathered, now).await?;
+                tx.commit().await?;
+                recorded.keep();
                 reign.head = head;
-                Ok(replies)
             }
         }
-    }
-
-    /// Stores a batch with its riders.
-    async fn commit(
-        &self,
-        mut tx: sqlx::Transaction<'_, sqlx::Postgres>,
-        head: Head,
-        book: &Book,
-        mut decided: Decided<'_>,
-        now: Timestamp,
-    ) -> Result<(Head, Vec<Reply>), Broken> {
-        let changes = book.changes(std::mem::take(&mut decided.batch));
-        let head = store::store(&mut tx, self.shard, head, &changes).await?;
-        let recorded = decided.ride(&mut tx, self.service, now).await?;
-        tx.commit().await?;
-        recorded.keep();
-        Ok((head, decided.replies))
+        Ok(())
     }
 }
 
-fn stamp(now: Timestamp) -> Stamp {
-    Stamp(now.as_microsecond())
+/// Stores a batch: one statement, or a transaction when something rides along. Says
+/// where the shard stands then.
+pub(super) async fn write(
+    connection: &mut PgConnection,
+    place: (Shard, &'static str),
+    head: Head,
+    changes: &Changes,
+    gathered: &Gathered,
+    now: Timestamp,
+) -> Result<Head, Broken> {
+    let began = Instant::now();
+    let head = if gathered.is_plain() {
+        store::store(connection, place.0, head, changes).await?
+    } else {
+        let mut tx = connection.begin().await?;
+        let (head, recorded) = write_in(&mut tx, place, head, changes, gathered, now).await?;
+        tx.commit().await?;
+        recorded.keep();
+        head
+    };
+    metrics::histogram!("galen_ledger_store_seconds").record(began.elapsed().as_secs_f64());
+    Ok(head)
+}
+
+async fn write_in(
+    tx: &mut PgConnection,
+    (shard, service): (Shard, &'static str),
+    head: Head,
+    changes: &Changes,
+    gathered: &Gathered,
+    now: Timestamp,
+) -> Result<(Head, Recorded), Broken> {
+    let head = store::store(&mut *tx, shard, head, changes).await?;
+    let recorded = gathered.ride(tx, service, now).await?;
+    Ok((head, recorded))
 }

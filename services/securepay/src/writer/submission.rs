@@ -14,10 +14,20 @@ pub(super) struct Submission {
     pub(super) asker: Asker,
 }
 
+/// What became of the requests of a group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Told {
+    /// In the order of the requests.
+    pub answers: Vec<book::Answer>,
+    /// Whether it was decided before, wholly or in part: these are the first answers, and
+    /// much may have happened since.
+    pub is_repeated: bool,
+}
+
 /// Who waits for it.
 pub(super) enum Asker {
     /// Somebody who wants to know what became of the requests.
-    Service(oneshot::Sender<Vec<book::Answer>>),
+    Service(oneshot::Sender<Told>),
     /// A command.
     Command {
         deferred: Deferred,
@@ -28,7 +38,7 @@ pub(super) enum Asker {
 
 /// What somebody is told.
 pub(super) enum Reply {
-    Service(Vec<book::Answer>),
+    Service(Told),
     Command(Box<Outcome>),
 }
 
@@ -51,8 +61,8 @@ impl Submission {
     /// Whoever no longer waits asks again with the same ids or the same key.
     pub(super) fn answer(self, reply: Reply) {
         match (self.asker, reply) {
-            (Asker::Service(to), Reply::Service(answers)) => {
-                let _ = to.send(answers);
+            (Asker::Service(to), Reply::Service(told)) => {
+                let _ = to.send(told);
             }
             (Asker::Command { to, .. }, Reply::Command(outcome)) => {
                 let _ = to.send(*outcome);

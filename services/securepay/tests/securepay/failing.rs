@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use futures::future::join_all;
-use galen_securepay::ledger::AccountId;
+use galen_securepay::ledger::{AccountId, Rejection};
 use galen_securepay::writer::Mode;
+use rustix::process::{Signal, kill_process};
 
 use crate::racing::{is_all_there, traffic};
 use crate::world::{WORLD, World, ask, transfer};
@@ -56,6 +57,50 @@ async fn an_overtaken_writer_does_nothing_more_of_its_own() {
     assert_eq!(posting.debit_balance, 0);
     assert!(world.number("select epoch from head").await > epoch + 1);
     assert_eq!(world.number("select count(*) from posting").await, 3);
+    world.is_sound().await;
+}
+
+#[tokio::test]
+async fn a_batch_of_a_paused_writer_comes_too_late() {
+    let world = World::open(2).await;
+    let (anna, bela) = (AccountId(2), AccountId(3));
+    let old = world.writer(Mode::Exclusive);
+    ask(&old, transfer(WORLD, anna, 10)).await.unwrap();
+    // Its statement is sent and does not arrive: the server's end is stopped.
+    let paused = world.server_of_writer().await;
+    kill_process(paused, Signal::STOP).unwrap();
+    let late = transfer(anna, bela, 10);
+    let waiting = tokio::spawn({
+        let old = old.clone();
+        async move { ask(&old, late).await }
+    });
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    // Somebody takes over and spends a part of what the old one counts on, elsewhere
+    // than where the old one wants to write.
+    world
+        .by_force("update securepay.head set epoch = epoch + 1".to_owned())
+        .await;
+    let other = world.writer(Mode::Shared);
+    ask(&other, transfer(anna, WORLD, 3)).await.unwrap();
+    ask(&other, transfer(WORLD, anna, 1)).await.unwrap();
+    assert!(!waiting.is_finished());
+    let epoch = world.number("select epoch from head").await;
+    kill_process(paused, Signal::CONT).unwrap();
+    // The statement arrives, finds another epoch, and nothing of it counts: decided
+    // anew, it is refused.
+    let answer = waiting.await.unwrap();
+    assert_eq!(
+        answer,
+        Err(Rejection::InsufficientFunds {
+            account: anna,
+            available: 8
+        })
+    );
+    assert_eq!(world.number("select epoch from head").await, epoch + 1);
+    assert_eq!(world.balance(bela).await, 0);
+    assert_eq!(world.number("select count(*) from posting").await, 3);
+    let last = ask(&old, transfer(anna, bela, 8)).await.unwrap();
+    assert_eq!((last.debit_balance, last.credit_balance), (0, 8));
     world.is_sound().await;
 }
 

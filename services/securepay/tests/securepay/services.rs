@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use futures::StreamExt as _;
 use galen_contracts::convert::to_wire;
+use galen_contracts::patients::v1::PatientsMerged;
 use galen_contracts::securepay::v1::{
-    Account, AccountKind, CaptureReservationRequest, EntryKind, GetAccountRequest,
-    GetPaymentRequest, InitiatePaymentRequest, Money, OpenAccountRequest, Payment, PaymentState,
-    PostRequest, RefundPaymentRequest, ReleaseReservationRequest, ReservationState, ReserveRequest,
-    Transfer, WatchEntriesRequest,
+    Account, AccountKind, CaptureReservationRequest, EntryKind, FindWalletsRequest,
+    GetAccountRequest, GetPaymentRequest, InitiatePaymentRequest, Money, OpenAccountRequest,
+    Payment, PaymentState, PostRequest, RefundPaymentRequest, ReleaseReservationRequest,
+    ReservationState, ReserveRequest, Transfer, WatchEntriesRequest,
 };
 use galen_kernel::Timestamp;
 use jiff::SignedDuration;
@@ -109,6 +110,74 @@ async fn transfers_are_done_together_or_not_at_all_and_once() {
     let answer = refused(accounts.post(both).await);
     assert_eq!(answer, (Code::FailedPrecondition, "MORE_THAN_OWED".into()));
     assert_eq!(account(&house, &debt.account_id).await.balance, -3_500);
+    house.is_sound().await;
+}
+
+#[tokio::test]
+async fn the_open_wallets_of_a_person_are_found_the_fullest_first() {
+    let house = House::open().await;
+    let find = async |patient: &str| {
+        let asked = FindWalletsRequest {
+            patient_id: patient.to_owned(),
+            currency: "EUR".into(),
+        };
+        let found = house.accounts().find_wallets(asked).await;
+        let wallets = found.expect("an answer").into_inner().wallets;
+        let wallets = wallets.into_iter();
+        wallets
+            .map(|wallet| (wallet.account_id, wallet.owner_id, wallet.available))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(find(&new_id()).await, [], "nothing is opened by asking");
+    let (retired, _, small) = house.patient_with(1_000).await;
+    let (survivor, _, large) = house.patient_with(2_000).await;
+    let (small, large) = (
+        (small, retired.to_string(), 1_000),
+        (large, survivor.to_string(), 2_000),
+    );
+    assert_eq!(find(&retired.to_string()).await, [small.clone()]);
+    house
+        .hears(&PatientsMerged {
+            survivor_id: survivor.to_string(),
+            retired_id: retired.to_string(),
+            merge_id: new_id(),
+        })
+        .await;
+    for id in [survivor, retired] {
+        assert_eq!(find(&id.to_string()).await, [large.clone(), small.clone()]);
+    }
+    let freeze = format!("/wallets/{}/freeze", large.0);
+    let frozen = house.clerk().post(&freeze, serde_json::Value::Null).await;
+    assert_eq!(frozen.status, 200, "{}", frozen.body);
+    assert_eq!(find(&survivor.to_string()).await, [small]);
+}
+
+#[tokio::test]
+async fn a_deposit_is_paid_from_a_wallet_and_never_overdrawn() {
+    let house = House::open().await;
+    let (_, _, wallet) = house.patient_with(5_000).await;
+    let deposit = open(&house, AccountKind::Deposit, &new_id()).await;
+    let revenue = open(&house, AccountKind::Revenue, "").await;
+    let payment = InitiatePaymentRequest {
+        payment_id: new_id(),
+        from_account_id: wallet.clone(),
+        to_account_id: deposit.account_id.clone(),
+        amount: Some(eur(3_000)),
+        reference_id: new_id(),
+        manual_capture: false,
+    };
+    let paid = house.payments().initiate_payment(payment).await;
+    let paid = paid.expect("it is paid").into_inner().payment;
+    assert_eq!(state(paid), PaymentState::Captured);
+    assert_eq!(account(&house, &deposit.account_id).await.available, 3_000);
+    let give = |minor| PostRequest {
+        transfers: vec![transfer(&deposit, &revenue, minor)],
+    };
+    let answer = refused(house.accounts().post(give(3_001)).await);
+    assert_eq!(answer.0, Code::FailedPrecondition);
+    let given = house.accounts().post(give(3_000)).await;
+    given.expect("it is there");
+    assert_eq!(account(&house, &deposit.account_id).await.balance, 0);
     house.is_sound().await;
 }
 

@@ -10,6 +10,7 @@ use galen_securepay::{CHECKS, MIGRATIONS};
 use galen_service::SHARED_MIGRATIONS;
 use galen_storage::{Db, SchemaSpec};
 use galen_testkit::TestDatabase;
+use rustix::process::Pid;
 use sqlx::{AssertSqlSafe, Row as _};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use uuid::Uuid;
@@ -120,6 +121,18 @@ impl World {
                and a.datname = current_database()",
         )
         .await
+    }
+
+    /// The server's process behind the connection of the only writer that there is.
+    pub(crate) async fn server_of_writer(&self) -> Pid {
+        let pid = self
+            .number(
+                "select a.pid::bigint from pg_locks l join pg_stat_activity a using (pid)
+                 where l.locktype = 'advisory' and l.granted and a.datname = current_database()",
+            )
+            .await;
+        let pid = i32::try_from(pid).expect("a process id");
+        Pid::from_raw(pid).expect("a process")
     }
 
     /// As a superuser.

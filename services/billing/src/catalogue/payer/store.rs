@@ -113,3 +113,17 @@ pub async fn page(
     .map(read)
     .collect()
 }
+
+/// What some payers are called.
+///
+/// # Errors
+/// When the database fails.
+pub async fn names(db: impl PgExecutor<'_>, ids: &[Uuid]) -> Result<Vec<(Uuid, String)>, Error> {
+    sqlx::query("select id, name from payer where id = any($1)")
+        .bind(ids)
+        .fetch_all(db)
+        .await?
+        .iter()
+        .map(|row| Ok((row.col("id")?, row.text("name")?)))
+        .collect()
+}

@@ -53,6 +53,8 @@ pub struct Tariff {
     pub id: TariffId,
     /// What costs that.
     pub service_code: String,
+    /// What it is called on invoices.
+    pub name: Option<String>,
     /// The kind of the service, by which plans may know it.
     pub category: Option<String>,
     /// Agreed with this payer; `None`: for everybody.
@@ -166,6 +168,7 @@ mod tests {
         Tariff {
             id: TariffId::from_uuid(uuid::Uuid::nil()),
             service_code: "X".to_owned(),
+            name: None,
             category: None,
             payer: None,
             encounter_class: None,

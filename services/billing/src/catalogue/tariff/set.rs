@@ -28,6 +28,14 @@ pub struct SetTariff {
         example = "CONSULTATION"
     )]
     pub service_code: String,
+    /// What it is called on invoices.
+    #[schema(
+        min_length = 1,
+        max_length = 120,
+        pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$",
+        example = "Consultation, 20 minutes"
+    )]
+    pub name: Option<String>,
     /// The kind of the service, by which plans may know it.
     #[schema(
         min_length = 1,
@@ -57,6 +65,9 @@ impl SetTariff {
     fn parse(self, id: TariffId, currency: Currency) -> Result<Tariff, Problem> {
         let mut wrong = Violations::new();
         field::service_code(&mut wrong, "/serviceCode", &self.service_code);
+        let name = self
+            .name
+            .map(|name| field::line(&mut wrong, "/name", &name, 120));
         let category = self
             .category
             .map(|category| field::line(&mut wrong, "/category", &category, 64));
@@ -88,6 +99,7 @@ impl SetTariff {
         Ok(Tariff {
             id,
             service_code: self.service_code,
+            name,
             category,
             payer: self.payer_id.map(PayerId::from_uuid),
             encounter_class: self.encounter_class,

@@ -52,6 +52,7 @@ fn read(row: &PgRow) -> Result<Tariff, Error> {
     Ok(Tariff {
         id: row.id("id")?,
         service_code: row.text("service_code")?,
+        name: row.opt_text("name")?,
         category: row.opt_text("category")?,
         payer: row.opt_id("payer_id")?,
         encounter_class: class
@@ -147,8 +148,8 @@ pub async fn insert(
     at: Timestamp,
 ) -> Result<(), TariffError> {
     sqlx::query(
-        "insert into tariff (id, service_code, category, payer_id, encounter_class, amount, currency, valid_from, valid_to, recorded_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+        "insert into tariff (id, service_code, category, payer_id, encounter_class, amount, currency, valid_from, valid_to, recorded_at, name)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
     )
     .bind(tariff.id.uuid())
     .bind(&tariff.service_code)
@@ -160,6 +161,7 @@ pub async fn insert(
     .bind(date(tariff.valid_from))
     .bind(tariff.valid_to.map(date))
     .bind(ts(at))
+    .bind(&tariff.name)
     .execute(db)
     .await
     .map_err(Error::from)?;
@@ -227,4 +229,18 @@ pub async fn page(
     .iter()
     .map(read)
     .collect()
+}
+
+/// What the services of some tariffs are called, of those that have a name.
+///
+/// # Errors
+/// When the database fails.
+pub async fn names(db: impl PgExecutor<'_>, ids: &[Uuid]) -> Result<Vec<(Uuid, String)>, Error> {
+    sqlx::query("select id, name from tariff where id = any($1) and name is not null")
+        .bind(ids)
+        .fetch_all(db)
+        .await?
+        .iter()
+        .map(|row| Ok((row.col("id")?, row.text("name")?)))
+        .collect()
 }

@@ -17,6 +17,9 @@ pub struct TariffView {
     pub id: Uuid,
     /// What costs that.
     pub service_code: String,
+    /// What it is called on invoices.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
     /// The kind of the service, by which plans may know it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub category: Option<String>,
@@ -41,6 +44,7 @@ impl From<Tariff> for TariffView {
         Self {
             id: tariff.id.uuid(),
             service_code: tariff.service_code,
+            name: tariff.name,
             category: tariff.category,
             payer_id: tariff.payer.map(|payer| payer.uuid()),
             encounter_class: tariff.encounter_class,

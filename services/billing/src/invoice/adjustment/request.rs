@@ -69,7 +69,7 @@ pub(super) fn read(
 ) -> Result<(Option<Money>, Pii<Words>), Problem> {
     let mut wrong = Violations::new();
     let amount = amount.and_then(|amount| amount.positive(&mut wrong, "/amount"));
-    let reason = Words::read(&mut wrong, "/reason", reason);
+    let reason = Words::paragraphs(&mut wrong, "/reason", reason).map(Pii::new);
     wrong.finish()?;
     let reason = reason.ok_or_else(|| Problem::internal("a reason was read"))?;
     Ok((amount, reason))

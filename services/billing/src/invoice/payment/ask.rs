@@ -181,7 +181,7 @@ fn refused(code: &str) -> Heard {
 }
 
 /// The code that SecurePay refuses with.
-fn code(message: &str) -> String {
+pub(crate) fn code(message: &str) -> String {
     let plain = |c: char| c.is_ascii_uppercase() || c == '_';
     if !message.is_empty() && message.len() <= 64 && message.chars().all(plain) {
         message.to_owned()

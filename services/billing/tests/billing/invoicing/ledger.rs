@@ -26,6 +26,8 @@ pub(crate) struct Ledger {
     pub(crate) away: AtomicBool,
     /// It does what it is asked, and the answer is lost.
     pub(crate) mute: AtomicBool,
+    /// The same, of payments only.
+    pub(crate) mute_payments: AtomicBool,
     /// How often it was asked to pay.
     pub(crate) asked: AtomicU32,
 }
@@ -97,7 +99,7 @@ impl Books {
             .ok_or_else(|| Status::not_found("no such account"))?;
         let after = account.balance + change;
         match account.kind() {
-            AccountKind::Wallet if after < 0 => {
+            AccountKind::Wallet | AccountKind::Deposit if after < 0 => {
                 Err(Status::failed_precondition("INSUFFICIENT_FUNDS"))
             }
             AccountKind::Receivable if after > 0 => Err(Status::failed_precondition("OVERPAID")),
@@ -153,6 +155,27 @@ impl AccountService for Served {
                 })
             })
             .ok_or_else(|| Status::not_found("no such account"))
+    }
+
+    async fn find_wallets(
+        &self,
+        request: Request<FindWalletsRequest>,
+    ) -> Result<Response<FindWalletsResponse>, Status> {
+        self.0.is_there()?;
+        let asked = request.into_inner();
+        let mut wallets: Vec<Account> = {
+            let books = self.0.books();
+            let wallets = books.accounts.values().filter(|account| {
+                (account.kind(), &account.owner_id, &account.currency)
+                    == (AccountKind::Wallet, &asked.patient_id, &asked.currency)
+            });
+            wallets.cloned().collect()
+        };
+        for wallet in &mut wallets {
+            wallet.available = wallet.balance;
+        }
+        wallets.sort_by_key(|wallet| std::cmp::Reverse(wallet.available));
+        self.0.answer(FindWalletsResponse { wallets })
     }
 
     async fn post(&self, request: Request<PostRequest>) -> Result<Response<PostResponse>, Status> {
@@ -232,6 +255,9 @@ impl PaymentService for Served {
                 }
             }
         };
+        if self.0.mute_payments.load(Ordering::SeqCst) {
+            return Err(Status::unavailable("the line broke"));
+        }
         self.0.answer(InitiatePaymentResponse {
             payment: Some(payment),
         })

@@ -7,3 +7,5 @@ mod house;
 mod invoices;
 mod ledger;
 mod paying;
+mod prepaying;
+mod printing;

@@ -1,5 +1,6 @@
 //! What an allergy says (FHIR R4 `AllergyIntolerance`).
 
+use galen_kernel::Text;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -7,7 +8,6 @@ use utoipa::ToSchema;
 use super::super::model::{Coding, CodingBody, Entry};
 use super::super::view::EntryView;
 use crate::named::named;
-use crate::text::Text;
 
 named! {
     /// Whether the allergy still is one.

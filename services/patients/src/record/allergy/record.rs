@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use galen_access::Permission;
 use galen_contracts::ids::PatientId;
-use galen_kernel::{Problem, Violations};
+use galen_kernel::{Problem, Text, Violations};
 use galen_service::{Answer, Body, Cx, Needs, Outcome, PathIds, Requires};
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -14,7 +14,6 @@ use super::super::model::{CodingBody, EntryId, beginning};
 use super::super::open::{NewEntry, open, source};
 use super::model::{Allergy, AllergyView, Category, Criticality, Status};
 use crate::patient::body::IdentifierBody;
-use crate::text::Text;
 use crate::{Patients, input};
 
 /// Records an allergy.

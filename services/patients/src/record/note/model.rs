@@ -1,12 +1,11 @@
 //! What a note says.
 
-use galen_kernel::Timestamp;
+use galen_kernel::{Text, Timestamp};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::super::model::Entry;
 use super::super::view::EntryView;
-use crate::text::Text;
 
 /// A note: what is sealed of it. Fields may be added as optional ones, and bounds be
 /// widened; whatever was ever recorded has to be read.

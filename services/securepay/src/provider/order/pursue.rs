@@ -393,11 +393,7 @@ pub(crate) async fn open(
     };
     let keys = sealed.key_id().into_iter().collect();
     let ring = vault.keyring_of(connection, keys).await?;
-    match ring.open(&DESTINATION, order.subject(), order.id, sealed) {
-        Ok(iban) => Ok(Some(iban)),
-        Err(galen_vault::Error::Erased) => Ok(None),
-        Err(error) => Err(error),
-    }
+    ring.open_unless_erased(&DESTINATION, order.subject(), order.id, sealed)
 }
 
 /// What becomes of an order whose destination is not known any more. If it was told

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use galen_access::Permission;
 use galen_contracts::ids::PatientId;
-use galen_kernel::{Problem, Violations};
+use galen_kernel::{Pii, Problem, Violations};
 use galen_service::{Answer, Body, Cx, Needs, Outcome, Requires};
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -75,7 +75,7 @@ pub async fn request(
         "NOT_A_REFERENCE",
         "must be 1 to 100 printable characters of ASCII, without blanks",
     );
-    let reason = Words::read(&mut wrong, "/reason", &request.reason);
+    let reason = Words::paragraphs(&mut wrong, "/reason", &request.reason).map(Pii::new);
     wrong.finish()?;
     let (Some(evidence), Some(reason)) = (evidence, reason) else {
         return Err(Problem::internal("something is wrong and nothing was noted").into());

@@ -34,8 +34,10 @@ pub(crate) const CHECKS: &[Check] = &[
               select 'line ' || i.charge_id || ' of invoice ' || i.invoice_id || ' is out by ' || (i.insurer - coalesce(sum(l.received + l.outstanding), 0))
               from invoice v
               join invoice_line i on i.invoice_id = v.id
+              -- The living ones; of those that were withdrawn for another one to come, the last.
               left join claim c on c.invoice_id = v.id
-                  and not exists (select from claim n where n.root_id = c.root_id and n.id > c.id)
+                  and c.id = (select n.id from claim n where n.root_id = c.root_id
+                              order by n.status in ('REPLACED', 'VOIDED'), n.prepared_at desc, n.id limit 1)
               left join claim_line l on l.claim_id = c.id and l.charge_id = i.charge_id
               where v.status in ('ISSUED', 'PARTIALLY_PAID', 'BALANCED')
               group by i.invoice_id, i.charge_id, i.insurer

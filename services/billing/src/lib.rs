@@ -154,10 +154,10 @@ impl Service for Billing {
             .merge(charge::routes())
             .merge(invoice::routes())
             .merge(claim::routes())
-            .merge(cash_session::routes())
-            .merge(payment_plan::routes())
             .merge(print::routes())
             .merge(statement::routes())
+            .merge(cash_session::routes())
+            .merge(payment_plan::routes())
             .with_state(Arc::clone(self))
     }
 
@@ -182,8 +182,8 @@ impl Service for Billing {
             charge::jobs(self),
             invoice::jobs(self),
             claim::jobs(self),
-            payment_plan::jobs(self),
             prepayment::jobs(self),
+            payment_plan::jobs(self),
         ]
         .into_iter()
         .flatten()

@@ -37,8 +37,6 @@ pub(crate) const SETTINGS: &[Setting] = &[
     claim::settings::SETTINGS[6],
     claim::settings::SETTINGS[7],
     claim::settings::SETTINGS[8],
-    cash_session::settings::SETTINGS[0],
-    payment_plan::settings::SETTINGS[0],
     letterhead::SETTINGS[0],
     letterhead::SETTINGS[1],
     letterhead::SETTINGS[2],
@@ -46,6 +44,8 @@ pub(crate) const SETTINGS: &[Setting] = &[
     letterhead::SETTINGS[4],
     letterhead::SETTINGS[5],
     letterhead::SETTINGS[6],
+    cash_session::settings::SETTINGS[0],
+    payment_plan::settings::SETTINGS[0],
 ];
 
 /// What patients are asked to pay before an appointment.

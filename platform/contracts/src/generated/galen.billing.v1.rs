@@ -107,6 +107,57 @@ pub struct RemittancePosted {
     #[prost(message, optional, tag = "3")]
     pub amount: ::core::option::Option<super::super::securepay::v1::Money>,
 }
+/// The patient has paid before the appointment. Also told when a no-show is taken back
+/// after it had cost a fee; process and command are empty when nobody asked.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PrepaymentHeld {
+    #[prost(string, tag = "1")]
+    pub appointment_id: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub process_id: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub command_id: ::prost::alloc::string::String,
+    #[prost(string, tag = "4")]
+    pub patient_id: ::prost::alloc::string::String,
+    /// What is held now.
+    #[prost(message, optional, tag = "5")]
+    pub held: ::core::option::Option<super::super::securepay::v1::Money>,
+}
+/// The patient has not, and nothing is held.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PrepaymentRefused {
+    #[prost(string, tag = "1")]
+    pub appointment_id: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub process_id: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub command_id: ::prost::alloc::string::String,
+    #[prost(string, tag = "4")]
+    pub patient_id: ::prost::alloc::string::String,
+    /// INSUFFICIENT_FUNDS, NO_WALLET, TIMED_OUT, ACCOUNT_FROZEN, …
+    #[prost(string, tag = "5")]
+    pub reason_code: ::prost::alloc::string::String,
+}
+/// Nothing is held any more.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PrepaymentEnded {
+    #[prost(string, tag = "1")]
+    pub appointment_id: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub patient_id: ::prost::alloc::string::String,
+    /// APPLIED, RELEASED, FORFEITED or MOVED.
+    #[prost(string, tag = "3")]
+    pub outcome: ::prost::alloc::string::String,
+    /// What went to an invoice.
+    #[prost(message, optional, tag = "4")]
+    pub applied: ::core::option::Option<super::super::securepay::v1::Money>,
+    /// What was kept as a fee.
+    #[prost(message, optional, tag = "5")]
+    pub forfeited: ::core::option::Option<super::super::securepay::v1::Money>,
+    /// What went back to the patient.
+    #[prost(message, optional, tag = "6")]
+    pub released: ::core::option::Option<super::super::securepay::v1::Money>,
+}
 /// A till was counted, and its cash is in the safe.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct CashSessionClosed {
@@ -160,57 +211,6 @@ pub struct PaymentPlanCancelled {
     pub plan_id: ::prost::alloc::string::String,
     #[prost(string, tag = "2")]
     pub patient_id: ::prost::alloc::string::String,
-}
-/// The patient has paid before the appointment. Also told when a no-show is taken back
-/// after it had cost a fee; process and command are empty when nobody asked.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct PrepaymentHeld {
-    #[prost(string, tag = "1")]
-    pub appointment_id: ::prost::alloc::string::String,
-    #[prost(string, tag = "2")]
-    pub process_id: ::prost::alloc::string::String,
-    #[prost(string, tag = "3")]
-    pub command_id: ::prost::alloc::string::String,
-    #[prost(string, tag = "4")]
-    pub patient_id: ::prost::alloc::string::String,
-    /// What is held now.
-    #[prost(message, optional, tag = "5")]
-    pub held: ::core::option::Option<super::super::securepay::v1::Money>,
-}
-/// The patient has not, and nothing is held.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct PrepaymentRefused {
-    #[prost(string, tag = "1")]
-    pub appointment_id: ::prost::alloc::string::String,
-    #[prost(string, tag = "2")]
-    pub process_id: ::prost::alloc::string::String,
-    #[prost(string, tag = "3")]
-    pub command_id: ::prost::alloc::string::String,
-    #[prost(string, tag = "4")]
-    pub patient_id: ::prost::alloc::string::String,
-    /// INSUFFICIENT_FUNDS, NO_WALLET, TIMED_OUT, ACCOUNT_FROZEN, …
-    #[prost(string, tag = "5")]
-    pub reason_code: ::prost::alloc::string::String,
-}
-/// Nothing is held any more.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct PrepaymentEnded {
-    #[prost(string, tag = "1")]
-    pub appointment_id: ::prost::alloc::string::String,
-    #[prost(string, tag = "2")]
-    pub patient_id: ::prost::alloc::string::String,
-    /// APPLIED, RELEASED, FORFEITED or MOVED.
-    #[prost(string, tag = "3")]
-    pub outcome: ::prost::alloc::string::String,
-    /// What went to an invoice.
-    #[prost(message, optional, tag = "4")]
-    pub applied: ::core::option::Option<super::super::securepay::v1::Money>,
-    /// What was kept as a fee.
-    #[prost(message, optional, tag = "5")]
-    pub forfeited: ::core::option::Option<super::super::securepay::v1::Money>,
-    /// What went back to the patient.
-    #[prost(message, optional, tag = "6")]
-    pub released: ::core::option::Option<super::super::securepay::v1::Money>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GetPayerRequest {

@@ -11,7 +11,7 @@ use super::document::{Block, Column, Document, Row, Sum, Table};
 use super::letterhead::Letterhead;
 use super::words;
 use crate::charge::model::ChargeId;
-use crate::invoice::model::{Invoice, Line, Payment, PaymentState, Status};
+use crate::invoice::model::{Invoice, Line, Method, Payment, PaymentState, Status};
 use crate::invoice::view::number;
 
 /// What an invoice's paper says beside what the invoice itself knows.
@@ -46,9 +46,10 @@ pub fn receipt_name(invoice: &Invoice, payment: Uuid) -> String {
 /// How a payment came.
 #[must_use]
 pub const fn method(payment: &Payment) -> &'static str {
-    match payment.wallet {
-        Some(_) => "Wallet",
-        None => "Cash desk or bank",
+    match payment.method {
+        Method::Wallet => "Wallet",
+        Method::Cash => "Cash desk or bank",
+        Method::Prepayment => "Prepayment",
     }
 }
 

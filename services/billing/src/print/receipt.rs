@@ -55,6 +55,7 @@ pub const fn settles(event: &Event) -> Option<Uuid> {
     match event {
         Event::PaymentRecorded { payment } => Some(*payment),
         Event::Received { receipt, .. } => Some(*receipt),
+        Event::PrepaymentApplied { prepayment, .. } => Some(*prepayment),
         Event::Drafted { .. }
         | Event::Adjudicated { .. }
         | Event::Issued { .. }

@@ -86,6 +86,9 @@ const fn meaning(event: &Event) -> Meaning {
         Event::Issued { .. } => (Some(Kind::Invoice), None, None),
         Event::PaymentRecorded { payment } => (None, Some(Kind::Payment), Some(*payment)),
         Event::Received { receipt, .. } => (None, Some(Kind::Payment), Some(*receipt)),
+        Event::PrepaymentApplied { prepayment, .. } => {
+            (None, Some(Kind::Payment), Some(*prepayment))
+        }
         Event::Refunded { refund, .. } => (None, Some(Kind::Refund), Some(*refund)),
         Event::Credited { note, .. } => (
             Some(Kind::CreditNote),

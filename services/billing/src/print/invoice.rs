@@ -48,7 +48,7 @@ pub fn receipt_name(invoice: &Invoice, payment: Uuid) -> String {
 pub const fn method(payment: &Payment) -> &'static str {
     match payment.method {
         Method::Wallet => "Wallet",
-        Method::Cash => "Cash desk or bank",
+        Method::Cash => "Cash",
         Method::Prepayment => "Prepayment",
     }
 }

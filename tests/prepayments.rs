@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::hospital::Hospital;
 use crate::payments::{SIMULATED, ledger, top_up, wallet};
-use crate::world::{booking, doctor, eventually, expect_status, midnight, patient, text};
+use crate::world::{booking, doctor, eventually, expect_status, midnight, patient, text, user};
 
 const TERMS: &[(&str, &str)] = &[
     ("GALEN_BILLING_PREPAYMENT", "share"),
@@ -134,8 +134,12 @@ pub(crate) async fn what_is_paid_before_follows_the_appointment() {
 
     let seen = desk.book(now + SignedDuration::from_hours(4)).await;
     desk.until(&seen, "HELD").await;
-    for step in ["check-in", "start", "complete"] {
-        desk.step(&seen, step, Value::Null).await;
+    desk.step(&seen, "check-in", Value::Null).await;
+    let physician = user(&desk.admin, &["DOCTOR"], Some(&desk.doctor)).await;
+    for step in ["start", "complete"] {
+        let path = format!("/api/v1/appointments/{seen}/{step}");
+        let reply = physician.post(&path, &Value::Null).await;
+        expect_status(&reply.expect("an answer"), 200);
     }
     let wish = json!({ "patientId": desk.patient, "appointmentId": seen });
     let draft = eventually("it is charged", || async {

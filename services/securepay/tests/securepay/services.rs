@@ -135,7 +135,10 @@ async fn the_open_wallets_of_a_person_are_found_the_fullest_first() {
         (small, retired.to_string(), 1_000),
         (large, survivor.to_string(), 2_000),
     );
-    assert_eq!(find(&retired.to_string()).await, [small.clone()]);
+    assert_eq!(
+        find(&retired.to_string()).await,
+        std::slice::from_ref(&small)
+    );
     house
         .hears(&PatientsMerged {
             survivor_id: survivor.to_string(),

@@ -171,7 +171,11 @@ pub(crate) async fn what_is_paid_before_follows_the_appointment() {
             rows.find(|row| row["kind"] == kind)
                 .map(|row| row["balance"].clone())
         };
-        let said = [balance("DEPOSIT"), balance("RECEIVABLE"), balance("REVENUE")];
+        let said = [
+            balance("DEPOSIT"),
+            balance("RECEIVABLE"),
+            balance("REVENUE"),
+        ];
         let wanted = ["0.00", "0.00", "375.00"].map(|amount| Some(json!(amount)));
         if balanced && said == wanted {
             Ok(report)

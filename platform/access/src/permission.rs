@@ -92,8 +92,11 @@ pub enum Permission {
     InvoiceManage,
     /// Pay an invoice from a wallet.
     InvoicePay,
-    /// Approve refunds and write-offs that somebody else asked for.
+    /// Approve refunds and write-offs that somebody else asked for, and what is missing
+    /// in somebody else's till.
     RefundApprove,
+    /// Open a till, take and give back cash in it, count it.
+    CashManage,
     /// See claims and what insurers answered.
     ClaimRead,
     /// Prepare, submit and correct claims, post remittances.
@@ -146,6 +149,7 @@ impl Permission {
         Self::InvoiceManage,
         Self::InvoicePay,
         Self::RefundApprove,
+        Self::CashManage,
         Self::ClaimRead,
         Self::ClaimManage,
     ];
@@ -197,6 +201,7 @@ impl Permission {
             Self::InvoiceManage => "INVOICE_MANAGE",
             Self::InvoicePay => "INVOICE_PAY",
             Self::RefundApprove => "REFUND_APPROVE",
+            Self::CashManage => "CASH_MANAGE",
             Self::ClaimRead => "CLAIM_READ",
             Self::ClaimManage => "CLAIM_MANAGE",
         }

@@ -125,6 +125,11 @@ events! {
         PrepaymentHeld, "prepayment-held", |e| &e.appointment_id;
         PrepaymentRefused, "prepayment-refused", |e| &e.appointment_id;
         PrepaymentEnded, "prepayment-ended", |e| &e.appointment_id;
+        CashSessionClosed, "cash-session-closed", |e| &e.cash_session_id;
+        PaymentPlanAgreed, "payment-plan-agreed", |e| &e.plan_id;
+        PaymentPlanCompleted, "payment-plan-completed", |e| &e.plan_id;
+        PaymentPlanDefaulted, "payment-plan-defaulted", |e| &e.plan_id;
+        PaymentPlanCancelled, "payment-plan-cancelled", |e| &e.plan_id;
     }
 }
 

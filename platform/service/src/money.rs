@@ -63,12 +63,32 @@ pub fn positive(
     amount: &str,
     currency: &str,
 ) -> Option<Money> {
+    at_least(1, wrong, pointer, (amount, currency))
+}
+
+/// As [`positive`], of an amount that may be zero.
+pub fn not_negative(
+    wrong: &mut Violations,
+    pointer: &str,
+    amount: &str,
+    currency: &str,
+) -> Option<Money> {
+    at_least(0, wrong, pointer, (amount, currency))
+}
+
+fn at_least(
+    least: i64,
+    wrong: &mut Violations,
+    pointer: &str,
+    (amount, currency): (&str, &str),
+) -> Option<Money> {
     let unknown = format!("{pointer}/currency");
     let currency = wrong.keep(&unknown, "UNKNOWN_CURRENCY", currency.parse::<Currency>())?;
     let at = format!("{pointer}/amount");
     match Money::parse(amount, currency) {
-        Ok(money) if money.minor > 0 => return Some(money),
-        Ok(_) => wrong.push(at, "NOT_POSITIVE", "must be more than zero"),
+        Ok(money) if money.minor >= least => return Some(money),
+        Ok(_) if least > 0 => wrong.push(at, "NOT_POSITIVE", "must be more than zero"),
+        Ok(_) => wrong.push(at, "NEGATIVE", "must not be less than zero"),
         Err(error) => wrong.push(at, code(error), error.to_string()),
     }
     None
@@ -129,5 +149,18 @@ mod tests {
                 "{amount} {currency}"
             );
         }
+    }
+
+    #[test]
+    fn what_is_counted_may_be_nothing_and_not_less() {
+        let counted = |amount| {
+            let mut wrong = Violations::new();
+            let read = not_negative(&mut wrong, "/total", amount, "EUR");
+            let refused = wrong.finish().err().map(|problem| problem.errors[0].code);
+            read.map(|money| money.minor).ok_or(refused)
+        };
+        assert_eq!(counted("0"), Ok(0));
+        assert_eq!(counted("0.01"), Ok(1));
+        assert_eq!(counted("-0.01"), Err(Some("NEGATIVE")));
     }
 }

@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 
 /// More than anybody is ever asked for at once, in minor units; sums of it stay far
 /// below what can be written down.
-const MOST: i64 = 1_000_000_000_000;
+pub(crate) const MOST: i64 = 1_000_000_000_000;
 
 /// An amount of money.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -41,13 +41,23 @@ impl AmountView {
     /// Reads a field that has to be more than nothing.
     pub fn positive(&self, wrong: &mut Violations, pointer: &str) -> Option<Money> {
         let money = money::positive(wrong, pointer, &self.amount, &self.currency)?;
-        if money.minor > MOST {
-            let pointer = format!("{pointer}/amount");
-            wrong.push(pointer, "AMOUNT_TOO_LARGE", "is too large");
-            return None;
-        }
-        Some(money)
+        bearable(wrong, pointer, money)
     }
+
+    /// Reads a field that may be nothing, but not less.
+    pub fn not_negative(&self, wrong: &mut Violations, pointer: &str) -> Option<Money> {
+        let money = money::not_negative(wrong, pointer, &self.amount, &self.currency)?;
+        bearable(wrong, pointer, money)
+    }
+}
+
+fn bearable(wrong: &mut Violations, pointer: &str, money: Money) -> Option<Money> {
+    if money.minor <= MOST {
+        return Some(money);
+    }
+    let pointer = format!("{pointer}/amount");
+    wrong.push(pointer, "AMOUNT_TOO_LARGE", "is too large");
+    None
 }
 
 impl From<Money> for AmountView {

@@ -34,8 +34,10 @@ pub(crate) const CHECKS: &[Check] = &[
               select 'line ' || i.charge_id || ' of invoice ' || i.invoice_id || ' is out by ' || (i.insurer - coalesce(sum(l.received + l.outstanding), 0))
               from invoice v
               join invoice_line i on i.invoice_id = v.id
+              -- The living ones; of those that were withdrawn for another one to come, the last.
               left join claim c on c.invoice_id = v.id
-                  and not exists (select from claim n where n.root_id = c.root_id and n.id > c.id)
+                  and c.id = (select n.id from claim n where n.root_id = c.root_id
+                              order by n.status in ('REPLACED', 'VOIDED'), n.prepared_at desc, n.id limit 1)
               left join claim_line l on l.claim_id = c.id and l.charge_id = i.charge_id
               where v.status in ('ISSUED', 'PARTIALLY_PAID', 'BALANCED')
               group by i.invoice_id, i.charge_id, i.insurer
@@ -133,6 +135,70 @@ pub(crate) const CHECKS: &[Check] = &[
               left join invoice_payment p on p.invoice_id = i.id and p.status = 'PENDING'
               group by i.id
               having i.pending <> coalesce(sum(p.minor), 0)",
+    },
+    Check {
+        name: "the books say of every till what should be in it, and nothing once it is closed",
+        sql: "select s.id || ' holds ' || coalesce(sum(b.minor), 0)
+              from cash_session s
+              left join lateral (
+                  select minor from journal_entry where debit_kind = 'CASH' and debit_owner = s.id
+                  union all
+                  select -minor from journal_entry where credit_kind = 'CASH' and credit_owner = s.id
+              ) b on true
+              group by s.id
+              having coalesce(sum(b.minor), 0) <> case s.status when 'CLOSED' then 0 else s.opening + s.taken - s.given_back end",
+    },
+    Check {
+        name: "every till is the sum of what moved in it",
+        sql: "select s.id::text
+              from cash_session s
+              left join cash_movement m on m.session_id = s.id
+              group by s.id
+              having (s.taken, s.given_back) is distinct from
+                  (coalesce(sum(m.minor) filter (where m.kind = 'PAYMENT'), 0), coalesce(sum(m.minor) filter (where m.kind = 'REFUND'), 0))",
+    },
+    Check {
+        name: "cash that moved was paid for an invoice or given back for one, and the other way round",
+        sql: "select 'payment ' || p.id
+              from invoice_payment p
+              full join (select * from cash_movement where kind = 'PAYMENT') m on m.id = p.id
+              where (p.method = 'CASH' or m.id is not null)
+                and (p.method, p.minor, p.currency, p.invoice_id) is distinct from ('CASH', m.minor, m.currency, m.invoice_id)
+              union all
+              select 'refund ' || m.id
+              from cash_movement m
+              left join adjustment a on a.id = m.id
+              where m.kind = 'REFUND'
+                and (a.kind, a.status, a.minor, a.payment_id, a.invoice_id) is distinct from ('REFUND', 'DONE', m.minor, m.payment_id, m.invoice_id)
+              union all
+              select 'refund ' || a.id || ' moved no cash'
+              from adjustment a
+              join invoice_payment p on p.id = a.payment_id and p.method = 'CASH'
+              where a.status = 'DONE' and not exists (select from cash_movement m where m.id = a.id)",
+    },
+    Check {
+        name: "every payment plan is the sum of its instalments, and of what was owed",
+        sql: "select p.id::text
+              from payment_plan p
+              where p.total <> (select coalesce(sum(minor), 0) from payment_plan_instalment where plan_id = p.id)
+                 or p.total <> (select coalesce(sum(planned), 0) from payment_plan_invoice where plan_id = p.id)
+              union all
+              select p.id || ' and invoice ' || i.id
+              from payment_plan p
+              join payment_plan_invoice l on l.plan_id = p.id
+              join invoice i on i.id = l.invoice_id
+              where (i.patient_id, i.currency) <> (p.patient_id, p.currency)
+                 or l.live <> (p.status in ('PROPOSED', 'ACTIVE'))",
+    },
+    Check {
+        name: "no plan of which nothing is owed any more is followed",
+        sql: "select p.id::text
+              from payment_plan p
+              join payment_plan_invoice l on l.plan_id = p.id
+              join invoice i on i.id = l.invoice_id
+              where p.status = 'ACTIVE'
+              group by p.id
+              having sum(i.billed - i.settled) = 0",
     },
     Check {
         name: "everything that was entered is posted",

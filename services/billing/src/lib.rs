@@ -3,7 +3,8 @@
 //! **Owns** the [`catalogue`] of payers, tariffs and insurance plans, which are data
 //! ([`plan`]); the one function that applies plans ([`adjudication`]) and what was
 //! counted under policies ([`cover`]); charges, invoices and what is still owed;
-//! claims to payers and what they answered.
+//! claims to payers and what they answered; tills ([`cash_session`]), and debts that are
+//! paid in instalments ([`payment_plan`]).
 //!
 //! Money itself is in SecurePay's ledger: billing says what is to move, and keeps why.
 //!
@@ -11,6 +12,7 @@
 
 pub mod adjudication;
 mod amount;
+pub mod cash_session;
 pub mod catalogue;
 pub mod charge;
 mod checks;
@@ -19,6 +21,7 @@ pub mod cover;
 pub mod field;
 pub mod invoice;
 pub mod journal;
+pub mod payment_plan;
 pub mod plan;
 pub mod prepayment;
 pub mod print;
@@ -52,6 +55,8 @@ pub const MIGRATIONS: &[Migration] = migrations![
     "0004_invoice",
     "0005_claim",
     "0006_prepayment",
+    "0007_cash_session",
+    "0008_payment_plan",
     "0009_adjustment_list",
     "0010_parts_of_invoices",
     "0011_service_name"
@@ -69,6 +74,10 @@ pub struct Billing {
     letterhead: print::Letterhead,
     /// What patients are asked to pay before an appointment.
     prepayment: settings::Prepayment,
+    /// By how much a till may differ; minor units.
+    cash_tolerance: i64,
+    /// How long after its day an instalment may be paid.
+    plan_grace: jiff::Span,
     patients: PatientDirectoryClient<Channel>,
     accounts: AccountServiceClient<Channel>,
     payments: PaymentServiceClient<Channel>,
@@ -117,6 +126,8 @@ impl Service for Billing {
             prepayment: platform
                 .config
                 .get_or(settings::PREPAYMENT, settings::Prepayment::None)?,
+            cash_tolerance: cash_session::settings::tolerance(&platform.config)?,
+            plan_grace: payment_plan::settings::grace(&platform.config)?,
             db: platform.db,
             clock: platform.clock,
             vault: platform.vault,
@@ -145,6 +156,8 @@ impl Service for Billing {
             .merge(claim::routes())
             .merge(print::routes())
             .merge(statement::routes())
+            .merge(cash_session::routes())
+            .merge(payment_plan::routes())
             .with_state(Arc::clone(self))
     }
 
@@ -170,6 +183,7 @@ impl Service for Billing {
             invoice::jobs(self),
             claim::jobs(self),
             prepayment::jobs(self),
+            payment_plan::jobs(self),
         ]
         .into_iter()
         .flatten()

@@ -131,8 +131,8 @@ pub(crate) const PAGES: &[ProblemPage] = &[
     },
     ProblemPage {
         code: "NO_SUCH_PAYMENT",
-        title: "The invoice has no such payment from a wallet.",
-        advice: "`GET /invoices/{id}` shows its payments; what was paid in cash is given back in cash.",
+        title: "The invoice has no such payment.",
+        advice: "`GET /invoices/{id}` shows its payments; what was paid before an appointment is given back by a credit note.",
     },
     ProblemPage {
         code: "PAYMENT_NOT_SETTLED",
@@ -157,7 +157,67 @@ pub(crate) const PAGES: &[ProblemPage] = &[
     ProblemPage {
         code: "SECOND_PERSON_REQUIRED",
         title: "Somebody else has to decide.",
-        advice: "Giving up or giving back money takes two people: have a colleague decide.",
+        advice: "Giving up or giving back money, or agreeing to what is missing in a till, takes two people: have a colleague decide.",
+    },
+    ProblemPage {
+        code: "CASH_SESSION_OPEN",
+        title: "You have an open till.",
+        advice: "`GET /cash-sessions?status=OPEN` shows it. Close it with `POST /cash-sessions/{id}/close`, or go on with it.",
+    },
+    ProblemPage {
+        code: "NO_CASH_SESSION",
+        title: "You have no open till in this currency.",
+        advice: "Open one with `POST /cash-sessions`; cash is taken and given back by whoever answers for it.",
+    },
+    ProblemPage {
+        code: "CASH_SESSION_NOT_OPEN",
+        title: "The till is being counted, or closed.",
+        advice: "Read it again. What was counted takes no money any more: open another one with `POST /cash-sessions`.",
+    },
+    ProblemPage {
+        code: "NOT_ENOUGH_CASH",
+        title: "There is not as much in the till.",
+        advice: "`expected` says how much there is. Give it back from another till.",
+    },
+    ProblemPage {
+        code: "NOTHING_TO_APPROVE",
+        title: "No difference of the till waits for somebody.",
+        advice: "Read it again: it is open still, or closed already.",
+    },
+    ProblemPage {
+        code: "TENDERED_TOO_LITTLE",
+        title: "Less was put on the table than is to be paid.",
+        advice: "Say with `amount` what is paid, at most what was tendered.",
+    },
+    ProblemPage {
+        code: "NOT_TO_BE_HANDED_OUT",
+        title: "No cash of this is to be handed out.",
+        advice: "Only refunds of cash that somebody agreed to are, and each of them once; read the invoice again.",
+    },
+    ProblemPage {
+        code: "ALREADY_PLANNED",
+        title: "The invoice is in a payment plan.",
+        advice: "`GET /payment-plans?patientId=…` shows it. Cancel it with `POST /payment-plans/{id}/cancel` if another one is to take its place.",
+    },
+    ProblemPage {
+        code: "SEVERAL_PATIENTS",
+        title: "The invoices are of several patients, or currencies.",
+        advice: "Make a plan for each.",
+    },
+    ProblemPage {
+        code: "INSTALMENTS_DIFFER",
+        title: "The instalments are not what is owed.",
+        advice: "`owed` says how much it is: the instalments have to be exactly that, or leave them out and say `count`.",
+    },
+    ProblemPage {
+        code: "PLAN_STATUS",
+        title: "The payment plan's status does not allow it.",
+        advice: "`status` says what the plan is now. Read it again: somebody may have agreed, paid or cancelled meanwhile.",
+    },
+    ProblemPage {
+        code: "PLAN_OUT_OF_DATE",
+        title: "An instalment was due before anybody agreed.",
+        advice: "Cancel the plan with `POST /payment-plans/{id}/cancel`, and propose another one that begins later.",
     },
     ProblemPage {
         code: "PAYMENT_TIMED_OUT",

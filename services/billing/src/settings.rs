@@ -6,7 +6,7 @@ use galen_kernel::Currency;
 use galen_service::{Config, ConfigError, Setting};
 
 use crate::print::letterhead;
-use crate::{claim, prepayment};
+use crate::{cash_session, claim, payment_plan, prepayment};
 
 const CURRENCY: &str = "billing.currency";
 /// How much of an appointment is paid before it.
@@ -44,6 +44,8 @@ pub(crate) const SETTINGS: &[Setting] = &[
     letterhead::SETTINGS[4],
     letterhead::SETTINGS[5],
     letterhead::SETTINGS[6],
+    cash_session::settings::SETTINGS[0],
+    payment_plan::settings::SETTINGS[0],
 ];
 
 /// What patients are asked to pay before an appointment.

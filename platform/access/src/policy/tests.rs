@@ -79,6 +79,7 @@ const TABLE: &[(&str, &str)] = &[
     ("INVOICE_MANAGE", "A-----A---"),
     ("INVOICE_PAY", "AA----A--o"),
     ("REFUND_APPROVE", "A-----A---"),
+    ("CASH_MANAGE", "AA----A---"),
     ("CLAIM_READ", "A-----A-Ao"),
     ("CLAIM_MANAGE", "A-----A---"),
 ];

@@ -158,6 +158,60 @@ pub struct PrepaymentEnded {
     #[prost(message, optional, tag = "6")]
     pub released: ::core::option::Option<super::super::securepay::v1::Money>,
 }
+/// A till was counted, and its cash is in the safe.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CashSessionClosed {
+    #[prost(string, tag = "1")]
+    pub cash_session_id: ::prost::alloc::string::String,
+    /// Whose till it was: an account.
+    #[prost(string, tag = "2")]
+    pub cashier_id: ::prost::alloc::string::String,
+    /// What should have been in it.
+    #[prost(message, optional, tag = "3")]
+    pub expected: ::core::option::Option<super::super::securepay::v1::Money>,
+    /// What was counted without what should have been: negative when something is missing.
+    #[prost(message, optional, tag = "4")]
+    pub variance: ::core::option::Option<super::super::securepay::v1::Money>,
+}
+/// A patient pays in instalments from now on.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PaymentPlanAgreed {
+    #[prost(string, tag = "1")]
+    pub plan_id: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub patient_id: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "3")]
+    pub total: ::core::option::Option<super::super::securepay::v1::Money>,
+    #[prost(uint32, tag = "4")]
+    pub instalments: u32,
+}
+/// All of it is paid.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PaymentPlanCompleted {
+    #[prost(string, tag = "1")]
+    pub plan_id: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub patient_id: ::prost::alloc::string::String,
+}
+/// An instalment was not paid in time: everything that is left is owed at once again.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PaymentPlanDefaulted {
+    #[prost(string, tag = "1")]
+    pub plan_id: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub patient_id: ::prost::alloc::string::String,
+    /// What should have been paid by now, and is not.
+    #[prost(message, optional, tag = "3")]
+    pub overdue: ::core::option::Option<super::super::securepay::v1::Money>,
+}
+/// It was agreed on, and is not followed any more.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PaymentPlanCancelled {
+    #[prost(string, tag = "1")]
+    pub plan_id: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub patient_id: ::prost::alloc::string::String,
+}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GetPayerRequest {
     #[prost(string, tag = "1")]

@@ -7,18 +7,20 @@ use super::answer::{Adjustment, Group};
 use super::change;
 use super::error::ClaimError;
 use super::model::Claim;
+use super::next::Passed;
 use crate::charge::model::ChargeId;
-use crate::invoice::event::Outcome;
+use crate::invoice::event::{Outcome, PassedOn};
 use crate::invoice::model::InvoiceId;
 use crate::journal::{self, AccountKind, AccountRef, Entry};
 use crate::{cover, invoice};
 
 /// Enters what moved between two states of a claim: what was paid is in the bank; what is
-/// left over and what is written off, the invoice says.
+/// left over and what is written off, the invoice says. What was passed on, the next payer
+/// owes.
 pub(super) async fn enter(
     tx: &mut Tx,
-    before: &Claim,
-    after: &Claim,
+    (before, after): (&Claim, &Claim),
+    passed: &[Passed],
     reference: Uuid,
 ) -> Result<(), ClaimError> {
     let facts = &after.facts;
@@ -37,11 +39,19 @@ pub(super) async fn enter(
     let mut outcomes = Vec::new();
     for (sequence, moves) in moves {
         if moves.left_over > 0 || moves.written_off > 0 {
+            let passed = passed.iter().find(|passed| passed.sequence == sequence);
             outcomes.push(Outcome {
                 charge: ChargeId::from_uuid(after.line(sequence)?.charge_id),
                 payer: facts.payer,
-                to_patient: moves.left_over,
+                coverage: Some(facts.coverage),
+                to_patient: moves.left_over - passed.map_or(0, |passed| passed.amount),
                 written_off: moves.written_off,
+                passed_on: passed.map(|passed| PassedOn {
+                    payer: passed.payer,
+                    coverage: passed.coverage,
+                    claim: passed.claim,
+                    amount: passed.amount,
+                }),
                 reasons: reasons(after, sequence),
             });
         }

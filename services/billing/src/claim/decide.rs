@@ -33,7 +33,7 @@ impl Status {
         use Status as S;
         match event {
             Event::Prepared(_) => false,
-            Event::PriorAnswered { .. } => matches!(self, S::Draft),
+            Event::PriorAnswered { .. } => self.is_unsubmitted(),
             Event::Scrubbed { .. } => {
                 matches!(self, S::Draft | S::Scrubbed | S::Ready | S::Rejected)
             }
@@ -188,17 +188,24 @@ impl Claim {
         Ok(event)
     }
 
-    /// The payer before has left so much of each line, all in all.
+    /// The payer before has left so much of each line, all in all; so much more of it is
+    /// asked of this one.
     ///
     /// # Errors
     /// [`Refused`].
-    pub fn prior_answered(&self, left: &[(u16, i64)]) -> Result<Event, Refused> {
+    pub fn prior_answered(
+        &self,
+        left: &[(u16, i64)],
+        more: &[(u16, i64)],
+    ) -> Result<Event, Refused> {
         let mut positions = Vec::with_capacity(left.len());
         for (sequence, left) in left {
             let line = self.line(*sequence)?;
             let expected = line.charge - line.position.prior;
             let after = line.position.left_by_prior(left - expected);
-            positions.push((*sequence, after));
+            let more = more.iter().find(|(of, _)| of == sequence);
+            let more = more.map_or(0, |(_, more)| *more);
+            positions.push((*sequence, after.asked_for(more)));
         }
         let event = Event::PriorAnswered { positions };
         self.expect(&event)?;
@@ -356,7 +363,7 @@ mod tests {
             10 => return claim.resolved(1 + u16::from(paid % 2 == 0), Resolution::WriteOff),
             11 => Event::Replaced { by: claim.facts.id },
             12 => return claim.voided((paid % 2 == 0).then_some(Resolution::Patient)),
-            _ => return claim.prior_answered(&[(1, left), (2, 0)]),
+            _ => return claim.prior_answered(&[(1, left), (2, 0)], &[(1, paid)]),
         };
         claim.expect(&event)?;
         Ok(event)

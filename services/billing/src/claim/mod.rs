@@ -30,6 +30,7 @@ pub(crate) mod field;
 pub mod find;
 pub mod get;
 pub mod model;
+pub mod next;
 pub mod payer;
 pub mod position;
 pub mod prepare;

@@ -195,6 +195,12 @@ impl Status {
         }
     }
 
+    /// Whether the payer has never heard of it.
+    #[must_use]
+    pub const fn is_unsubmitted(self) -> bool {
+        matches!(self, Self::Draft | Self::Scrubbed | Self::Ready)
+    }
+
     /// Whether the payer owes an answer.
     #[must_use]
     pub const fn waits(self) -> bool {

@@ -120,6 +120,17 @@ impl Position {
             ..*self
         }
     }
+
+    /// This payer is asked for so much of what was left to whoever comes after it.
+    #[must_use]
+    pub fn asked_for(&self, more: i64) -> Self {
+        let more = more.clamp(0, self.left_over);
+        Self {
+            left_over: self.left_over - more,
+            outstanding: self.outstanding + more,
+            ..*self
+        }
+    }
 }
 
 #[cfg(test)]
@@ -157,6 +168,14 @@ mod tests {
             prop_assert!(after.is_possible());
             prop_assert_eq!(after.total(), before.total());
             prop_assert_eq!(after.outstanding, before.outstanding);
+        }
+
+        #[test]
+        fn nothing_is_lost_when_a_payer_is_asked_for_more(before in position(), more in -900_i64..900) {
+            let after = before.asked_for(more);
+            prop_assert!(after.is_possible());
+            prop_assert_eq!(after.total(), before.total());
+            prop_assert!((0..=more.max(0)).contains(&(after.outstanding - before.outstanding)));
         }
 
         #[test]

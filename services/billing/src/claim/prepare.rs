@@ -139,7 +139,11 @@ pub(super) async fn look_through(
 }
 
 /// The last day on which the oldest line is not yet late.
-fn file_by(lines: &[Line], days: Option<u32>, zone: &jiff::tz::TimeZone) -> Option<Date> {
+pub(super) fn file_by(
+    lines: &[Line],
+    days: Option<u32>,
+    zone: &jiff::tz::TimeZone,
+) -> Option<Date> {
     let first = lines.iter().map(|line| line.served_at).min()?;
     let day = first.to_zoned(zone.clone()).date();
     let days = jiff::Span::new().try_days(i64::from(days?)).ok()?;

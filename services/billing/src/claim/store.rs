@@ -199,6 +199,23 @@ pub async fn waiting_for(db: impl PgExecutor<'_>, facts: &Facts) -> Result<Optio
     row.map(|row| row.id("id")).transpose()
 }
 
+/// The claim of the same part to the payer after that of a claim, if there is one.
+///
+/// # Errors
+/// When the database fails.
+pub async fn to_next(db: impl PgExecutor<'_>, facts: &Facts) -> Result<Option<ClaimId>, Error> {
+    let row = sqlx::query(
+        "select id from claim
+         where invoice_id = $1 and part = $2 and ordinal = $3 + 1 and status not in ('REPLACED', 'VOIDED')",
+    )
+    .bind(facts.invoice)
+    .bind(i16::try_from(facts.part).unwrap_or(i16::MAX))
+    .bind(i16::from(facts.ordinal))
+    .fetch_optional(db)
+    .await?;
+    row.map(|row| row.id("id")).transpose()
+}
+
 /// The first claim to a payer for an invoice that was withdrawn while something was asked
 /// for, and that no other took the place of.
 ///
@@ -212,8 +229,8 @@ pub async fn withdrawn(
     let row = sqlx::query(
         "select c.id from claim c
          where c.invoice_id = $1 and c.payer_id = $2 and c.status = 'VOIDED' and c.outstanding > 0
-           and not exists (select from claim n where n.root_id = c.root_id and n.id > c.id)
-         order by c.id limit 1",
+           and not exists (select from claim n where n.root_id = c.root_id and n.status not in ('REPLACED', 'VOIDED'))
+         order by c.part, c.ordinal, c.prepared_at desc, c.id limit 1",
     )
     .bind(invoice)
     .bind(payer)

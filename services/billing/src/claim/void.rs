@@ -11,6 +11,7 @@ use utoipa::ToSchema;
 use super::error::ClaimError;
 use super::event::Resolution;
 use super::model::ClaimId;
+use super::next::{self, Next};
 use super::view::ClaimView;
 use super::{books, change, create, dispatch};
 use crate::Billing;
@@ -43,13 +44,16 @@ pub async fn void(
     PathIds(id): PathIds<ClaimId>,
     Body(request): Body<VoidClaim>,
 ) -> Outcome {
+    cx.replayed(&billing.db).await?;
+    let next = Next::after(&billing, &[id]).await?;
     let mut tx = cx.begin(&billing.db).await?;
     let mut claim = change::load(&cx, &mut tx, id).await?;
     let now = cx.now();
     let before = claim.clone();
     let voided = claim.voided(request.resolution).map_err(ClaimError::from)?;
     change::happened(&mut tx, &mut claim, voided, now).await?;
-    books::enter(&mut tx, &before, &claim, id.uuid()).await?;
+    let passed = next::answered(&mut tx, &billing, (&before, &claim), &next).await?;
+    books::enter(&mut tx, (&before, &claim), &passed, id.uuid()).await?;
     if before.status.waits() {
         dispatch::withdraw(tx.conn(), &claim, now).await?;
         tx.ring(&billing.claim_bell);

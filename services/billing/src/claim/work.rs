@@ -10,10 +10,12 @@ use jiff::SignedDuration;
 use super::dispatch::{self, Dispatch};
 use super::event::Event;
 use super::model::Status;
+use super::next::Next;
 use super::payer::{Frequency, NoAnswer, Standing};
 use super::remittance::post::{RemittanceError, post};
 use super::{authorisation, change, store};
 use crate::Billing;
+use crate::cover::CoverError;
 
 /// The longest time between two attempts.
 const LONGEST: SignedDuration = SignedDuration::from_mins(15);
@@ -138,8 +140,21 @@ async fn take(billing: &Billing) -> Result<u64, Problem> {
     };
     let mut taken = 0;
     for advice in advices {
+        let next = match Next::after(billing, &advice.claim_ids()).await {
+            Ok(next) => next,
+            Err(CoverError::Storage(error)) => return Err(error.into()),
+            // Who insures next is not known at the moment; it is offered again.
+            Err(error) => {
+                tracing::warn!(
+                    trace = advice.trace,
+                    error = &error as &dyn std::error::Error,
+                    "nobody knows who pays after a remittance"
+                );
+                continue;
+            }
+        };
         let mut tx = billing.db.begin().await?;
-        match post(&mut tx, billing, &advice).await {
+        match post(&mut tx, billing, &advice, &next).await {
             Ok(_) => {
                 tx.ring(&billing.bell);
                 tx.commit().await?;

@@ -31,7 +31,7 @@ pub use insured::{over, policies};
 pub use model::{Agreed, Cover, LineShare, Period, Service, Share, Shares};
 pub(crate) use store::books;
 pub use store::{lock, post, reverse};
-pub use work_out::work_out;
+pub use work_out::{again, work_out};
 
 use crate::Billing;
 

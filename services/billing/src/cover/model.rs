@@ -143,6 +143,14 @@ impl Shares {
 }
 
 impl Share {
+    /// What the payer pays of a line.
+    #[must_use]
+    pub fn pays(&self, sequence: u16) -> i64 {
+        let lines = self.adjudication.lines.iter();
+        let of_line = lines.filter(|line| line.sequence == sequence);
+        of_line.map(|line| line.paid).sum()
+    }
+
     /// What the payer pays of all lines.
     #[must_use]
     pub fn paid(&self) -> i64 {
@@ -246,7 +254,13 @@ pub fn coordinate(
                 .iter()
                 .zip(&lines)
                 .zip(&prices[place])
-                .map(|((service, line), price)| claimed(service, line, cover, *price, place))
+                .map(|((service, line), price)| {
+                    let prior = (place > 0).then(|| PriorPayment {
+                        paid: line.paid.iter().sum(),
+                        forgone: line.contractual + line.denied,
+                    });
+                    claimed(service, prior, cover, *price)
+                })
                 .collect(),
         };
         let book = books.entry(cover.policy.contract.clone()).or_default();
@@ -282,12 +296,46 @@ pub fn coordinate(
     Ok(Shares { lines, parts })
 }
 
+/// Applies the plan of one payer to what those before it have really paid. `prices` and
+/// `prior` are by service.
+///
+/// # Errors
+/// When the services do not fit the plan.
+pub fn after(
+    at: Timestamp,
+    cover: &Cover,
+    services: &[Service],
+    (prices, prior): (&[Option<i64>], &[PriorPayment]),
+    book: Counted,
+) -> Result<Share, CoverError> {
+    if services
+        .iter()
+        .any(|s| s.charge.currency != cover.plan.currency)
+    {
+        return Err(CoverError::Currency(cover.plan.id.clone()));
+    }
+    let claim = Claim {
+        submitted_at: at,
+        lines: services
+            .iter()
+            .zip(prior)
+            .zip(prices)
+            .map(|((service, prior), price)| claimed(service, Some(*prior), cover, *price))
+            .collect(),
+    };
+    let adjudication = adjudicate(&cover.plan, &cover.policy, &claim, &book.counters)?;
+    Ok(Share {
+        cover: cover.clone(),
+        adjudication,
+        seen: book.version,
+    })
+}
+
 fn claimed(
     service: &Service,
-    line: &LineShare,
+    prior: Option<PriorPayment>,
     cover: &Cover,
     price: Option<i64>,
-    place: usize,
 ) -> ClaimLine {
     let agreed = service
         .agreed
@@ -305,10 +353,7 @@ fn claimed(
         charge: service.charge.minor,
         price,
         agreement: agreed.map(|agreed| agreed.agreement.clone()),
-        prior: (place > 0).then(|| PriorPayment {
-            paid: line.paid.iter().sum(),
-            forgone: line.contractual + line.denied,
-        }),
+        prior,
     }
 }
 

@@ -1,11 +1,14 @@
 //! Working out who pays what, from what was counted so far.
 
 use galen_kernel::Timestamp;
+use galen_storage::Tx;
 use sqlx::PgConnection;
+use uuid::Uuid;
 
 use super::error::CoverError;
-use super::model::{self, Books, Cover, Service, Shares};
+use super::model::{self, Books, Cover, Service, Share, Shares};
 use super::store;
+use crate::adjudication::PriorPayment;
 use crate::catalogue::tariff::store::{Sought, agreed};
 
 /// Who pays what of some services, if they are claimed at an instant. Changes nothing:
@@ -51,4 +54,42 @@ pub async fn with(
         .map(|_| prices.by_ref().take(services.len()).collect())
         .collect();
     model::coordinate(at, covers, services, &prices, books)
+}
+
+/// What a payer pays of some services after those before it have answered otherwise than
+/// was expected. What was counted for its part before is taken back: the share is to be
+/// posted in this transaction.
+///
+/// # Errors
+/// As [`work_out`].
+pub async fn again(
+    tx: &mut Tx,
+    counted: Uuid,
+    at: Timestamp,
+    cover: &Cover,
+    services: &[Service],
+    prior: &[PriorPayment],
+) -> Result<Share, CoverError> {
+    let covers = std::slice::from_ref(cover);
+    store::lock(tx, covers).await?;
+    store::reverse(tx, counted).await?;
+    let books = store::books(tx, covers).await?;
+    let mut sought = Vec::with_capacity(services.len());
+    for service in services {
+        sought.push(Sought {
+            code: service.code.clone(),
+            payer: cover.payer,
+            class: service.class.clone(),
+            on: cover.day(service.at)?,
+        });
+    }
+    let prices = agreed(tx.conn(), &sought).await?;
+    let book = books.get(&cover.policy.contract).cloned();
+    model::after(
+        at,
+        cover,
+        services,
+        (&prices, prior),
+        book.unwrap_or_default(),
+    )
 }

@@ -4,7 +4,7 @@ use jiff::civil::Date;
 use uuid::Uuid;
 
 use super::event::{Event, Outcome, Part};
-use super::model::{Invoice, Line, PaymentState, Status};
+use super::model::{Invoice, Line, Method, PaymentState, Status};
 use crate::charge::model::ChargeId;
 
 /// Why a command is refused.
@@ -180,7 +180,7 @@ impl Invoice {
     /// When less is left of it.
     pub fn refund(&self, refund: Uuid, payment: Uuid, amount: i64) -> Result<Event, Refusal> {
         let found = self.payment(payment).ok_or(Refusal::NoSuchPayment)?;
-        if found.wallet.is_none() {
+        if !matches!(found.method, Method::Wallet | Method::Cash) {
             return Err(Refusal::NoSuchPayment);
         }
         if amount <= 0 || amount > found.left() || amount > self.refundable() {
@@ -312,21 +312,38 @@ impl Invoice {
         self.is_issued()?;
         let outcomes: Vec<Outcome> = outcomes
             .iter()
-            .filter(|outcome| outcome.to_patient != 0 || outcome.written_off != 0)
+            .filter(|outcome| {
+                (outcome.to_patient, outcome.written_off, outcome.passed()) != (0, 0, 0)
+            })
             .cloned()
             .collect();
         for (at, outcome) in outcomes.iter().enumerate() {
             let line = self.lines.iter().find(|line| line.charge == outcome.charge);
             let line = line.ok_or(Refusal::NoSuchLine)?;
-            let share = line.payers.iter().find(|s| s.payer == outcome.payer);
+            let share = line.payers.iter().find(|share| outcome.is_of(share));
             let asked = share.map_or(0, |share| share.amount);
             let total = outcome.to_patient.checked_add(outcome.written_off);
+            let total = total.and_then(|total| total.checked_add(outcome.passed()));
+            let which = |outcome: &Outcome| (outcome.charge, outcome.payer, outcome.coverage);
             let twice = outcomes[..at]
                 .iter()
-                .any(|other| (other.charge, other.payer) == (outcome.charge, outcome.payer));
+                .any(|other| which(other) == which(outcome));
             let fits = total.is_some_and(|total| total <= asked);
-            if outcome.to_patient < 0 || outcome.written_off < 0 || !fits || twice {
+            let is_negative =
+                outcome.to_patient < 0 || outcome.written_off < 0 || outcome.passed() < 0;
+            if is_negative || !fits || twice {
                 return Err(Refusal::MoreThanAsked);
+            }
+            if let Some(passed) = &outcome.passed_on {
+                // To one other policy of the line.
+                let next: Vec<_> = line
+                    .payers
+                    .iter()
+                    .filter(|share| passed.is_to(share))
+                    .collect();
+                if next.len() != 1 || next.iter().any(|share| outcome.is_of(share)) {
+                    return Err(Refusal::NoSuchLine);
+                }
             }
         }
         if outcomes.is_empty() {

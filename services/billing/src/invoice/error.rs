@@ -43,7 +43,7 @@ impl From<Refusal> for Problem {
             ),
             Refusal::NoSuchPayment => (
                 "NO_SUCH_PAYMENT",
-                "The invoice has no such payment from a wallet.",
+                "The invoice has no such payment that can be given back.",
             ),
             Refusal::NoSuchLine => ("NO_SUCH_LINE", "The invoice has no such line."),
             Refusal::PaymentUnderWay => (

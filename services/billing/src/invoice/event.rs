@@ -6,7 +6,7 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::model::Line;
+use super::model::{Line, PayerShare};
 use crate::charge::model::{ChargeId, PaymentMode};
 
 /// What happened. Amounts are minor units of the invoice's currency, above nothing.
@@ -63,7 +63,7 @@ pub enum Event {
         /// Why: a code.
         code: String,
     },
-    /// Money was received at a till or a bank.
+    /// Cash was taken at a till.
     Received {
         /// What proves it.
         receipt: Uuid,
@@ -145,12 +145,56 @@ pub struct Outcome {
     pub charge: ChargeId,
     /// Who answered.
     pub payer: Uuid,
+    /// Under which coverage. What was stored before several policies of one payer were
+    /// told apart has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub coverage: Option<Uuid>,
     /// What the patient owes instead (adjustment group `PR`).
     pub to_patient: i64,
     /// What nobody owes any more (adjustment group `CO`).
     pub written_off: i64,
+    /// What the next payer is asked for instead.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub passed_on: Option<PassedOn>,
     /// Why: claim adjustment reason codes (X12 CARC).
     pub reasons: Vec<String>,
+}
+
+/// What the next payer is asked for of what a payer leaves over.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PassedOn {
+    /// Who is asked.
+    pub payer: Uuid,
+    /// Under which coverage.
+    pub coverage: Uuid,
+    /// By which claim.
+    pub claim: Uuid,
+    /// For how much.
+    pub amount: i64,
+}
+
+impl PassedOn {
+    /// Whether it is this share that grows.
+    #[must_use]
+    pub fn is_to(&self, share: &PayerShare) -> bool {
+        (share.payer, share.coverage) == (self.payer, self.coverage)
+    }
+}
+
+impl Outcome {
+    /// Whether it is about this share.
+    #[must_use]
+    pub fn is_of(&self, share: &PayerShare) -> bool {
+        let coverage = self.coverage;
+        share.payer == self.payer && coverage.is_none_or(|coverage| coverage == share.coverage)
+    }
+
+    /// What is passed on; minor units.
+    #[must_use]
+    pub fn passed(&self) -> i64 {
+        self.passed_on.as_ref().map_or(0, |passed| passed.amount)
+    }
 }
 
 impl Event {

@@ -13,8 +13,8 @@ use super::error::InvoiceError;
 use super::model::{Invoice, InvoiceId};
 use super::view::InvoiceView;
 use super::{adjustment, store};
-use crate::Billing;
 use crate::print::{self, JSON, PDF, Pdf};
+use crate::{Billing, payment_plan};
 
 /// One invoice is wanted.
 pub struct GetInvoice;
@@ -58,7 +58,7 @@ pub async fn get(
     Ok(Answer::ok(&view).version(invoice.version).negotiated())
 }
 
-/// An invoice with all that was asked about it.
+/// An invoice with all that was asked about it, and the plan that it is paid by.
 ///
 /// # Errors
 /// When the database or the master keys fail.
@@ -68,6 +68,9 @@ pub async fn view(
     invoice: &Invoice,
 ) -> Result<InvoiceView, Problem> {
     let rows = adjustment::store::of_invoice(db, invoice.id).await?;
-    let adjustments = adjustment::store::open_all(&billing.vault, db, rows).await?;
-    Ok(InvoiceView::of(invoice, adjustments))
+    let adjustments = adjustment::store::open_all(&billing.vault, &mut *db, rows).await?;
+    Ok(InvoiceView {
+        payment_plan_id: payment_plan::store::followed_for(db, invoice.id).await?,
+        ..InvoiceView::of(invoice, adjustments)
+    })
 }

@@ -5,9 +5,9 @@
 //! | [`model`], [`event`], [`mod@decide`] | the invoice as the fold of its events: pure |
 //! | [`adjudicate`] | who owes what of charges |
 //! | [`draft`], [`issue`], [`cancel`], [`find`], [`get`] | its commands and questions |
-//! | [`payment`] | paying it from a wallet |
+//! | [`payment`] | paying it, from a wallet or in cash |
 //! | [`adjustment`] | taking back, giving up, giving back |
-//! | [`mod@remitted`] | what payers answer and tills receive |
+//! | [`mod@remitted`] | what payers answer |
 
 pub mod adjudicate;
 pub mod adjustment;
@@ -34,7 +34,7 @@ use galen_service::Job;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-pub use remitted::{received, remitted};
+pub use remitted::remitted;
 
 use crate::Billing;
 
@@ -55,6 +55,7 @@ pub(crate) fn routes() -> OpenApiRouter<Arc<Billing>> {
         .routes(routes!(adjustment::request::refund))
         .routes(routes!(adjustment::decide::approve))
         .routes(routes!(adjustment::decide::reject))
+        .routes(routes!(adjustment::pay_out::pay_out))
 }
 
 /// Its work.

@@ -467,8 +467,15 @@ impl Invoice {
                 for outcome in outcomes {
                     if let Some(line) = self.line_mut(outcome.charge) {
                         let payers = line.payers.iter_mut();
-                        for share in payers.filter(|share| share.payer == outcome.payer) {
-                            share.amount -= outcome.to_patient + outcome.written_off;
+                        for share in payers.filter(|share| outcome.is_of(share)) {
+                            share.amount -=
+                                outcome.to_patient + outcome.written_off + outcome.passed();
+                        }
+                        if let Some(passed) = &outcome.passed_on {
+                            let next = line.payers.iter_mut();
+                            for share in next.filter(|share| passed.is_to(share)) {
+                                share.amount += passed.amount;
+                            }
                         }
                         line.patient += outcome.to_patient;
                         line.contractual += outcome.written_off;

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use uuid::Uuid;
 
 use super::decide::Refusal;
-use super::event::{Event, Outcome};
+use super::event::{Event, Outcome, PassedOn};
 use super::model::{Invoice, InvoiceId, Line, PayerShare, Status};
 use crate::charge::model::{ChargeId, PaymentMode};
 
@@ -24,13 +24,21 @@ fn line(at: u128, patient: i64, insurer: i64, contractual: i64) -> Line {
         denied: 0,
         credited: 0,
         patient,
-        payers: vec![PayerShare {
-            payer: payer(),
-            coverage: Uuid::from_u128(8),
-            amount: insurer,
-        }],
+        // Two policies of one payer.
+        payers: vec![share(FIRST, insurer), share(SECOND, 0)],
         reasons: Vec::new(),
         trace: Vec::new(),
+    }
+}
+
+const FIRST: Uuid = Uuid::from_u128(8);
+const SECOND: Uuid = Uuid::from_u128(11);
+
+const fn share(coverage: Uuid, amount: i64) -> PayerShare {
+    PayerShare {
+        payer: payer(),
+        coverage,
+        amount,
     }
 }
 
@@ -70,7 +78,7 @@ enum Try {
     Credit(i64),
     CreditLine(usize),
     WriteOff(i64),
-    Remit(usize, i64, i64),
+    Remit(usize, [i64; 3], bool),
 }
 
 fn attempt() -> impl Strategy<Value = Try> {
@@ -86,7 +94,8 @@ fn attempt() -> impl Strategy<Value = Try> {
         amount.clone().prop_map(Try::Credit),
         (0_usize..3).prop_map(Try::CreditLine),
         amount.prop_map(Try::WriteOff),
-        (0_usize..3, 0_i64..80, 0_i64..80).prop_map(|(at, a, b)| Try::Remit(at, a, b)),
+        (0_usize..3, prop::array::uniform3(0_i64..50), any::<bool>())
+            .prop_map(|(at, amounts, by_second)| Try::Remit(at, amounts, by_second)),
     ]
 }
 
@@ -112,12 +121,19 @@ fn decide(invoice: &Invoice, what: &Try, id: Uuid) -> Result<Option<Event>, Refu
         Try::Credit(amount) => invoice.credit_amount(id, *amount).map(Some),
         Try::CreditLine(at) => invoice.credit_lines(id, &[(charge(at), None)]).map(Some),
         Try::WriteOff(amount) => invoice.write_off(id, *amount).map(Some),
-        Try::Remit(at, to_patient, written_off) => {
+        Try::Remit(at, [to_patient, written_off, passed], by_second) => {
             let outcome = Outcome {
                 charge: charge(at),
                 payer: payer(),
+                coverage: Some(if *by_second { SECOND } else { FIRST }),
                 to_patient: *to_patient,
                 written_off: *written_off,
+                passed_on: (!by_second && *passed > 0).then_some(PassedOn {
+                    payer: payer(),
+                    coverage: SECOND,
+                    claim: id,
+                    amount: *passed,
+                }),
                 reasons: vec!["1".to_owned()],
             };
             invoice.remit(id, &[outcome])

@@ -1,4 +1,4 @@
-//! What comes from elsewhere: answers of payers, and money at tills.
+//! What comes from elsewhere: answers of payers.
 
 use galen_kernel::Money;
 use galen_storage::Tx;
@@ -11,7 +11,8 @@ use super::store;
 use crate::journal::{self, AccountKind, AccountRef, Entry};
 
 /// A payer answered: what it leaves to the patient the patient owes from now on, and what
-/// the contract forbids to ask for is given up. `claim` owns the receivable that it was
+/// the contract forbids to ask for is given up; what is passed on the next payer owes, by
+/// one claim. `claim` owns the receivable that it was
 /// asked by. What it pays is entered by whoever received it.
 ///
 /// # Errors
@@ -27,6 +28,10 @@ pub async fn remitted(
         return Ok(invoice);
     };
     store::append(tx, &mut invoice, &[event]).await?;
+    let next = outcomes
+        .iter()
+        .find_map(|outcome| outcome.passed_on.as_ref())
+        .map(|passed| passed.claim);
     let sum = |of: fn(&Outcome) -> i64| outcomes.iter().map(of).sum::<i64>();
     let moved = |account, minor| Entry {
         debit: account,
@@ -45,27 +50,10 @@ pub async fn remitted(
         ),
     ]
     .into_iter()
+    .chain(next.map(|next| moved(AccountRef::receivable(next), sum(Outcome::passed))))
     .filter(|entry| entry.amount.minor > 0)
     .collect();
     let order = tx.clock().uuid();
     journal::enter(tx, order, &entries).await?;
-    Ok(invoice)
-}
-
-/// Money was received for an invoice at a till or a bank: the same receipt counts once.
-/// Whoever received it enters it into the books.
-///
-/// # Errors
-/// When less is owed, or the database fails.
-pub async fn received(
-    tx: &mut Tx,
-    id: InvoiceId,
-    receipt: Uuid,
-    amount: i64,
-) -> Result<Invoice, InvoiceError> {
-    let mut invoice = store::lock(tx, id).await?;
-    if let Some(event) = invoice.receive(receipt, amount)? {
-        store::append(tx, &mut invoice, &[event]).await?;
-    }
     Ok(invoice)
 }

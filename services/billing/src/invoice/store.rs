@@ -15,6 +15,7 @@ use super::event::Event;
 use super::model::{Invoice, InvoiceId, Status};
 use crate::charge::store::Position;
 use crate::journal::post::to_wire;
+use crate::payment_plan;
 
 const fn bad(column: &'static str) -> Error {
     Error::Inconsistent { column }
@@ -144,6 +145,9 @@ pub async fn append(tx: &mut Tx, invoice: &mut Invoice, events: &[Event]) -> Res
         return Err(bad("billing.invoice.version"));
     }
     store_lines(tx, invoice).await?;
+    if (after.billed, after.settled) != (before.billed, before.settled) {
+        payment_plan::follow::follow(tx, invoice.id).await?;
+    }
     let issued = events
         .iter()
         .any(|event| matches!(event, Event::Issued { .. }));

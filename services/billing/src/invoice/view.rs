@@ -50,6 +50,10 @@ pub struct InvoiceView {
     pub pending: AmountView,
     /// What the patient owes: `totals.patient - paid - writtenOff`.
     pub due: AmountView,
+    /// The plan by which it is paid in instalments: while one is followed, it is not
+    /// overdue.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub payment_plan_id: Option<Uuid>,
     /// What the patient paid, and tried to.
     pub payments: Vec<InvoicePaymentView>,
     /// What was asked to be credited, given up or given back.
@@ -169,6 +173,12 @@ pub struct InvoicePaymentView {
     pub reason: Option<String>,
     /// How much went back.
     pub refunded: AmountView,
+    /// In the answer to a payment in cash: what was put on the table.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tendered: Option<AmountView>,
+    /// In the answer to a payment in cash: what the patient gets back of that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub change: Option<AmountView>,
 }
 
 /// What somebody asked to be credited, given up or given back.
@@ -286,6 +296,7 @@ impl InvoiceView {
             written_off: money(invoice.written_off),
             pending: money(invoice.pending()),
             due: money(invoice.due()),
+            payment_plan_id: None,
             payments: invoice
                 .payments
                 .iter()
@@ -310,6 +321,8 @@ impl InvoicePaymentView {
             status: payment.state,
             reason: payment.refusal.clone(),
             refunded: AmountView::of(payment.refunded, invoice.currency),
+            tendered: None,
+            change: None,
         }
     }
 }

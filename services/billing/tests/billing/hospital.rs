@@ -11,7 +11,7 @@ use galen_contracts::patients::v1::patient_directory_server::{
 };
 use galen_contracts::patients::v1::{
     Coverage, GetContactRequest, GetContactResponse, GetPatientRequest, GetPatientResponse,
-    ListCoveragesRequest, ListCoveragesResponse,
+    ListCoveragesRequest, ListCoveragesResponse, PatientStatus,
 };
 use galen_kernel::Clock;
 use galen_service::testing::{self, Reply, TestApi, TestCaller};
@@ -53,9 +53,19 @@ pub(crate) struct FakePatients(Arc<Mutex<BTreeMap<String, ListCoveragesResponse>
 impl PatientDirectory for FakePatients {
     async fn get_patient(
         &self,
-        _: Request<GetPatientRequest>,
+        asked: Request<GetPatientRequest>,
     ) -> Result<Response<GetPatientResponse>, Status> {
-        Err(Status::unimplemented("nobody asks"))
+        let patient_id = asked.into_inner().patient_id;
+        let known = self.0.lock().expect("no test panics while it holds this");
+        if !known.contains_key(&patient_id) {
+            return Err(Status::not_found("NOT_FOUND"));
+        }
+        Ok(Response::new(GetPatientResponse {
+            patient_id,
+            mrn: "1".to_owned(),
+            status: PatientStatus::Active.into(),
+            merged_into_id: String::new(),
+        }))
     }
 
     async fn get_contact(

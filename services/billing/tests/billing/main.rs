@@ -10,3 +10,4 @@ mod insured;
 mod invoicing;
 mod plans;
 mod remittances;
+mod second;

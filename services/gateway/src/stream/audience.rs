@@ -160,6 +160,11 @@ static TABLE: &[Audience] = &[
     Audience::of::<PrepaymentHeld>(Permission::AppointmentRead).patient("/patientId"),
     Audience::of::<PrepaymentRefused>(Permission::AppointmentRead).patient("/patientId"),
     Audience::of::<PrepaymentEnded>(Permission::AppointmentRead).patient("/patientId"),
+    Audience::of::<CashSessionClosed>(Permission::CashManage).user("/cashierId"),
+    Audience::of::<PaymentPlanAgreed>(Permission::InvoiceRead).patient("/patientId"),
+    Audience::of::<PaymentPlanCompleted>(Permission::InvoiceRead).patient("/patientId"),
+    Audience::of::<PaymentPlanDefaulted>(Permission::InvoiceRead).patient("/patientId"),
+    Audience::of::<PaymentPlanCancelled>(Permission::InvoiceRead).patient("/patientId"),
 ];
 
 /// Somebody who follows the stream.

@@ -14,6 +14,7 @@ use super::store::{self, DenialId};
 use crate::Billing;
 use crate::claim::error::ClaimError;
 use crate::claim::event::Resolution;
+use crate::claim::next::{self, Next};
 use crate::claim::{books, change, store as claims};
 
 /// The end of a denial that the payer does not take back.
@@ -28,7 +29,8 @@ impl Requires for ResolveDenial {
     const NEEDS: Needs = Needs::Permission(Permission::ClaimManage);
 }
 
-/// Gives a denial up: it is written off, or the patient is asked.
+/// Gives a denial up: it is written off, or the next payer is asked, and the patient for
+/// what that one does not pay.
 #[utoipa::path(
     post,
     path = "/denials/{id}/resolve",
@@ -44,6 +46,11 @@ pub async fn resolve(
     PathIds(id): PathIds<DenialId>,
     Body(request): Body<ResolveDenial>,
 ) -> Outcome {
+    cx.replayed(&billing.db).await?;
+    let seen = store::get(billing.db.pool(), id)
+        .await?
+        .ok_or_else(Problem::not_found)?;
+    let next = Next::after(&billing, &[seen.claim]).await?;
     let mut tx = cx.begin(&billing.db).await?;
     // The claim is locked first, as a remittance does, and the denial looked at after it.
     let found = store::get(&mut *tx.conn(), id)
@@ -63,7 +70,8 @@ pub async fn resolve(
         .resolved(denial.sequence, request.resolution)
         .map_err(ClaimError::from)?;
     change::happened(&mut tx, &mut claim, event, now).await?;
-    books::enter(&mut tx, &before, &claim, denial.id.uuid()).await?;
+    let passed = next::answered(&mut tx, &billing, (&before, &claim), &next).await?;
+    books::enter(&mut tx, (&before, &claim), &passed, denial.id.uuid()).await?;
     store::upheld(&mut tx, &denial, request.resolution.into(), now).await?;
     let denial = store::get(&mut *tx.conn(), id)
         .await?

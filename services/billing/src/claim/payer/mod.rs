@@ -82,6 +82,14 @@ pub struct Advice {
     pub claims: Vec<(ClaimId, Vec<LineAnswer>)>,
 }
 
+impl Advice {
+    /// The claims that it is about.
+    #[must_use]
+    pub fn claim_ids(&self) -> Vec<ClaimId> {
+        self.claims.iter().map(|(claim, _)| *claim).collect()
+    }
+}
+
 /// What a payer is asked to agree to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuthorisationRequest {

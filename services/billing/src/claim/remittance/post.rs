@@ -12,9 +12,10 @@ use crate::Billing;
 use crate::claim::answer::LineAnswer;
 use crate::claim::decide::Refused;
 use crate::claim::error::ClaimError;
-use crate::claim::model::{Claim, ClaimId, Status};
+use crate::claim::model::{Claim, ClaimId};
+use crate::claim::next::{self, Next};
 use crate::claim::payer::Advice;
-use crate::claim::{books, change, denial, prepare, store as claims};
+use crate::claim::{books, change, denial, store as claims};
 
 /// Why a remittance is refused. Nothing of it is in the books then.
 #[derive(Debug, thiserror::Error)]
@@ -108,7 +109,7 @@ pub struct Posted {
     pub again: bool,
 }
 
-/// Posts a remittance, once.
+/// Posts a remittance, once. `next`: who insures after the payers of its claims.
 ///
 /// # Errors
 /// [`RemittanceError`]; the transaction is to be given up then.
@@ -116,6 +117,7 @@ pub async fn post(
     tx: &mut Tx,
     billing: &Billing,
     advice: &Advice,
+    next: &Next,
 ) -> Result<Posted, RemittanceError> {
     let now = tx.clock().now();
     let lines = advice.claims.iter().flat_map(|(_, lines)| lines);
@@ -152,7 +154,7 @@ pub async fn post(
         if claim.facts.currency != advice.amount.currency {
             return Err(RemittanceError::Currency(index));
         }
-        answered(tx, billing, (&mut claim, lines), (index, id), now).await?;
+        answered(tx, (billing, next), (&mut claim, lines), (index, id), now).await?;
     }
     store::insert_lines(tx.conn(), id, advice).await?;
     tx.publish(&RemittancePosted {
@@ -174,7 +176,7 @@ pub async fn post(
 /// One claim of a remittance.
 async fn answered(
     tx: &mut Tx,
-    billing: &Billing,
+    (billing, next): (&Billing, &Next),
     (claim, lines): (&mut Claim, &[LineAnswer]),
     (index, remittance): (usize, Uuid),
     now: Timestamp,
@@ -200,37 +202,8 @@ async fn answered(
     let before = claim.clone();
     let posted = claim.posted(remittance, lines.to_vec()).map_err(refuse)?;
     change::happened(tx, claim, posted, now).await?;
-    books::enter(tx, &before, claim, remittance).await?;
+    let passed = next::answered(tx, billing, (&before, claim), next).await?;
+    books::enter(tx, (&before, claim), &passed, remittance).await?;
     denial::store::answered(tx, claim, now).await?;
-    next_payer(tx, billing, claim, now).await?;
-    Ok(())
-}
-
-/// The claim to the next payer is prepared when the one before it is in the books.
-async fn next_payer(
-    tx: &mut Tx,
-    billing: &Billing,
-    claim: &Claim,
-    now: Timestamp,
-) -> Result<(), RemittanceError> {
-    let facts = &claim.facts;
-    if !matches!(claim.status, Status::Posted | Status::Closed) {
-        return Ok(());
-    }
-    let Some(next) = claims::waiting_for(&mut *tx.conn(), facts).await? else {
-        return Ok(());
-    };
-    let Some(mut next) = claims::lock(tx, next).await? else {
-        return Ok(());
-    };
-    let left: Vec<(u16, i64)> = facts
-        .lines
-        .iter()
-        .map(|line| (line.sequence, line.position.left_over))
-        .collect();
-    let event = next.prior_answered(&left).map_err(ClaimError::from)?;
-    change::happened(tx, &mut next, event, now).await?;
-    let today = now.to_zoned(billing.zone.clone()).date();
-    prepare::look_through(tx, &mut next, now, today).await?;
     Ok(())
 }

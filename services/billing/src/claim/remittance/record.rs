@@ -16,6 +16,7 @@ use crate::Billing;
 use crate::claim::answer::{Adjustment, Group, LineAnswer};
 use crate::claim::field::{self, NonNegativeMoney};
 use crate::claim::model::ClaimId;
+use crate::claim::next::Next;
 use crate::claim::payer::Advice;
 
 /// Why a payer does not pay a part of a line.
@@ -217,8 +218,10 @@ pub async fn record(
     Body(request): Body<RecordRemittance>,
 ) -> Outcome {
     let advice = request.parse()?;
+    cx.replayed(&billing.db).await?;
+    let next = Next::after(&billing, &advice.claim_ids()).await?;
     let mut tx = cx.begin(&billing.db).await?;
-    let posted = post(&mut tx, &billing, &advice).await?;
+    let posted = post(&mut tx, &billing, &advice, &next).await?;
     cx.about("remittance", posted.id);
     tx.ring(&billing.bell);
     let view = RemittanceView {

@@ -68,7 +68,9 @@ async fn answer(billing: &Billing, mut tx: Command, row: Row) -> Outcome {
     tx.commit(Answer::ok(&view).version(version)).await
 }
 
-/// Agrees. What is owed is given up at once; what was paid is on its way back.
+/// Agrees. What is owed is given up at once; what was paid from a wallet is on its way
+/// back, and what was paid in cash is handed out with
+/// `POST /invoices/{id}/adjustments/{adjustmentId}/pay-out`.
 #[utoipa::path(
     post,
     path = "/invoices/{id}/adjustments/{adjustmentId}/approve",
@@ -94,7 +96,9 @@ pub async fn approve(
             asked.status = Status::Approved;
             let event = invoice.refund(id, payment, amount.minor)?;
             invoices::append(&mut tx, &mut invoice, &[event]).await?;
-            store::change(&mut tx, asked, Some(cx.now())).await?;
+            // Cash is handed out by whoever keeps a till; SecurePay is asked for the rest.
+            let from_wallet = invoice.payment(payment).is_some_and(|p| p.wallet.is_some());
+            store::change(&mut tx, asked, from_wallet.then(|| cx.now())).await?;
             tx.ring(&billing.payment_bell);
         }
         (Kind::WriteOff, None) => {

@@ -6,6 +6,7 @@
 pub mod credit;
 pub mod decide;
 pub mod find;
+pub mod pay_out;
 pub mod request;
 pub mod store;
 

@@ -100,10 +100,13 @@ async fn pay(billing: &Billing, payment: &Payment) -> Result<Heard, Problem> {
         Ok(to) => to,
         Err(error) => return unheard(error),
     };
+    let from = payment
+        .wallet
+        .ok_or_else(|| Problem::internal("SecurePay is asked for cash"))?;
     let mut client = billing.payments.clone();
     let question = securepay::InitiatePaymentRequest {
         payment_id: payment.id.to_string(),
-        from_account_id: payment.wallet.to_string(),
+        from_account_id: from.to_string(),
         to_account_id: to.to_string(),
         amount: Some(to_wire(payment.amount)),
         reference_id: payment.invoice.to_string(),

@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use super::decision::{DEADLINE, PaymentState};
 use super::store::{Payment, Question};
-use super::{ask, store};
+use super::{ask, cash, store};
 use crate::Billing;
 use crate::amount::AmountView;
 use crate::invoice::adjustment::request::minor_of;
@@ -34,10 +34,27 @@ const HEAD_START: SignedDuration = SignedDuration::from_secs(3);
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct PayInvoice {
-    /// From this wallet.
-    pub from_wallet_id: Uuid,
+    /// How; from a wallet without it.
+    #[serde(default)]
+    pub method: PayWith,
+    /// From this wallet; cash comes from none.
+    pub from_wallet_id: Option<Uuid>,
     /// How much; without it, all that is owed and not being paid.
     pub amount: Option<AmountView>,
+    /// The cash that the patient puts on the table: what is too much is change.
+    pub tendered: Option<AmountView>,
+}
+
+/// What an invoice is paid with.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, ToSchema)]
+#[schema(as = PayInvoiceMethod)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum PayWith {
+    /// With what is in a wallet.
+    #[default]
+    Wallet,
+    /// With cash, at the till of whoever asks.
+    Cash,
 }
 
 impl Requires for PayInvoice {
@@ -45,8 +62,8 @@ impl Requires for PayInvoice {
     const IDEMPOTENT: bool = true;
 }
 
-/// Pays an invoice, or a part of it, from a wallet. Patients pay their own invoices from
-/// their own wallets.
+/// Pays an invoice, or a part of it, from a wallet or in cash. Patients pay their own
+/// invoices from their own wallets; cash is taken by whoever has an open till, at once.
 ///
 /// 201 when the money has moved, 202 while nobody knows; `GET /invoices/{id}` shows what
 /// became of it. When the wallet does not have as much, or SecurePay refuses for another
@@ -72,8 +89,36 @@ pub async fn pay(
     let mut wrong = Violations::new();
     let given = request.amount.as_ref();
     let amount = given.and_then(|amount| amount.positive(&mut wrong, "/amount"));
+    let given = request.tendered.as_ref();
+    let tendered = given.and_then(|amount| amount.positive(&mut wrong, "/tendered"));
+    match (request.method, request.from_wallet_id) {
+        (PayWith::Wallet, None) => wrong.push("/fromWalletId", "REQUIRED", "is required"),
+        (PayWith::Cash, Some(_)) => {
+            wrong.push("/fromWalletId", "NOT_CASH", "cash comes from no wallet");
+        }
+        _ => {}
+    }
+    wrong.require(
+        request.method == PayWith::Cash || request.tendered.is_none(),
+        "/tendered",
+        "NOT_CASH",
+        "only cash is put on the table",
+    );
     wrong.finish()?;
-    let seen = load(&billing, id).await?;
+    match request.from_wallet_id {
+        Some(wallet) => from_wallet(&cx, &billing, id, wallet, amount).await,
+        None => cash::pay(&cx, &billing, id, amount, tendered).await,
+    }
+}
+
+async fn from_wallet(
+    cx: &Cx<PayInvoice>,
+    billing: &Billing,
+    id: InvoiceId,
+    wallet: Uuid,
+    amount: Option<Money>,
+) -> Outcome {
+    let seen = load(billing, id).await?;
     cx.reach_patient(seen.patient)?;
     cx.replayed(&billing.db).await?;
     // The same for every repetition of the request: a payment that was begun is gone on
@@ -85,22 +130,17 @@ pub async fn pay(
         Some(payment) => payment,
         None => {
             let amount = amount.map(|amount| minor_of(&seen, amount)).transpose()?;
-            check_wallet(&billing, cx.scope(), &seen, request.from_wallet_id).await?;
-            start(&billing, id, asked, request.from_wallet_id, amount).await?
+            check_wallet(billing, cx.scope(), &seen, wallet).await?;
+            start(billing, id, asked, wallet, amount).await?
         }
     };
     let same_amount = amount.is_none_or(|amount| amount == started.amount);
-    if started.invoice != id.uuid() || started.wallet != request.from_wallet_id || !same_amount {
-        return Err(Problem::new(
-            422,
-            "IDEMPOTENCY_KEY_REUSED",
-            "The idempotency key was used for another request.",
-        )
-        .into());
+    if started.invoice != id.uuid() || started.wallet != Some(wallet) || !same_amount {
+        return Err(reused().into());
     }
-    ask::ask_one(&billing, &started).await?;
+    ask::ask_one(billing, &started).await?;
 
-    let invoice = load(&billing, id).await?;
+    let invoice = load(billing, id).await?;
     let payment = invoice
         .payment(started.id)
         .ok_or_else(|| Problem::internal("a payment was begun and is gone"))?;
@@ -116,6 +156,15 @@ pub async fn pay(
     let tx = cx.begin(&billing.db).await?;
     tx.commit(Answer::json(status, &view).location(&format!("/api/v1/invoices/{id}")))
         .await
+}
+
+/// The key of another request.
+pub(super) fn reused() -> Problem {
+    Problem::new(
+        422,
+        "IDEMPOTENCY_KEY_REUSED",
+        "The idempotency key was used for another request.",
+    )
 }
 
 async fn load(billing: &Billing, id: InvoiceId) -> Result<Invoice, Problem> {
@@ -149,7 +198,7 @@ async fn start(
     let payment = Payment {
         id: payment,
         invoice: id.uuid(),
-        wallet,
+        wallet: Some(wallet),
         amount: Money {
             minor: amount,
             currency: invoice.currency,

@@ -40,8 +40,8 @@ pub struct Payment {
     pub id: Uuid,
     /// Of which invoice.
     pub invoice: Uuid,
-    /// From where.
-    pub wallet: Uuid,
+    /// From where; `None`: it is cash.
+    pub wallet: Option<Uuid>,
     /// How much.
     pub amount: Money,
     /// What SecurePay is asked next.
@@ -78,8 +78,8 @@ pub async fn insert(
     (now, ask_at): (Timestamp, Timestamp),
 ) -> Result<(), Error> {
     sqlx::query(
-        "insert into invoice_payment (id, request_id, invoice_id, wallet_id, minor, currency, status, question, ask_at, started_at)
-         values ($1, $2, $3, $4, $5, $6, 'PENDING', 'PAY', $7, $8)",
+        "insert into invoice_payment (id, request_id, invoice_id, wallet_id, minor, currency, method, status, question, ask_at, started_at)
+         values ($1, $2, $3, $4, $5, $6, 'WALLET', 'PENDING', 'PAY', $7, $8)",
     )
     .bind(payment.id)
     .bind(request)
@@ -88,6 +88,32 @@ pub async fn insert(
     .bind(payment.amount.minor)
     .bind(payment.amount.currency.code())
     .bind(ts(ask_at))
+    .bind(ts(now))
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// Stores cash, which is there at once.
+///
+/// # Errors
+/// When the request has a payment already, or the database fails.
+pub async fn insert_cash(
+    tx: &mut Tx,
+    (id, request): (Uuid, Uuid),
+    invoice: Uuid,
+    amount: Money,
+) -> Result<(), Error> {
+    let now = tx.clock().now();
+    sqlx::query(
+        "insert into invoice_payment (id, request_id, invoice_id, minor, currency, method, status, started_at, settled_at)
+         values ($1, $2, $3, $4, $5, 'CASH', 'CAPTURED', $6, $6)",
+    )
+    .bind(id)
+    .bind(request)
+    .bind(invoice)
+    .bind(amount.minor)
+    .bind(amount.currency.code())
     .bind(ts(now))
     .execute(tx.conn())
     .await?;

@@ -4,8 +4,10 @@
 mod adjusting;
 mod charges;
 mod house;
+mod instalments;
 mod invoices;
 mod ledger;
 mod paying;
 mod prepaying;
 mod printing;
+mod tills;

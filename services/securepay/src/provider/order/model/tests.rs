@@ -367,3 +367,25 @@ proptest! {
         prop_assert_eq!(end.reason.is_none(), done);
     }
 }
+
+#[test]
+fn people_end_only_what_is_unknown_and_a_late_answer_changes_nothing() {
+    for state in State::ALL {
+        for outcome in [Outcome::Settled, Outcome::Failed] {
+            let found = in_state(state).found_out(outcome, &reference(), at(9));
+            assert_eq!(found.is_some(), state == State::Unknown, "{state:?}");
+            let Some(found) = found else {
+                continue;
+            };
+            assert_eq!((found.due_at, found.decided_at), (Some(at(9)), Some(at(9))));
+            assert_eq!(found.heard(succeeded(), at(10)), None);
+            assert_eq!(found.heard(declined(), at(10)), None);
+            let end = found.booked().map(|end| end.state);
+            let (task, state) = match outcome {
+                Outcome::Settled => (Task::Capture, State::Captured),
+                Outcome::Failed => (Task::Void, State::Failed),
+            };
+            assert_eq!((found.task(at(9)), end), (Some(task), Some(state)));
+        }
+    }
+}

@@ -24,6 +24,8 @@ use super::{FUNDS, Failed, place};
 use crate::cli::Database;
 use crate::hospital::{self, Opened};
 
+/// Who makes the first account.
+const ADMIN: &str = "admin";
 /// Transfers in one request, as many as there may be.
 const TOGETHER: usize = 100;
 /// Clients come from one address, and each has a connection.
@@ -58,6 +60,7 @@ impl House {
         let password = Uuid::new_v4().to_string();
         let settings = BTreeMap::from([
             ("gateway.limits".to_owned(), "off".to_owned()),
+            ("identity.admin_username".to_owned(), ADMIN.to_owned()),
             ("identity.admin_password".to_owned(), password.clone()),
         ]);
         let here = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
@@ -190,7 +193,7 @@ impl House {
 /// The token of somebody who keeps the books.
 async fn clerk(running: &RunningHost, password: &str) -> Result<String, Failed> {
     let admin = Client::new(&format!("http://{}", running.address))?;
-    admin.login("admin", password).await?;
+    admin.login(ADMIN, password).await?;
     let own = Uuid::new_v4().to_string();
     let account = json!({ "username": "bench-clerk", "password": own, "roles": ["BILLING"] });
     admin.post("/api/v1/users", &account).await?.check()?;

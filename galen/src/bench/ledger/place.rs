@@ -53,12 +53,13 @@ impl Place {
              create table plain_posting (like posting including all);
              insert into plain_account overriding system value
              select id, ledger_id, limits, standing, 0, 0, 0, {}, 0 from account;
-             grant all on plain_account, plain_posting to galen_securepay;
-             vacuum analyze;",
+             grant all on plain_account, plain_posting to galen_securepay;",
             super::FUNDS
         )))
         .execute(&admin)
         .await?;
+        // On its own: several statements in one message are one transaction.
+        sqlx::raw_sql("vacuum analyze").execute(&admin).await?;
         for table in ["batch", "plain_posting"] {
             slow_down(&admin, table, commit_millis).await?;
         }

@@ -374,10 +374,9 @@ async fn of_patient(
     let part =
         |name: &'static str, part: String| BTreeMap::from([("id", id.to_owned()), (name, part)]);
     set.insert("patient", whole(id));
-    set.insert(
-        "preferences",
-        BTreeMap::from([("patientId", id.to_owned())]),
-    );
+    for of in ["preferences", "account"] {
+        set.insert(of, BTreeMap::from([("patientId", id.to_owned())]));
+    }
     let made = created(
         admin,
         &format!("/patients/{id}/coverages"),

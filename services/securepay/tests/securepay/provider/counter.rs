@@ -1,6 +1,7 @@
 //! A hospital with a simulated payment provider, and a patient with a wallet.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use galen_contracts::ids::PatientId;
 use galen_kernel::Clock;
@@ -66,8 +67,14 @@ impl Counter {
         self.house.platform.clock.advance(time);
     }
 
-    /// Everything that is due is done.
+    /// Everything that is due is done. A worker passes over what somebody holds on to, and
+    /// what was refused is rolled back only after its answer: that is waited for.
     pub(super) async fn works(&self) -> u64 {
+        const HELD: &str = "select count(*) from pg_stat_activity
+             where datname = current_database() and xact_start is not null and pid <> pg_backend_pid()";
+        while self.house.number(HELD).await > 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
         self.pursuit().run().await.expect("the database answers")
     }
 

@@ -18,7 +18,7 @@ pub struct Text<const MOST: usize>(String);
 pub struct TextError(usize);
 
 impl<const MOST: usize> Text<MOST> {
-    /// Reads a field of a request as [`line`] does.
+    /// Reads a field of a request as [`line()`] does.
     pub fn line(wrong: &mut Violations, pointer: &str, text: &str) -> Option<Self> {
         line(wrong, pointer, text, MOST).map(Self)
     }
@@ -59,7 +59,7 @@ pub fn line(wrong: &mut Violations, pointer: &str, text: &str, longest: usize) -
     checked(wrong, pointer, text, longest, char::is_control)
 }
 
-/// Text that may have several lines; otherwise as [`line`].
+/// Text that may have several lines; otherwise as [`line()`].
 pub fn paragraphs(
     wrong: &mut Violations,
     pointer: &str,

@@ -4,7 +4,7 @@
 //! on a [`Book`](crate::ledger::Book) in memory, and stores the whole batch with one
 //! statement: one commit for many callers, and one update of an account however many
 //! postings name it. Nobody waits for a timer: while one batch is being stored, the
-//! next one [grows](flow), decided and all.
+//! next one grows, decided and all.
 //!
 //! **Riders.** A command brings along what belongs to its postings ([`Ledger::carry`]):
 //! a payment, the answer under its idempotency key, its entry in the audit log. A batch

@@ -1,7 +1,7 @@
 //! Two fake services on real topics: patients publishes, notifications hears.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use galen_contracts::patients::v1::{PatientDeactivated, PatientRegistered};
@@ -11,6 +11,7 @@ use galen_kernel::Clock;
 use galen_storage::{Db, Migration, SchemaSpec, Tx};
 use galen_testkit::TestDatabase;
 use sqlx::PgPool;
+use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock};
 use tokio_util::sync::CancellationToken;
 
 const PATIENTS: SchemaSpec = SchemaSpec {
@@ -37,12 +38,28 @@ const NOTIFICATIONS: SchemaSpec = SchemaSpec {
     subscribes: &["patients"],
 };
 
+/// Who measures time measures alone: tests run side by side, and each loads the machine.
+static MACHINE: LazyLock<Arc<RwLock<()>>> = LazyLock::new(Arc::default);
+
+/// How a test has the machine.
+enum Turn {
+    Shared {
+        _with: OwnedRwLockReadGuard<()>,
+    },
+    Alone {
+        _from: OwnedRwLockWriteGuard<()>,
+    },
+    /// Another process of a test that has its turn.
+    Reopened,
+}
+
 /// A database with both services.
 pub(crate) struct Hospital {
     pub(crate) database: Arc<TestDatabase>,
     pub(crate) patients: Db,
     pub(crate) notifications: Db,
     pub(crate) events: Db,
+    _turn: Turn,
 }
 
 impl Hospital {
@@ -51,9 +68,27 @@ impl Hospital {
     }
 
     pub(crate) async fn with_clock(clock: Clock) -> Self {
+        let turn = Turn::Shared {
+            _with: Arc::clone(&MACHINE).read_owned().await,
+        };
+        Self::open(clock, turn).await
+    }
+
+    /// While no other test runs.
+    pub(crate) async fn alone() -> Self {
+        let turn = Turn::Alone {
+            _from: Arc::clone(&MACHINE).write_owned().await,
+        };
+        Self::open(Clock::system(), turn).await
+    }
+
+    async fn open(clock: Clock, turn: Turn) -> Self {
         let database =
             Arc::new(TestDatabase::new(MIGRATIONS, &[], &[PATIENTS, NOTIFICATIONS], clock).await);
-        Self::reopen(&database).await
+        Self {
+            _turn: turn,
+            ..Self::reopen(&database).await
+        }
     }
 
     /// Pools of their own on the same database: another process.
@@ -63,6 +98,7 @@ impl Hospital {
             notifications: database.open("notifications").await,
             events: database.open_events().await,
             database: Arc::clone(database),
+            _turn: Turn::Reopened,
         }
     }
 

@@ -29,6 +29,7 @@ mod problems;
 pub mod reactions;
 mod settings;
 pub mod statement;
+mod wallet_payment;
 mod words;
 
 use std::sync::Arc;

@@ -1,11 +1,7 @@
 //! Asks SecurePay about prepayments, until it answers, and settles what was missed.
 
 use futures::StreamExt as _;
-use galen_contracts::securepay::v1 as securepay;
-use galen_contracts::securepay::v1::PaymentState as Wire;
 use galen_kernel::{Money, Problem};
-use galen_service::PeerError;
-use galen_service::rpc::ask;
 use jiff::SignedDuration;
 
 use super::available::wallets;
@@ -13,9 +9,8 @@ use super::decide::Input;
 use super::model::{Prepayment, Question, Status, Wallet};
 use super::store;
 use crate::Billing;
-use crate::invoice::payment::ask::code;
-use crate::journal::post::to_wire;
-use crate::journal::{self, AccountRef};
+use crate::journal::AccountRef;
+use crate::wallet_payment::{self, Said, WalletPayment};
 
 /// How long to wait before asking again who did not answer.
 const AGAIN: SignedDuration = SignedDuration::from_secs(5);
@@ -64,7 +59,9 @@ async fn ask_one(billing: &Billing, seen: Prepayment) -> Result<bool, Problem> {
         }),
         Some((Question::Pay, _)) if now >= seen.deadline => Some(Input::DeadlinePassed),
         Some((Question::Pay, _)) => pay(billing, &seen).await?,
-        Some((Question::Look, _)) => look(billing, &seen).await?,
+        Some((Question::Look, _)) => wallet_payment::look(billing, seen.id.uuid())
+            .await
+            .map(Input::from),
     };
     let Some(input) = heard else {
         let at = now.checked_add(AGAIN).map_err(Problem::internal)?;
@@ -95,33 +92,18 @@ async fn pay(billing: &Billing, seen: &Prepayment) -> Result<Heard, Problem> {
             Choice::Heard(heard) => return Ok(heard),
         },
     };
-    let deposit = AccountRef::deposit(seen.appointment.uuid());
-    let to = match journal::account(billing, deposit, seen.currency).await {
-        Ok(to) => to,
-        Err(error) if matches!(error.status, 503 | 504) => return Ok(None),
-        Err(error) => return Err(error),
-    };
-    let mut client = billing.payments.clone();
-    let question = securepay::InitiatePaymentRequest {
-        payment_id: seen.id.to_string(),
-        from_account_id: wallet.id.to_string(),
-        to_account_id: to.to_string(),
-        amount: Some(to_wire(Money {
+    let wanted = WalletPayment {
+        id: seen.id.uuid(),
+        wallet: wallet.id,
+        to: AccountRef::deposit(seen.appointment.uuid()),
+        amount: Money {
             minor: seen.sums.to_pay,
             currency: seen.currency,
-        })),
-        reference_id: seen.appointment.to_string(),
-        manual_capture: false,
+        },
+        reference: seen.appointment.uuid(),
     };
-    let asked = ask("securepay", question, |request| async move {
-        client.initiate_payment(request).await
-    });
-    Ok(match asked.await {
-        Ok(answer) => heard(answer.payment.as_ref()),
-        Err(PeerError::NotFound { .. }) => refused("UNKNOWN_WALLET"),
-        Err(PeerError::FailedPrecondition { message, .. }) => refused(&code(&message)),
-        Err(PeerError::TimedOut { .. } | PeerError::Unavailable { .. }) => None,
-    })
+    let said = wallet_payment::pay(billing, &wanted).await?;
+    Ok(said.map(Input::from))
 }
 
 enum Choice {
@@ -140,7 +122,8 @@ async fn choose(billing: &Billing, seen: &Prepayment) -> Result<Choice, Problem>
         }
     };
     let Some(fullest) = found.first() else {
-        return Ok(Choice::Heard(refused("NO_WALLET")));
+        let code = "NO_WALLET".to_owned();
+        return Ok(Choice::Heard(Some(Input::Refused { code })));
     };
     let read = |id: &str| {
         id.parse()
@@ -165,33 +148,12 @@ async fn choose(billing: &Billing, seen: &Prepayment) -> Result<Choice, Problem>
     Ok(Choice::Wallet(wallet))
 }
 
-/// Asks whether it was paid.
-async fn look(billing: &Billing, seen: &Prepayment) -> Result<Heard, Problem> {
-    let mut client = billing.payments.clone();
-    let question = securepay::GetPaymentRequest {
-        payment_id: seen.id.to_string(),
-    };
-    let asked = ask("securepay", question, |request| async move {
-        client.get_payment(request).await
-    });
-    Ok(match asked.await {
-        Ok(answer) => heard(answer.payment.as_ref()),
-        Err(PeerError::NotFound { .. }) => Some(Input::Missing),
-        Err(_) => None,
-    })
-}
-
-/// Whoever says nothing of the payment has not answered.
-fn heard(payment: Option<&securepay::Payment>) -> Heard {
-    match payment?.state() {
-        Wire::Captured | Wire::PartiallyRefunded | Wire::Refunded => Some(Input::Captured),
-        Wire::Failed | Wire::Voided | Wire::Expired => refused("PAYMENT_IS_OVER"),
-        Wire::Unspecified | Wire::Pending | Wire::Authorized => None,
+impl From<Said> for Input {
+    fn from(said: Said) -> Self {
+        match said {
+            Said::Captured => Self::Captured,
+            Said::Refused(code) => Self::Refused { code },
+            Said::Missing => Self::Missing,
+        }
     }
-}
-
-fn refused(code: &str) -> Heard {
-    Some(Input::Refused {
-        code: code.to_owned(),
-    })
 }

@@ -1,7 +1,6 @@
 //! Asks SecurePay about payments and refunds, until it answers.
 
 use galen_contracts::securepay::v1 as securepay;
-use galen_contracts::securepay::v1::PaymentState as Wire;
 use galen_eventing::{Failure, Trigger};
 use galen_kernel::{Problem, Timestamp};
 use galen_service::PeerError;
@@ -16,6 +15,7 @@ use crate::invoice::adjustment::{self, Adjustment, Status};
 use crate::invoice::store as invoices;
 use crate::journal::post::to_wire;
 use crate::journal::{self, AccountRef};
+use crate::wallet_payment::{self, Said, WalletPayment, code, unheard};
 
 /// How long to wait before asking again who did not answer.
 const AGAIN: SignedDuration = SignedDuration::from_secs(5);
@@ -48,7 +48,9 @@ pub async fn ask_all(billing: &Billing) -> Result<u64, Problem> {
 pub async fn ask_one(billing: &Billing, payment: &Payment) -> Result<bool, Problem> {
     let heard = match payment.question {
         Some(Question::Pay) => pay(billing, payment).await?,
-        Some(Question::Look) => look(billing, payment).await?,
+        Some(Question::Look) => wallet_payment::look(billing, payment.id)
+            .await
+            .map(Input::from),
         Some(Question::Return) => give_all_back(billing, payment).await?,
         None => return Ok(true),
     };
@@ -95,48 +97,18 @@ async fn pay(billing: &Billing, payment: &Payment) -> Result<Heard, Problem> {
     if let Err(error) = journal::post(billing).await {
         return unheard(error);
     }
-    let owed = AccountRef::receivable(payment.invoice);
-    let to = match journal::account(billing, owed, payment.amount.currency).await {
-        Ok(to) => to,
-        Err(error) => return unheard(error),
-    };
-    let from = payment
+    let wallet = payment
         .wallet
         .ok_or_else(|| Problem::internal("SecurePay is asked for cash"))?;
-    let mut client = billing.payments.clone();
-    let question = securepay::InitiatePaymentRequest {
-        payment_id: payment.id.to_string(),
-        from_account_id: from.to_string(),
-        to_account_id: to.to_string(),
-        amount: Some(to_wire(payment.amount)),
-        reference_id: payment.invoice.to_string(),
-        manual_capture: false,
+    let wanted = WalletPayment {
+        id: payment.id,
+        wallet,
+        to: AccountRef::receivable(payment.invoice),
+        amount: payment.amount,
+        reference: payment.invoice,
     };
-    let asked = ask("securepay", question, |request| async move {
-        client.initiate_payment(request).await
-    });
-    Ok(match asked.await {
-        Ok(answer) => heard(answer.payment.as_ref()),
-        Err(PeerError::NotFound { .. }) => refused("UNKNOWN_WALLET"),
-        Err(PeerError::FailedPrecondition { message, .. }) => refused(&code(&message)),
-        Err(PeerError::TimedOut { .. } | PeerError::Unavailable { .. }) => None,
-    })
-}
-
-/// Asks whether it was paid.
-async fn look(billing: &Billing, payment: &Payment) -> Result<Heard, Problem> {
-    let mut client = billing.payments.clone();
-    let question = securepay::GetPaymentRequest {
-        payment_id: payment.id.to_string(),
-    };
-    let asked = ask("securepay", question, |request| async move {
-        client.get_payment(request).await
-    });
-    Ok(match asked.await {
-        Ok(answer) => heard(answer.payment.as_ref()),
-        Err(PeerError::NotFound { .. }) => Some(Input::Missing),
-        Err(_) => None,
-    })
+    let said = wallet_payment::pay(billing, &wanted).await?;
+    Ok(said.map(Input::from))
 }
 
 /// Asks to give back a payment that nobody waits for any more.
@@ -159,37 +131,13 @@ async fn give_all_back(billing: &Billing, payment: &Payment) -> Result<Heard, Pr
     })
 }
 
-/// Silence of the ledger is no answer; anything else is an error.
-fn unheard(error: Problem) -> Result<Heard, Problem> {
-    if matches!(error.status, 503 | 504) {
-        Ok(None)
-    } else {
-        Err(error)
-    }
-}
-
-/// Whoever says nothing of the payment has not answered.
-fn heard(payment: Option<&securepay::Payment>) -> Heard {
-    match payment?.state() {
-        Wire::Captured | Wire::PartiallyRefunded | Wire::Refunded => Some(Input::Captured),
-        Wire::Failed | Wire::Voided | Wire::Expired => refused("PAYMENT_IS_OVER"),
-        Wire::Unspecified | Wire::Pending | Wire::Authorized => None,
-    }
-}
-
-fn refused(code: &str) -> Heard {
-    Some(Input::Refused {
-        code: code.to_owned(),
-    })
-}
-
-/// The code that SecurePay refuses with.
-pub(crate) fn code(message: &str) -> String {
-    let plain = |c: char| c.is_ascii_uppercase() || c == '_';
-    if !message.is_empty() && message.len() <= 64 && message.chars().all(plain) {
-        message.to_owned()
-    } else {
-        "PAYMENT_REFUSED".to_owned()
+impl From<Said> for Input {
+    fn from(said: Said) -> Self {
+        match said {
+            Said::Captured => Self::Captured,
+            Said::Refused(code) => Self::Refused { code },
+            Said::Missing => Self::Missing,
+        }
     }
 }
 
@@ -239,17 +187,4 @@ async fn give_back(billing: &Billing, refund: &Adjustment) -> Result<bool, Probl
     adjustment::store::change(&mut tx, &asked, None).await?;
     tx.commit().await?;
     Ok(true)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_code_is_passed_on_and_nothing_else() {
-        assert_eq!(code("INSUFFICIENT_FUNDS"), "INSUFFICIENT_FUNDS");
-        for text in ["", "no money for Mr Smith", &"A".repeat(65)] {
-            assert_eq!(code(text), "PAYMENT_REFUSED");
-        }
-    }
 }

@@ -50,7 +50,7 @@ impl Service for Audit {
     const NAME: &'static str = "audit";
     const SCHEMA: SchemaSpec = SchemaSpec {
         service: Self::NAME,
-        migrations: migrations!["0001_entry", "0002_tree"],
+        migrations: migrations!["0001_entry", "0002_tree", "0003_trace"],
         subscribes: &[],
     };
 

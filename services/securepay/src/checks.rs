@@ -58,18 +58,21 @@ pub const CHECKS: &[Check] = &[
                          coalesce(sum(amount) filter (where kind in (4, 5)), 0) as released, count(*) filter (where kind in (4, 5)) as releases,
                          coalesce(sum(amount) filter (where kind = 6), 0) as refunded, max(kind) filter (where kind <> 6) as last
                   from posting where hold_id is not null group by hold_id
+              ), made as (
+                  select *, case kind when 1 then amount else 0 end as at_once
+                  from posting p where kind = 2 or kind = 1 and exists (select from hold h where h.id = p.id)
               )
               select 'hold ' || coalesce(h.id, p.id, e.hold_id)
               from hold h
-              full join (select * from posting where kind = 2) p on p.id = h.id
+              full join made p on p.id = h.id
               full join ended e on e.hold_id = coalesce(h.id, p.id)
               where h.id is null or p.id is null
                  or (h.amount, h.debit_id, h.credit_id, h.ledger_id) is distinct from (p.amount, p.debit_id, p.credit_id, p.ledger_id)
-                 or (h.captured, h.refunded) is distinct from (coalesce(e.captured, 0), coalesce(e.refunded, 0))
+                 or (h.captured, h.refunded) is distinct from (p.at_once + coalesce(e.captured, 0), coalesce(e.refunded, 0))
                  or coalesce(e.releases, 0) > 1
                  or case h.state
                         when 0 then coalesce(e.released, 0) <> 0
-                        when 1 then h.captured + e.released <> h.amount or h.captured = 0
+                        when 1 then h.captured + coalesce(e.released, 0) <> h.amount or h.captured = 0
                         else e.released <> h.amount or e.last <> h.state + 2
                     end is not false",
     },
@@ -173,13 +176,15 @@ pub const CHECKS: &[Check] = &[
     Check {
         name: "every payment is what was promised, and every promise of a payment is one",
         sql: "select 'payment ' || y.id from payment y
-              left join posting p on p.id = y.id and p.kind = 2
+              left join posting p on p.id = y.id and p.kind in (1, 2)
               left join ledger l on l.id = p.ledger_id
-              where (y.from_id, y.to_id, y.amount, y.currency, y.capture = 'MANUAL')
+              left join hold h on h.id = y.id
+              where h.id is null
+                 or (y.from_id, y.to_id, y.amount, y.currency, y.capture = 'MANUAL')
                     is distinct from (p.debit_id, p.credit_id, p.amount, l.currency, p.expires_at is not null)
               union all
-              select 'hold ' || p.id || ' has no payment' from posting p
-              where p.kind = 2 and p.code = 1 and not exists (select from payment y where y.id = p.id)",
+              select 'posting ' || p.id || ' has no payment' from posting p
+              where p.kind in (1, 2) and p.code = 1 and not exists (select from payment y where y.id = p.id)",
     },
     Check {
         name: "money that moves at once has moved",

@@ -57,6 +57,7 @@ pub const MIGRATIONS: &[Migration] = migrations![
     "0008_stamp",
     "0009_deposit",
     "0010_resolution",
+    "0011_payment_of_hold",
 ];
 
 /// The securepay service.

@@ -144,7 +144,7 @@ async fn in_hospital(
         };
         let batches = batches(&house.db).await? - before;
         failed |= measured.errors > 0;
-        tally.count(&measured, 2);
+        tally.count(&measured, 1);
         print(name, accounts, callers, &measured, Some(batches));
         let late = house.told().await?;
         println!(

@@ -1,7 +1,7 @@
 //! Payments from wallet to wallet, one for each request: as other services ask for them
-//! over gRPC, and as everybody does through the REST API. A payment is a promise and its
-//! capture: two postings, a hold, the payment itself and an event; through REST also the
-//! answer under its idempotency key and an entry in the audit log.
+//! over gRPC, and as everybody does through the REST API. A payment is a posting, a hold
+//! that is captured, the payment itself and an event; through REST also the answer under its
+//! idempotency key and an entry in the audit log.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;

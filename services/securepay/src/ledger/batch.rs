@@ -1,7 +1,7 @@
 //! What the requests of a batch change together: what the writer stores in one
 //! statement.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use super::account::{Account, AccountId, Standing, Totals};
 use super::hold::{Hold, HoldId};
@@ -13,7 +13,8 @@ pub struct Batch {
     pub(super) postings: Vec<Posting>,
     /// The accounts that were touched, as they are in the database.
     pub(super) before: HashMap<AccountId, Account>,
-    pub(super) holds: HashSet<HoldId>,
+    /// The holds that were made or changed, and whether they were made.
+    pub(super) holds: HashMap<HoldId, bool>,
 }
 
 impl Batch {
@@ -53,6 +54,8 @@ pub struct Changes {
     /// Changed accounts, in the order of their ids: everybody who locks accounts takes
     /// them in this order.
     pub accounts: Vec<AccountChange>,
-    /// New and changed holds, in the order of their ids.
-    pub holds: Vec<Hold>,
+    /// Holds that there were not before, in the order of their ids.
+    pub new_holds: Vec<Hold>,
+    /// Other holds that are not what they were, in the order of their ids.
+    pub changed_holds: Vec<Hold>,
 }

@@ -135,6 +135,7 @@ impl Book {
             }
             match request.operation {
                 Operation::Transfer { debit, credit, .. }
+                | Operation::Pay { debit, credit, .. }
                 | Operation::Hold { debit, credit, .. } => {
                     let sides = [debit, credit].into_iter();
                     missing.accounts.extend(sides.filter(|id| self.wants(*id)));
@@ -221,16 +222,19 @@ impl Book {
             })
             .collect();
         accounts.sort_unstable_by_key(|change| change.id);
-        let mut holds: Vec<Hold> = batch
-            .holds
-            .iter()
-            .filter_map(|id| self.holds.get(id).copied())
-            .collect();
-        holds.sort_unstable_by_key(|hold| hold.id);
+        let holds = |wanted: bool| {
+            let some = batch.holds.iter().filter(|(_, is_new)| **is_new == wanted);
+            let mut holds: Vec<Hold> = some
+                .filter_map(|(id, _)| self.holds.get(id).copied())
+                .collect();
+            holds.sort_unstable_by_key(|hold| hold.id);
+            holds
+        };
         Changes {
+            new_holds: holds(true),
+            changed_holds: holds(false),
             postings: batch.postings,
             accounts,
-            holds,
         }
     }
 
@@ -283,6 +287,19 @@ impl Book {
                 let step = self.between(request, Kind::Transfer, debit, credit, amount)?;
                 Ok((step, None))
             }
+            Operation::Pay {
+                debit,
+                credit,
+                amount,
+            } => {
+                let step = self.between(request, Kind::Transfer, debit, credit, amount)?;
+                let kept = Hold {
+                    captured: amount.minor(),
+                    state: HoldState::Captured,
+                    ..step.promise()
+                };
+                Ok((step, Some(kept)))
+            }
             Operation::Hold {
                 debit,
                 credit,
@@ -293,17 +310,7 @@ impl Book {
                     expires_at,
                     ..self.between(request, Kind::Hold, debit, credit, amount)?
                 };
-                let hold = Hold {
-                    id: request.id,
-                    ledger: step.ledger,
-                    debit,
-                    credit,
-                    amount,
-                    captured: 0,
-                    refunded: 0,
-                    state: HoldState::Open,
-                    expires_at,
-                };
+                let hold = step.promise();
                 hold.open(now)?;
                 Ok((step, Some(hold)))
             }
@@ -438,8 +445,9 @@ impl Book {
         let debit_balance = balance(step.debit, Side::Debit);
         let credit_balance = balance(step.credit, Side::Credit);
         if let Some(hold) = hold {
-            undo.push(Undo::Hold(hold.id, self.set_hold(hold)));
-            batch.holds.insert(hold.id);
+            let before = self.set_hold(hold);
+            batch.holds.entry(hold.id).or_insert(before.is_none());
+            undo.push(Undo::Hold(hold.id, before));
         }
         let at = self.next(now);
         let posting = step.posting(at, debit_balance, credit_balance);
@@ -503,6 +511,21 @@ struct Step {
 }
 
 impl Step {
+    /// What it promises, if that is what it does.
+    const fn promise(&self) -> Hold {
+        Hold {
+            id: self.id,
+            ledger: self.ledger,
+            debit: self.debit,
+            credit: self.credit,
+            amount: self.amount,
+            captured: 0,
+            refunded: 0,
+            state: HoldState::Open,
+            expires_at: self.expires_at,
+        }
+    }
+
     const fn of_hold(request: &Request, hold: &Hold, kind: Kind, amount: Amount) -> Self {
         Self {
             id: request.id,

@@ -65,11 +65,15 @@ impl Model {
 
     /// What of a hold was captured and was not given back.
     fn refundable(&self, id: TransferId) -> i64 {
-        let parts = self.done.iter().filter(|(_, p)| p.hold == Some(id));
+        let parts = self
+            .done
+            .iter()
+            .filter(|(_, p)| p.hold == Some(id) || p.id == id);
         parts
-            .map(|(_, posting)| match posting.kind {
-                Kind::Capture => posting.amount.minor(),
-                Kind::Refund => -posting.amount.minor(),
+            .map(|(request, posting)| match posting.kind {
+                Kind::Transfer if is_pay(request) => posting.amount.minor(),
+                Kind::Capture if posting.hold == Some(id) => posting.amount.minor(),
+                Kind::Refund if posting.hold == Some(id) => -posting.amount.minor(),
                 _ => 0,
             })
             .sum()
@@ -77,11 +81,12 @@ impl Model {
 
     /// The promise of a hold, what is left of it, and how it ended.
     fn hold(&self, id: TransferId) -> Option<(Posting, i64, Option<HoldState>)> {
-        let made = self
-            .done
-            .iter()
-            .find(|(_, posting)| posting.kind == Kind::Hold && posting.id == id)?
-            .1;
+        let (request, made) = *self.done.iter().find(|(request, posting)| {
+            (posting.kind == Kind::Hold || is_pay(request)) && posting.id == id
+        })?;
+        if is_pay(&request) {
+            return Some((made, 0, Some(HoldState::Captured)));
+        }
         let mut left = made.amount.minor();
         let mut ended = None;
         let mut captured = false;
@@ -108,6 +113,11 @@ impl Model {
         }
         match request.operation {
             Operation::Transfer {
+                debit,
+                credit,
+                amount,
+            }
+            | Operation::Pay {
                 debit,
                 credit,
                 amount,
@@ -211,6 +221,11 @@ impl Model {
     }
 }
 
+/// Whether it moved money that can be given back.
+const fn is_pay(request: &Request) -> bool {
+    matches!(request.operation, Operation::Pay { .. })
+}
+
 fn over(hold: TransferId, state: HoldState) -> Rejection {
     Rejection::HoldIsOver { hold, state }
 }
@@ -229,6 +244,8 @@ fn request() -> impl Strategy<Value = Request> {
     let operation = prop_oneof![
         3 => (account.clone(), account.clone(), amount.clone())
             .prop_map(|(debit, credit, amount)| Operation::Transfer { debit, credit, amount }),
+        3 => (account.clone(), account.clone(), amount.clone())
+            .prop_map(|(debit, credit, amount)| Operation::Pay { debit, credit, amount }),
         3 => (account.clone(), account, amount.clone(), end)
             .prop_map(|(debit, credit, amount, expires_at)| Operation::Hold { debit, credit, amount, expires_at }),
         2 => (id.clone(), proptest::option::of(amount.clone()))
@@ -289,8 +306,11 @@ impl Stored {
             self.accounts
                 .insert(change.id, (change.totals, change.version));
         }
-        for hold in changes.holds {
-            self.holds.insert(hold.id, hold);
+        for hold in changes.new_holds {
+            assert_eq!(self.holds.insert(hold.id, hold), None, "it is new");
+        }
+        for hold in changes.changed_holds {
+            assert!(self.holds.insert(hold.id, hold).is_some(), "it was there");
         }
         let last = self.links.last().map_or(Link::GENESIS, |(_, link)| *link);
         self.links
@@ -433,7 +453,9 @@ fn agree(
 /// What a request would have written, in a group that is refused later.
 fn assumed(model: &Model, request: &Request, at: Stamp, amount: i64) -> Posting {
     let (kind, debit, credit, hold, expires_at) = match request.operation {
-        Operation::Transfer { debit, credit, .. } => (Kind::Transfer, debit, credit, None, None),
+        Operation::Transfer { debit, credit, .. } | Operation::Pay { debit, credit, .. } => {
+            (Kind::Transfer, debit, credit, None, None)
+        }
         Operation::Hold {
             debit,
             credit,

@@ -62,6 +62,16 @@ pub enum Operation {
         /// How much.
         amount: Amount,
     },
+    /// Move money at once as if it had been promised and captured: it can be given back
+    /// as what was captured can, never more than all of it.
+    Pay {
+        /// From.
+        debit: AccountId,
+        /// To.
+        credit: AccountId,
+        /// How much.
+        amount: Amount,
+    },
     /// Promise money: it stays, and cannot be spent otherwise.
     Hold {
         /// From.
@@ -219,6 +229,16 @@ impl Posting {
                 amount,
             } => {
                 self.kind == Kind::Transfer
+                    && (self.debit, self.credit, self.amount) == (debit, credit, amount)
+            }
+            // Earlier versions wrote down a promise without an end, and its capture.
+            Operation::Pay {
+                debit,
+                credit,
+                amount,
+            } => {
+                (self.kind == Kind::Transfer
+                    || self.kind == Kind::Hold && self.expires_at.is_none())
                     && (self.debit, self.credit, self.amount) == (debit, credit, amount)
             }
             Operation::Hold {

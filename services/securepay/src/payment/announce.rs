@@ -108,9 +108,9 @@ fn tell(tx: &mut Tx, row: &PgRow) -> Result<(), Error> {
         column: "securepay.posting.kind",
     })?;
     match kind {
-        // Money that moves at once was never only promised.
+        // Money that moved at once was never only promised, though earlier versions wrote so.
         Kind::Hold if row.col("is_manual")? => tx.publish(&wire::PaymentAuthorized { payment }),
-        Kind::Capture => tx.publish(&wire::PaymentCaptured {
+        Kind::Capture | Kind::Transfer => tx.publish(&wire::PaymentCaptured {
             payment,
             captured: amount,
         }),
@@ -123,7 +123,7 @@ fn tell(tx: &mut Tx, row: &PgRow) -> Result<(), Error> {
             amount,
             refunded: money(row.col::<Option<i64>>("refunded")?.unwrap_or_default()),
         }),
-        Kind::Hold | Kind::Transfer => {}
+        Kind::Hold => {}
     }
     Ok(())
 }

@@ -243,9 +243,9 @@ pub(super) fn begun(
     expires_at: Option<Stamp>,
 ) -> Made {
     let amount = payment.amount.minor();
-    let (captured, state, version) = match payment.capture {
-        Capture::Automatic => (amount, HoldState::Captured, 2),
-        Capture::Manual => (0, HoldState::Open, 1),
+    let (captured, state) = match payment.capture {
+        Capture::Automatic => (amount, HoldState::Captured),
+        Capture::Manual => (0, HoldState::Open),
     };
     Made {
         hold: Hold {
@@ -262,6 +262,6 @@ pub(super) fn begun(
         payment,
         from,
         to,
-        version,
+        version: 1,
     }
 }

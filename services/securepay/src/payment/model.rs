@@ -108,29 +108,24 @@ pub struct Payment {
 }
 
 impl Payment {
-    /// What begins it: the money is promised, and moves at once if it is to.
+    /// What begins it: the money is promised, or moves at once.
     #[must_use]
     pub fn begin(&self, expires_at: Option<Stamp>) -> Group {
-        let hold = self.request(
-            self.id,
-            Operation::Hold {
-                debit: self.from,
-                credit: self.to,
-                amount: self.amount,
+        let (debit, credit, amount) = (self.from, self.to, self.amount);
+        let operation = match self.capture {
+            Capture::Manual => Operation::Hold {
+                debit,
+                credit,
+                amount,
                 expires_at,
             },
-        );
-        let first = match self.capture {
-            Capture::Manual => return Group::of(hold),
-            Capture::Automatic => self.request(
-                beside(self.id),
-                Operation::Capture {
-                    hold: TransferId(self.id),
-                    amount: None,
-                },
-            ),
+            Capture::Automatic => Operation::Pay {
+                debit,
+                credit,
+                amount,
+            },
         };
-        Group::new(vec![hold, first]).expect("two requests are some")
+        Group::of(self.request(self.id, operation))
     }
 
     /// What captures it once: the rest of what was promised is released.

@@ -156,8 +156,12 @@ with fence as (
     insert into hold (id, ledger_id, debit_id, credit_id, amount, captured, state, expires_at, refunded)
     select * from unnest($26::uuid[], $27::integer[], $28::bigint[], $29::bigint[], $30::bigint[], $31::bigint[],
                          $32::smallint[], $33::bigint[], $35::bigint[])
-    on conflict (id) do update
-    set captured = excluded.captured, refunded = excluded.refunded, state = excluded.state
+    returning 1
+), changed as (
+    update hold h
+    set captured = c.captured, refunded = c.refunded, state = c.state
+    from unnest($36::uuid[], $37::bigint[], $38::bigint[], $39::smallint[]) as c (id, captured, refunded, state)
+    where h.id = c.id
     returning 1
 ), linked as (
     insert into batch (shard, first, last, postings, link)
@@ -169,6 +173,7 @@ select must(
     and (select count(*) from moved) = cardinality($6::bigint[])
     and (select count(*) from posted) = cardinality($13::bigint[])
     and (select count(*) from held) = cardinality($26::uuid[])
+    and (select count(*) from changed) = cardinality($36::uuid[])
     and (select count(*) from linked) = 1)";
 
 /// Stores a batch, all of it or nothing, and says where the shard stands then.
@@ -194,7 +199,7 @@ pub(super) async fn store(
     let ids = |field: fn(&Posting) -> Option<Uuid>| -> Vec<Option<Uuid>> {
         rows.iter().map(field).collect()
     };
-    let holds = &changes.holds;
+    let (holds, changed) = (&changes.new_holds, &changes.changed_holds);
     sqlx::query(AssertSqlSafe(STORE))
         .bind(shard.0)
         .bind(last.at.0)
@@ -246,6 +251,15 @@ pub(super) async fn store(
                 .collect::<Vec<i16>>(),
         )
         .bind(holds.iter().map(|h| h.refunded).collect::<Vec<i64>>())
+        .bind(changed.iter().map(|h| h.id.0).collect::<Vec<Uuid>>())
+        .bind(changed.iter().map(|h| h.captured).collect::<Vec<i64>>())
+        .bind(changed.iter().map(|h| h.refunded).collect::<Vec<i64>>())
+        .bind(
+            changed
+                .iter()
+                .map(|h| h.state.number())
+                .collect::<Vec<i16>>(),
+        )
         .execute(connection)
         .await?;
     Ok(next)

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::error::CashSessionError;
 use super::model::{CashSession, CashSessionId, Count, Denomination, Status};
-use crate::charge::store::Position;
+use crate::position::Position;
 
 const fn bad(column: &'static str) -> Error {
     Error::Inconsistent { column }

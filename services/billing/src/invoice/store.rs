@@ -13,9 +13,9 @@ use uuid::Uuid;
 use super::error::InvoiceError;
 use super::event::Event;
 use super::model::{Invoice, InvoiceId, Status};
-use crate::charge::store::Position;
 use crate::journal::post::to_wire;
 use crate::payment_plan;
+use crate::position::Position;
 
 const fn bad(column: &'static str) -> Error {
     Error::Inconsistent { column }

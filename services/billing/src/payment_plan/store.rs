@@ -9,8 +9,8 @@ use uuid::Uuid;
 
 use super::error::PaymentPlanError;
 use super::model::{Instalment, PaymentPlan, PaymentPlanId, Planned, Status};
-use crate::charge::store::Position;
 use crate::invoice::model::InvoiceId;
+use crate::position::Position;
 
 const fn bad(column: &'static str) -> Error {
     Error::Inconsistent { column }

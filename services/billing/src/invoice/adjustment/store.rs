@@ -10,9 +10,9 @@ use uuid::Uuid;
 
 use super::{Adjustment, AdjustmentId, Kind, Status};
 use crate::amount::AmountView;
-use crate::charge::store::Position;
 use crate::invoice::model::InvoiceId;
 use crate::invoice::view::AdjustmentView;
+use crate::position::Position;
 use crate::words::{self, ADJUSTED, Words};
 
 const fn bad(column: &'static str) -> Error {

@@ -201,7 +201,7 @@ impl Service for Billing {
     }
 
     fn settings() -> &'static [Setting] {
-        settings::SETTINGS
+        &settings::SETTINGS
     }
 
     fn problems() -> &'static [ProblemPage] {

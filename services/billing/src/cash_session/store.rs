@@ -138,11 +138,7 @@ pub async fn change(tx: &mut Tx, session: &CashSession) -> Result<(), Error> {
     .bind(session.closed_at.map(ts))
     .execute(tx.conn())
     .await?;
-    if done.rows_affected() == 1 {
-        Ok(())
-    } else {
-        Err(bad("billing.cash_session.version"))
-    }
+    Error::unless_rows("change a cash session", 1, done.rows_affected())
 }
 
 /// Keeps a count: also those that are counted again.

@@ -227,11 +227,7 @@ pub async fn change(tx: &mut Tx, charge: &Charge) -> Result<(), Error> {
     .bind(price.and_then(|price| price.category.clone()))
     .execute(tx.conn())
     .await?;
-    if done.rows_affected() == 1 {
-        Ok(())
-    } else {
-        Err(bad("billing.charge.version"))
-    }
+    Error::unless_rows("change a charge", 1, done.rows_affected())
 }
 
 /// Puts locked charges on an invoice; says how many.

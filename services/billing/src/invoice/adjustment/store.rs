@@ -119,11 +119,7 @@ pub async fn change(
     .bind(ask_at.map(ts))
     .execute(tx.conn())
     .await?;
-    if done.rows_affected() == 1 {
-        Ok(())
-    } else {
-        Err(bad("billing.adjustment.version"))
-    }
+    Error::unless_rows("change an adjustment", 1, done.rows_affected())
 }
 
 /// All of an invoice.

@@ -24,14 +24,18 @@ const PLANS: [&str; 4] = [
     include_str!("../../../services/billing/plans/nothing.json"),
 ];
 
-/// What appointments and a dressing cost.
-const PRICES: [(&str, &str); 6] = [
-    ("CONSULTATION", "120.00"),
-    ("FOLLOW_UP", "60.00"),
-    ("VACCINATION", "45.50"),
-    ("PROCEDURE", "480.00"),
-    ("SURGERY", "2400.00"),
-    ("DRESSING", "19.99"),
+/// What appointments and a dressing are called and cost.
+const PRICES: [(&str, &str, &str); 6] = [
+    ("CONSULTATION", "Consultation with a physician", "120.00"),
+    ("FOLLOW_UP", "Follow-up consultation", "60.00"),
+    ("VACCINATION", "Vaccination, with the vaccine", "45.50"),
+    ("PROCEDURE", "Procedure in the treatment room", "480.00"),
+    (
+        "SURGERY",
+        "Operation, with theatre and anaesthesia",
+        "2400.00",
+    ),
+    ("DRESSING", "Dressing of a wound", "19.99"),
 ];
 
 /// How long anything may take that happens by itself: the simulated provider and the
@@ -82,7 +86,7 @@ async fn catalogue(billing: &Client) -> Result<(), ClientError> {
             .check()?;
     }
     let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
-    for (code, price) in PRICES {
+    for (code, name, price) in PRICES {
         let known: Value = billing
             .get(&format!("/api/v1/tariffs?serviceCode={code}"))
             .await?
@@ -91,7 +95,7 @@ async fn catalogue(billing: &Client) -> Result<(), ClientError> {
             continue;
         }
         let tariff = json!({
-            "serviceCode": code, "price": euros(price), "validFrom": today.yesterday().unwrap_or(today),
+            "serviceCode": code, "name": name, "price": euros(price), "validFrom": today.yesterday().unwrap_or(today),
         });
         billing.post("/api/v1/tariffs", &tariff).await?.check()?;
     }

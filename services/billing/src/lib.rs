@@ -23,6 +23,7 @@ pub mod invoice;
 pub mod journal;
 pub mod payment_plan;
 pub mod plan;
+pub mod position;
 pub mod prepayment;
 pub mod print;
 mod problems;
@@ -200,7 +201,7 @@ impl Service for Billing {
     }
 
     fn settings() -> &'static [Setting] {
-        settings::SETTINGS
+        &settings::SETTINGS
     }
 
     fn problems() -> &'static [ProblemPage] {

@@ -1,6 +1,7 @@
 //! What an operator can set, read once at the start.
 
 use std::str::FromStr;
+use std::sync::LazyLock;
 
 use galen_kernel::Currency;
 use galen_service::{Config, ConfigError, Setting};
@@ -13,7 +14,20 @@ const CURRENCY: &str = "billing.currency";
 pub(crate) const PREPAYMENT: &str = "billing.prepayment";
 
 /// What can be set.
-pub(crate) const SETTINGS: &[Setting] = &[
+pub(crate) static SETTINGS: LazyLock<Vec<Setting>> = LazyLock::new(|| {
+    [
+        OWN,
+        prepayment::terms::SETTINGS,
+        claim::settings::SETTINGS,
+        letterhead::SETTINGS,
+        cash_session::settings::SETTINGS,
+        payment_plan::settings::SETTINGS,
+    ]
+    .concat()
+});
+
+/// What concerns all of it.
+const OWN: &[Setting] = &[
     Setting {
         key: CURRENCY,
         doc: "Currency that the hospital keeps its prices, invoices and plans in, ISO 4217; EUR.",
@@ -24,28 +38,6 @@ pub(crate) const SETTINGS: &[Setting] = &[
         doc: "What patients are asked to pay before an appointment: none, share (what they are expected to owe) or full (the price); none.",
         secret: false,
     },
-    prepayment::terms::SETTINGS[0],
-    prepayment::terms::SETTINGS[1],
-    prepayment::terms::SETTINGS[2],
-    prepayment::terms::SETTINGS[3],
-    claim::settings::SETTINGS[0],
-    claim::settings::SETTINGS[1],
-    claim::settings::SETTINGS[2],
-    claim::settings::SETTINGS[3],
-    claim::settings::SETTINGS[4],
-    claim::settings::SETTINGS[5],
-    claim::settings::SETTINGS[6],
-    claim::settings::SETTINGS[7],
-    claim::settings::SETTINGS[8],
-    letterhead::SETTINGS[0],
-    letterhead::SETTINGS[1],
-    letterhead::SETTINGS[2],
-    letterhead::SETTINGS[3],
-    letterhead::SETTINGS[4],
-    letterhead::SETTINGS[5],
-    letterhead::SETTINGS[6],
-    cash_session::settings::SETTINGS[0],
-    payment_plan::settings::SETTINGS[0],
 ];
 
 /// What patients are asked to pay before an appointment.

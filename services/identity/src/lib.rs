@@ -45,7 +45,7 @@ mod session;
 mod signing;
 
 use std::num::NonZeroUsize;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use galen_access::revocation::REMEMBERED;
 use galen_eventing::subscription;
@@ -110,7 +110,7 @@ impl Service for Identity {
     }
 
     fn settings() -> &'static [Setting] {
-        SETTINGS
+        &SETTINGS
     }
 
     async fn start(platform: Platform) -> Result<Self, StartError> {
@@ -215,15 +215,9 @@ impl Service for Identity {
     }
 }
 
-const SETTINGS: &[Setting] = &[
-    directory::SETTINGS[0],
-    directory::SETTINGS[1],
-    directory::SETTINGS[2],
-    directory::SETTINGS[3],
-    directory::SETTINGS[4],
-    directory::SETTINGS[5],
-    directory::SETTINGS[6],
-    directory::SETTINGS[7],
+static SETTINGS: LazyLock<Vec<Setting>> = LazyLock::new(|| [directory::SETTINGS, OWN].concat());
+
+const OWN: &[Setting] = &[
     Setting {
         key: first_administrator::USERNAME,
         doc: "login name of the first administrator; admin",

@@ -205,7 +205,7 @@ impl Service for Patients {
     }
 
     fn sealed() -> &'static [SealedColumn] {
-        sealed::ALL
+        &sealed::ALL
     }
 
     fn settings() -> &'static [Setting] {

@@ -14,8 +14,7 @@ use super::model::Status;
 use super::store;
 use super::view::CashSessionView;
 use crate::Billing;
-use crate::charge::find::after;
-use crate::charge::store::Position;
+use crate::position::{Position, after};
 
 /// Which sessions are looked for.
 #[derive(Deserialize, IntoParams)]

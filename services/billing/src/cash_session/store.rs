@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::error::CashSessionError;
 use super::model::{CashSession, CashSessionId, Count, Denomination, Status};
-use crate::charge::store::Position;
+use crate::position::Position;
 
 const fn bad(column: &'static str) -> Error {
     Error::Inconsistent { column }
@@ -138,11 +138,7 @@ pub async fn change(tx: &mut Tx, session: &CashSession) -> Result<(), Error> {
     .bind(session.closed_at.map(ts))
     .execute(tx.conn())
     .await?;
-    if done.rows_affected() == 1 {
-        Ok(())
-    } else {
-        Err(bad("billing.cash_session.version"))
-    }
+    Error::unless_rows("change a cash session", 1, done.rows_affected())
 }
 
 /// Keeps a count: also those that are counted again.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use galen_access::{Permission, Scope};
 use galen_contracts::ids::PatientId;
-use galen_kernel::{Cursor, Page, Problem, page};
+use galen_kernel::{Page, Problem, page};
 use galen_service::{Answer, Cx, Needs, Outcome, PageView, Params, Requires};
 use galen_storage::Error;
 use serde::Deserialize;
@@ -13,9 +13,10 @@ use utoipa::IntoParams;
 use uuid::Uuid;
 
 use super::model::Status;
-use super::store::{self, Filter, Position};
+use super::store::{self, Filter};
 use super::view::ChargeView;
 use crate::Billing;
+use crate::position::after;
 
 /// Which charges are looked for.
 #[derive(Deserialize, IntoParams)]
@@ -53,25 +54,6 @@ pub(crate) fn whose(scope: Scope, wished: Option<Uuid>) -> Result<Option<Uuid>, 
         Some(wished) if PatientId::from_uuid(wished) != own => Err(Problem::not_found()),
         _ => Ok(Some(own.uuid())),
     }
-}
-
-/// A position after which a list goes on.
-///
-/// # Errors
-/// 400 when it is none of these lists.
-pub(crate) fn after(cursor: Option<&str>) -> Result<Option<Position>, Problem> {
-    let position = cursor.map(Cursor::decode::<Position>).transpose()?;
-    let years = 1..=9999;
-    let inside =
-        |at: galen_kernel::Timestamp| years.contains(&at.to_zoned(jiff::tz::TimeZone::UTC).year());
-    if position.is_some_and(|position| !inside(position.0)) {
-        return Err(Problem::invalid_field(
-            "?cursor",
-            "INVALID_CURSOR",
-            "is not a cursor of this list",
-        ));
-    }
-    Ok(position)
 }
 
 /// Lists charges by when they were captured; patients see their own.

@@ -1,16 +1,16 @@
 //! All SQL about charges.
 
 use galen_contracts::ids::PatientId;
-use galen_kernel::{Currency, Money, Timestamp};
+use galen_kernel::{Currency, Money};
 use galen_storage::{Columns as _, Error, Tx, date, ts};
 use galen_vault::Sealed;
-use serde::{Deserialize, Serialize};
 use sqlx::PgExecutor;
 use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
 use super::error::ChargeError;
 use super::model::{Charge, ChargeId, EncounterClass, PaymentMode, Price, Status};
+use crate::position::Position;
 use crate::words::Words;
 
 /// Which charges are looked for; `None` does not restrict.
@@ -23,10 +23,6 @@ pub struct Filter {
     /// In which state.
     pub status: Option<Status>,
 }
-
-/// A position in the list: when it was captured, id.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-pub struct Position(pub Timestamp, pub Uuid);
 
 /// A charge with its sealed reason.
 pub struct Row {
@@ -231,11 +227,7 @@ pub async fn change(tx: &mut Tx, charge: &Charge) -> Result<(), Error> {
     .bind(price.and_then(|price| price.category.clone()))
     .execute(tx.conn())
     .await?;
-    if done.rows_affected() == 1 {
-        Ok(())
-    } else {
-        Err(bad("billing.charge.version"))
-    }
+    Error::unless_rows("change a charge", 1, done.rows_affected())
 }
 
 /// Puts locked charges on an invoice; says how many.

@@ -37,22 +37,7 @@ pub async fn with(
     services: &[Service],
     books: &mut Books,
 ) -> Result<Shares, CoverError> {
-    let mut sought = Vec::with_capacity(covers.len() * services.len());
-    for cover in covers {
-        for service in services {
-            sought.push(Sought {
-                code: service.code.clone(),
-                payer: cover.payer,
-                class: service.class.clone(),
-                on: cover.day(service.at)?,
-            });
-        }
-    }
-    let mut prices = agreed(db, &sought).await?.into_iter();
-    let prices: Vec<Vec<Option<i64>>> = covers
-        .iter()
-        .map(|_| prices.by_ref().take(services.len()).collect())
-        .collect();
+    let prices = prices(db, covers, services).await?;
     model::coordinate(at, covers, services, &prices, books)
 }
 
@@ -74,16 +59,7 @@ pub async fn again(
     store::lock(tx, covers).await?;
     store::reverse(tx, counted).await?;
     let books = store::books(tx, covers).await?;
-    let mut sought = Vec::with_capacity(services.len());
-    for service in services {
-        sought.push(Sought {
-            code: service.code.clone(),
-            payer: cover.payer,
-            class: service.class.clone(),
-            on: cover.day(service.at)?,
-        });
-    }
-    let prices = agreed(tx.conn(), &sought).await?;
+    let prices = prices(tx.conn(), covers, services).await?.concat();
     let book = books.get(&cover.policy.contract).cloned();
     model::after(
         at,
@@ -92,4 +68,26 @@ pub async fn again(
         (&prices, prior),
         book.unwrap_or_default(),
     )
+}
+
+/// What payers have agreed to pay for services, by payer.
+async fn prices(
+    db: &mut PgConnection,
+    covers: &[Cover],
+    services: &[Service],
+) -> Result<Vec<Vec<Option<i64>>>, CoverError> {
+    let mut sought = Vec::with_capacity(covers.len() * services.len());
+    for cover in covers {
+        for service in services {
+            sought.push(Sought {
+                code: service.code.clone(),
+                payer: cover.payer,
+                class: service.class.clone(),
+                on: cover.day(service.at)?,
+            });
+        }
+    }
+    let mut prices = agreed(db, &sought).await?.into_iter();
+    let of_payer = |_| prices.by_ref().take(services.len()).collect();
+    Ok(covers.iter().map(of_payer).collect())
 }

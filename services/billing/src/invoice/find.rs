@@ -15,7 +15,8 @@ use super::model::Status;
 use super::store;
 use super::view::InvoiceSummary;
 use crate::Billing;
-use crate::charge::find::{after, whose};
+use crate::charge::find::whose;
+use crate::position::after;
 
 /// Which invoices are looked for.
 #[derive(Deserialize, IntoParams)]

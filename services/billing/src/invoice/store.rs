@@ -13,9 +13,9 @@ use uuid::Uuid;
 use super::error::InvoiceError;
 use super::event::Event;
 use super::model::{Invoice, InvoiceId, Status};
-use crate::charge::store::Position;
 use crate::journal::post::to_wire;
 use crate::payment_plan;
+use crate::position::Position;
 
 const fn bad(column: &'static str) -> Error {
     Error::Inconsistent { column }
@@ -141,9 +141,7 @@ pub async fn append(tx: &mut Tx, invoice: &mut Invoice, events: &[Event]) -> Res
     .bind(i64::try_from(events.len()).unwrap_or(i64::MAX))
     .execute(tx.conn())
     .await?;
-    if done.rows_affected() != 1 {
-        return Err(bad("billing.invoice.version"));
-    }
+    Error::unless_rows("append to an invoice", 1, done.rows_affected())?;
     store_lines(tx, invoice).await?;
     if (after.billed, after.settled) != (before.billed, before.settled) {
         payment_plan::follow::follow(tx, invoice.id).await?;

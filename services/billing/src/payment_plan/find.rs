@@ -16,8 +16,8 @@ use super::model::Status;
 use super::store;
 use super::view::PaymentPlanView;
 use crate::Billing;
-use crate::charge::find::{after, whose};
-use crate::charge::store::Position;
+use crate::charge::find::whose;
+use crate::position::{Position, after};
 
 /// Which plans are looked for.
 #[derive(Deserialize, IntoParams)]

@@ -9,8 +9,8 @@ use uuid::Uuid;
 
 use super::error::PaymentPlanError;
 use super::model::{Instalment, PaymentPlan, PaymentPlanId, Planned, Status};
-use crate::charge::store::Position;
 use crate::invoice::model::InvoiceId;
+use crate::position::Position;
 
 const fn bad(column: &'static str) -> Error {
     Error::Inconsistent { column }
@@ -200,18 +200,15 @@ pub async fn change(tx: &mut Tx, plan: &PaymentPlan) -> Result<(), Error> {
     .bind(plan.ended_at.map(ts))
     .execute(tx.conn())
     .await?;
-    if done.rows_affected() != 1 {
-        return Err(bad("billing.payment_plan.version"));
-    }
+    Error::unless_rows("change a payment plan", 1, done.rows_affected())?;
     if !plan.status.is_live() {
         let freed =
             sqlx::query("update payment_plan_invoice set live = false where plan_id = $1 and live")
                 .bind(plan.id.uuid())
                 .execute(tx.conn())
                 .await?;
-        if usize::try_from(freed.rows_affected()) != Ok(plan.invoices.len()) {
-            return Err(bad("billing.payment_plan_invoice.live"));
-        }
+        let all = plan.invoices.len() as u64;
+        Error::unless_rows("free the invoices of a plan", all, freed.rows_affected())?;
     }
     Ok(())
 }

@@ -186,11 +186,7 @@ pub async fn change(tx: &mut Tx, changed: &Prepayment) -> Result<(), Error> {
     .bind(changed.next.map(|(_, at)| ts(at)))
     .execute(tx.conn())
     .await?;
-    if done.rows_affected() == 1 {
-        Ok(())
-    } else {
-        Err(bad("billing.prepayment.version"))
-    }
+    Error::unless_rows("change a prepayment", 1, done.rows_affected())
 }
 
 /// Those about which something is to be done.

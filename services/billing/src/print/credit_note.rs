@@ -70,7 +70,7 @@ pub fn document(invoice: &Invoice, note: &Note<'_>, around: &Around) -> Document
         ("Date of issue", words::day(note.on)),
         ("For invoice", name(invoice)),
     ];
-    facts.extend(invoice.issued_on.map(|on| ("of", words::day(on))));
+    facts.extend(invoice.issued_on.map(|on| ("Invoiced on", words::day(on))));
     facts.extend(patient(&around.to));
     facts.push(("Currency", invoice.currency.code().to_owned()));
 
@@ -79,12 +79,12 @@ pub fn document(invoice: &Invoice, note: &Note<'_>, around: &Around) -> Document
             .lines
             .iter()
             .find(|line| line.charge == part.charge)?;
-        let service = around.services.get(&line.charge).map_or_else(
-            || line.code.clone(),
-            |called| format!("{called} ({})", line.code),
-        );
         Some(Row {
-            cells: vec![line.served_on.to_string(), service, amount(part.amount)],
+            cells: vec![
+                line.served_on.to_string(),
+                around.service(line),
+                amount(part.amount),
+            ],
             remark: None,
         })
     });
@@ -120,6 +120,7 @@ pub fn document(invoice: &Invoice, note: &Note<'_>, around: &Around) -> Document
     body.push(Block::Sums(sums));
     Document {
         title: format!("Credit note {called}"),
+        continued: format!("Credit note {called}"),
         dated: Some(note.on),
         from: around.from.clone(),
         to: around.to.lines.clone(),

@@ -11,6 +11,8 @@ use super::letterhead::Letterhead;
 pub struct Document {
     /// What it is, with its number.
     pub title: String,
+    /// What stands above its other pages, so that they are not mixed up.
+    pub continued: String,
     /// The day it is of; files that are to be kept have one.
     pub dated: Option<Date>,
     /// Who it is from.

@@ -2,7 +2,6 @@
 //! `GET /invoices/{id}/adjustments/{adjustmentId}/credit-note`; and what is needed to
 //! print an invoice.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::extract::State;
@@ -11,7 +10,8 @@ use galen_kernel::{Id, Problem};
 use galen_service::{Accept, Answer, Cx, Needs, Outcome, PathIds, Requires};
 use galen_storage::Error;
 use jiff::civil::Date;
-use sqlx::PgConnection;
+use sqlx::pool::PoolConnection;
+use sqlx::{PgConnection, Postgres};
 use uuid::Uuid;
 
 use super::addressee::Addressee;
@@ -67,15 +67,20 @@ impl Told {
         })
     }
 
-    /// What its paper says beside what it knows itself.
-    async fn around(&self, billing: &Billing, db: &mut PgConnection) -> Result<Around, Problem> {
+    /// What its paper says beside what it knows itself. The connection is given back
+    /// before the patients service is asked, which may take long.
+    async fn around(
+        &self,
+        billing: &Billing,
+        mut db: PoolConnection<Postgres>,
+    ) -> Result<Around, Problem> {
         let lines = &self.invoice.lines;
         let tariffs: Vec<Uuid> = lines.iter().filter_map(|line| line.tariff()).collect();
         let names = tariff::store::names(&mut *db, &tariffs).await?;
-        let names: BTreeMap<Uuid, String> = names.into_iter().collect();
         let payers = lines.iter().flat_map(|line| &line.payers);
         let payers: Vec<Uuid> = payers.map(|share| share.payer).collect();
         let payers = payer::store::names(&mut *db, &payers).await?;
+        drop(db);
         let settled = self.history.iter();
         Ok(Around {
             from: billing.letterhead.clone(),
@@ -85,7 +90,7 @@ impl Told {
                 .iter()
                 .filter_map(|line| Some((line.charge, names.get(&line.tariff()?)?.clone())))
                 .collect(),
-            payers: payers.into_iter().collect(),
+            payers,
             settled: settled
                 .filter_map(|(event, on)| Some((receipt::settles(event)?, *on)))
                 .collect(),
@@ -100,8 +105,7 @@ impl Told {
 pub async fn invoice(billing: &Billing, id: InvoiceId) -> Outcome {
     let mut connection = billing.db.pool().acquire().await.map_err(Error::from)?;
     let told = Told::load(billing, &mut connection, id).await?;
-    let around = told.around(billing, &mut connection).await?;
-    drop(connection);
+    let around = told.around(billing, connection).await?;
     let name = match told.invoice.number {
         Some(_) => invoice::name(&told.invoice),
         None => format!("draft-{id}"),
@@ -149,8 +153,7 @@ pub async fn receipt(
         .map(|(event, _)| event.clone())
         .collect();
     let left = receipt::left_after(&told.invoice, &events, payment);
-    let around = told.around(&billing, &mut connection).await?;
-    drop(connection);
+    let around = told.around(&billing, connection).await?;
     let document = receipt::document(&told.invoice, payment, left, &around);
     let document = document
         .ok_or_else(|| Problem::conflict("PAYMENT_NOT_SETTLED", "The payment is not settled."))?;
@@ -190,8 +193,7 @@ pub async fn credit_note(
     let asked = adjustment::store::open_all(&billing.vault, &mut connection, asked).await?;
     let asked = asked.into_iter().find(|asked| asked.id == note.id);
     note.reason = asked.and_then(|asked| asked.reason);
-    let around = told.around(&billing, &mut connection).await?;
-    drop(connection);
+    let around = told.around(&billing, connection).await?;
     let document = credit_note::document(&told.invoice, &note, &around);
     let name = note.name(&told.invoice);
     let file = pdf::print(document).await?;

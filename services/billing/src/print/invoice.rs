@@ -30,6 +30,17 @@ pub struct Around {
     pub settled: BTreeMap<Uuid, Date>,
 }
 
+impl Around {
+    /// What the service of a line is called.
+    #[must_use]
+    pub fn service(&self, line: &Line) -> String {
+        match self.services.get(&line.charge) {
+            Some(called) => format!("{called} ({})", line.code),
+            None => line.code.clone(),
+        }
+    }
+}
+
 /// What an invoice is called, and that it is not one yet.
 #[must_use]
 pub fn name(invoice: &Invoice) -> String {
@@ -78,13 +89,14 @@ pub fn document(invoice: &Invoice, around: &Around) -> Document {
 
     let mut body = vec![Block::Table(lines(invoice, around))];
     body.push(Block::Sums(sums(invoice, around)));
+    body.extend(request(invoice, due_on, &around.from).map(Block::Paragraph));
     if !invoice.payments.is_empty() {
         body.push(Block::Heading("Payments".to_owned()));
         body.push(Block::Table(payments(invoice, around)));
     }
-    body.extend(request(invoice, due_on, &around.from).map(Block::Paragraph));
     body.extend(around.from.note.clone().map(Block::Remark));
     Document {
+        continued: title.clone(),
         title,
         dated: invoice.issued_on.or(around.drafted),
         from: around.from.clone(),
@@ -107,16 +119,11 @@ fn lines(invoice: &Invoice, around: &Around) -> Table {
     let currency = invoice.currency;
     let rows = invoice.lines.iter().zip(1..).map(|(line, place)| {
         let amount = |minor| words::amount(minor, currency);
-        let called = around.services.get(&line.charge);
-        let service = match called {
-            Some(called) => format!("{called} ({})", line.code),
-            None => line.code.clone(),
-        };
         Row {
             cells: vec![
                 place.to_string(),
                 line.served_on.to_string(),
-                service,
+                around.service(line),
                 line.quantity.to_string(),
                 amount(unit(line)),
                 amount(line.gross),
@@ -130,12 +137,12 @@ fn lines(invoice: &Invoice, around: &Around) -> Table {
         columns: vec![
             Column::number("No.", 3.5),
             Column::text("Date", 12.0),
-            Column::text("Service", 26.0),
+            Column::text("Service", 31.0),
             Column::number("Quantity", 8.5),
-            Column::number("Unit price", 12.0),
-            Column::number("Amount", 12.5),
-            Column::number("Insurer", 12.5),
-            Column::number("Patient", 12.5),
+            Column::number("Unit price", 11.0),
+            Column::number("Amount", 11.5),
+            Column::number("Insurer", 11.5),
+            Column::number("Patient", 11.5),
         ],
         rows: rows.collect(),
     }
@@ -207,7 +214,8 @@ fn sums(invoice: &Invoice, around: &Around) -> Vec<Sum> {
             sums.push(Sum::part(label, amount(-minor)));
         }
     };
-    less("Paid", invoice.paid());
+    less("Paid", invoice.paid() + invoice.returned);
+    less("Given back into your wallet", -invoice.returned);
     less("Not collected", invoice.written_off);
     let label = format!("To be paid in {}", invoice.currency.code());
     sums.push(Sum::result(label, amount(invoice.due())));
@@ -279,4 +287,77 @@ fn request(invoice: &Invoice, due_on: Option<Date>, from: &Letterhead) -> Option
         words::day(due_on),
         name(invoice),
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::invoice::event::Event;
+    use crate::invoice::model::InvoiceId;
+    use crate::invoice::properties::histories;
+
+    fn paper(history: &[Event]) -> Document {
+        let id = InvoiceId::from_uuid(Uuid::from_u128(1));
+        let invoice = Invoice::of(id, history).expect("it begins");
+        let captured = |p: &&Payment| p.state == PaymentState::Captured;
+        let settled = invoice.payments.iter().filter(captured);
+        let days = settled.map(|p| (p.id, Date::MIN));
+        let around = Around {
+            from: Letterhead::default(),
+            to: Addressee {
+                lines: Vec::new(),
+                number: None,
+            },
+            drafted: None,
+            services: BTreeMap::new(),
+            payers: BTreeMap::new(),
+            settled: days.collect(),
+        };
+        document(&invoice, &around)
+    }
+
+    fn cents(amount: &str) -> i64 {
+        let digits = amount.replace([',', '.'], "");
+        digits.parse().expect("an amount")
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_added_up_on_paper_is_right(history in histories()) {
+            for until in 1..=history.len() {
+                let document = paper(&history[..until]);
+                let mut paid = 0;
+                for block in &document.body {
+                    match block {
+                        Block::Sums(sums) => {
+                            let mut sum = 0;
+                            let last = sums.iter().rposition(|sum| sum.is_result);
+                            for line in &sums[..=last.expect("there is a result")] {
+                                if line.is_result {
+                                    prop_assert_eq!(cents(&line.amount), sum, "{}", line.label);
+                                } else {
+                                    sum += cents(&line.amount);
+                                }
+                                if line.label == "Paid" {
+                                    paid = -cents(&line.amount);
+                                }
+                            }
+                        }
+                        // That of payments, below their heading.
+                        Block::Table(table) if table.columns[1].head == "Method" => {
+                            let rows = table.rows.iter().map(|row| &row.cells);
+                            let settled = rows.filter(|cells| cells[0] != "under way");
+                            let listed: i64 = settled.map(|cells| cents(&cells[3]) - cents(&cells[4])).sum();
+                            prop_assert_eq!(listed, paid, "what is listed is what was paid");
+                            paid = 0;
+                        }
+                        Block::Table(_) | Block::Heading(_) | Block::Paragraph(_) | Block::Remark(_) => {}
+                    }
+                }
+                prop_assert_eq!(paid, 0, "whatever was paid is listed");
+            }
+        }
+    }
 }

@@ -1,7 +1,9 @@
 //! Where on the paper everything stands: A4, the address where the window of an envelope
 //! is (DIN 5008), heads of tables on every page, and page numbers. Pure.
 
-use super::document::{Align, Block, Column, Document, Row, Sum, Table};
+mod table;
+
+use super::document::{Block, Document, Sum};
 
 /// Points of a millimetre.
 const MM: f32 = 72.0 / 25.4;
@@ -26,8 +28,14 @@ const FACTS_LEFT: f32 = 118.0 * MM;
 const FACTS_VALUE: f32 = 147.0 * MM;
 const TITLE_TOP: f32 = 96.0 * MM;
 const SUMS_LEFT: f32 = 105.0 * MM;
+/// What joins the parts of words, as of codes of services.
+const JOINTS: [char; 4] = ['-', '/', '.', '_'];
 /// Between columns.
 const GUTTER: f32 = 6.0;
+/// Below what is added up.
+const BELOW_SUMS: f32 = 4.0 * MM;
+/// Below a paragraph.
+const BELOW_TEXT: f32 = 2.0 * MM;
 /// Above and below the text of a row.
 const PADDING: f32 = 3.0;
 
@@ -135,8 +143,10 @@ pub fn lay_out(document: &Document, measure: &impl Measure) -> Vec<Sheet> {
         y: 0.0,
     };
     layout.first();
-    for block in &document.body {
-        layout.block(block);
+    let mut rest = document.body.as_slice();
+    while let [block, after @ ..] = rest {
+        layout.block(block, after);
+        rest = after;
     }
     layout.feet();
     layout.sheets
@@ -183,7 +193,7 @@ impl<M: Measure> Layout<'_, M> {
     }
 
     /// Lines that are at most so wide: broken between words, and within those that are
-    /// wider themselves.
+    /// wider themselves, if possible where their parts are joined.
     fn wrap(&self, style: Style, width: f32, text: &str) -> Vec<String> {
         let mut lines = Vec::new();
         let mut line = String::new();
@@ -203,8 +213,10 @@ impl<M: Measure> Layout<'_, M> {
             for letter in word.chars() {
                 line.push(letter);
                 if self.width(style, &line) > width && line.chars().count() > 1 {
-                    line.pop();
-                    lines.push(std::mem::replace(&mut line, letter.to_string()));
+                    let fits = line.len() - letter.len_utf8();
+                    let joint = line[..fits].rfind(JOINTS).map(|joint| joint + 1);
+                    let next = line.split_off(joint.unwrap_or(fits));
+                    lines.push(std::mem::replace(&mut line, next));
                 }
             }
         }
@@ -281,41 +293,65 @@ impl<M: Measure> Layout<'_, M> {
         let half = (RIGHT - LEFT - GUTTER) / 2.0;
         let name = self.begin(REMARK, half, &document.from.name);
         self.line((LEFT, 14.0 * MM), REMARK, &name);
-        let title = self.begin(REMARK, half, &document.title);
+        let title = self.begin(REMARK, half, &document.continued);
         self.line_to((RIGHT, 14.0 * MM), REMARK, &title);
         self.rule(LEFT, RIGHT, 20.0 * MM, Shade::Light);
         self.y = CONTINUED;
     }
 
-    /// Turns the page when there is less room than that.
+    /// Turns the page when there is less room than that; one on which nothing stands has
+    /// as much as there is.
     fn room(&mut self, height: f32) -> bool {
-        let turn = self.y + height > BOTTOM;
+        let turn = self.y > CONTINUED && self.y + height > BOTTOM;
         if turn {
             self.next_page();
         }
         turn
     }
 
-    fn block(&mut self, block: &Block) {
+    /// Puts a block on the page, and knows what comes after it.
+    fn block(&mut self, block: &Block, after: &[Block]) {
         match block {
             Block::Heading(text) => {
-                // Not alone at the end of a page.
-                self.room(HEADING.leading() + 22.0 * MM);
+                self.room(self.heading(text) + self.least(after));
                 self.y += 3.0 * MM;
                 self.flow(HEADING, text);
                 self.y += 1.0 * MM;
             }
             Block::Paragraph(text) => {
                 self.flow(TEXT, text);
-                self.y += 2.0 * MM;
+                self.y += BELOW_TEXT;
             }
             Block::Remark(text) => {
                 self.flow(REMARK, text);
-                self.y += 2.0 * MM;
+                self.y += BELOW_TEXT;
             }
-            Block::Table(table) => self.table(table),
+            Block::Table(table) => self.table(table, after),
             Block::Sums(sums) => self.sums(sums),
         }
+    }
+
+    /// How much of what begins here stands together on a page: no heading stands without
+    /// what it is of, no heads without a row, and no totals without the last row.
+    fn least(&self, blocks: &[Block]) -> f32 {
+        let Some((block, after)) = blocks.split_first() else {
+            return 0.0;
+        };
+        match block {
+            Block::Heading(text) => self.heading(text) + self.least(after),
+            Block::Paragraph(_) => TEXT.leading(),
+            Block::Remark(_) => REMARK.leading(),
+            Block::Table(table) => self.least_of_table(table, after),
+            Block::Sums(sums) => self.sums_height(sums),
+        }
+    }
+
+    fn heading(&self, text: &str) -> f32 {
+        self.flow_height(HEADING, text) + 4.0 * MM
+    }
+
+    fn flow_height(&self, style: Style, text: &str) -> f32 {
+        self.wrap(style, RIGHT - LEFT, text).len() as f32 * style.leading()
     }
 
     fn flow(&mut self, style: Style, text: &str) {
@@ -326,104 +362,26 @@ impl<M: Measure> Layout<'_, M> {
         }
     }
 
-    fn table(&mut self, table: &Table) {
-        let places = places(&table.columns);
-        self.room(HEAD.leading() * 2.0 + 12.0 * MM);
-        self.heads(&table.columns, &places);
-        for row in &table.rows {
-            self.row(table, &places, row);
-        }
-        self.y += 3.0 * MM;
+    /// The lines of what is added up.
+    fn sum_lines(&self, sums: &[Sum]) -> Vec<Vec<String>> {
+        let label = |sum: &Sum| {
+            let amount = self.width(style(sum), &sum.amount);
+            self.wrap(style(sum), RIGHT - SUMS_LEFT - amount - GUTTER, &sum.label)
+        };
+        sums.iter().map(label).collect()
     }
 
-    fn heads(&mut self, columns: &[Column], places: &[(f32, f32)]) {
-        let cells: Vec<String> = columns.iter().map(|c| c.head.to_owned()).collect();
-        let lines = self.cells(HEAD, columns, &cells, places);
-        let most = lines.iter().map(Vec::len).max().unwrap_or(0) as f32;
-        self.put(HEAD, columns, places, &lines);
-        self.y += most * HEAD.leading() + PADDING;
-        self.rule(LEFT, RIGHT, self.y, Shade::Grey);
-        self.y += PADDING;
-    }
-
-    /// The lines of cells; numbers are not broken.
-    fn cells(
-        &self,
-        style: Style,
-        columns: &[Column],
-        cells: &[String],
-        places: &[(f32, f32)],
-    ) -> Vec<Vec<String>> {
-        let columns = columns.iter().zip(places);
-        cells
-            .iter()
-            .zip(columns)
-            .map(|(text, (column, (left, right)))| match column.align {
-                Align::Right if !text.contains(' ') => vec![text.clone()],
-                Align::Left | Align::Right => self.wrap(style, right - left, text),
-            })
-            .collect()
-    }
-
-    fn put(
-        &mut self,
-        style: Style,
-        columns: &[Column],
-        places: &[(f32, f32)],
-        cells: &[Vec<String>],
-    ) {
-        for ((column, (left, right)), lines) in columns.iter().zip(places).zip(cells) {
-            let mut top = self.y;
-            for text in lines {
-                match column.align {
-                    Align::Left => self.line((*left, top), style, text),
-                    Align::Right => {
-                        // A number that is too long becomes smaller.
-                        let fits = (right - left) / self.width(style, text).max(1.0);
-                        let size = style.size * fits.min(1.0);
-                        self.line_to((*right, top), Style { size, ..style }, text);
-                    }
-                }
-                top += style.leading();
-            }
-        }
-    }
-
-    fn row(&mut self, table: &Table, places: &[(f32, f32)], row: &Row) {
-        let cells = self.cells(TEXT, &table.columns, &row.cells, places);
-        let most = cells.iter().map(Vec::len).max().unwrap_or(0) as f32;
-        // What is said about a row stands below everything but its first cell.
-        let remark_left = places.get(1).map_or(LEFT, |(left, _)| *left);
-        let remark = row.remark.as_deref().unwrap_or_default();
-        let remark = self.wrap(REMARK, RIGHT - remark_left, remark);
-        let height = most * TEXT.leading() + remark.len() as f32 * REMARK.leading();
-        if self.room(height + 2.0 * PADDING) {
-            self.heads(&table.columns, places);
-        }
-        self.put(TEXT, &table.columns, places, &cells);
-        self.y += most * TEXT.leading();
-        for text in &remark {
-            self.line((remark_left, self.y), REMARK, text);
-            self.y += REMARK.leading();
-        }
-        self.y += PADDING;
-        self.rule(LEFT, RIGHT, self.y, Shade::Light);
-        self.y += PADDING;
-    }
-
-    fn sums(&mut self, sums: &[Sum]) {
-        let style = |sum: &Sum| if sum.is_result { STRONG } else { TEXT };
-        let lines: Vec<Vec<String>> = sums
-            .iter()
-            .map(|sum| {
-                let amount = self.width(style(sum), &sum.amount);
-                self.wrap(style(sum), RIGHT - SUMS_LEFT - amount - GUTTER, &sum.label)
-            })
-            .collect();
+    fn sums_height(&self, sums: &[Sum]) -> f32 {
+        let lines = self.sum_lines(sums);
         let height = |(sum, lines): (&Sum, &Vec<String>)| {
             lines.len() as f32 * style(sum).leading() + PADDING
         };
-        self.room(sums.iter().zip(&lines).map(height).sum());
+        sums.iter().zip(&lines).map(height).sum()
+    }
+
+    fn sums(&mut self, sums: &[Sum]) {
+        self.room(self.sums_height(sums));
+        let lines = self.sum_lines(sums);
         for (sum, lines) in sums.iter().zip(&lines) {
             if sum.is_result {
                 self.rule(SUMS_LEFT, RIGHT, self.y, Shade::Grey);
@@ -436,7 +394,7 @@ impl<M: Measure> Layout<'_, M> {
             }
             self.line_to((RIGHT, top), style(sum), &sum.amount);
         }
-        self.y += 4.0 * MM;
+        self.y += BELOW_SUMS;
     }
 
     /// What stands at the foot of every page; only now it is known how many there are.
@@ -458,21 +416,9 @@ impl<M: Measure> Layout<'_, M> {
     }
 }
 
-/// Where columns begin and end.
-fn places(columns: &[Column]) -> Vec<(f32, f32)> {
-    let gutters = columns.len().saturating_sub(1) as f32 * GUTTER;
-    let all: f32 = columns.iter().map(|column| column.width).sum();
-    let unit = (RIGHT - LEFT - gutters) / all;
-    let mut left = LEFT;
-    columns
-        .iter()
-        .map(|column| {
-            let right = left + column.width * unit;
-            let place = (left, right);
-            left = right + GUTTER;
-            place
-        })
-        .collect()
+/// How what is added up is set.
+const fn style(sum: &Sum) -> Style {
+    if sum.is_result { STRONG } else { TEXT }
 }
 
 #[cfg(test)]

@@ -41,6 +41,7 @@ pub fn document(invoice: &Invoice, id: Uuid, left: i64, around: &Around) -> Opti
     );
     Some(Document {
         title: format!("Receipt {called}"),
+        continued: format!("Receipt {called}"),
         dated: on,
         from: around.from.clone(),
         to: around.to.lines.clone(),

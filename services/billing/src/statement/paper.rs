@@ -39,12 +39,20 @@ pub fn document(
     )));
     Document {
         title: "Statement of account".to_owned(),
+        continued: continued(to, last),
         dated: Some(last),
         from: letterhead.clone(),
         to: to.lines.clone(),
         facts,
         body,
     }
+}
+
+/// Statements have no number: those of other people and of other days look alike.
+fn continued(to: &Addressee, last: Date) -> String {
+    let number = to.number.iter().map(|number| format!(", {number}"));
+    let until = std::iter::once(format!("Statement of account until {}", words::day(last)));
+    until.chain(number).collect()
 }
 
 fn account(account: &Account, (from, last): (Option<Date>, Date), zone: &TimeZone) -> Vec<Block> {

@@ -19,7 +19,7 @@ const PROVISION: &str = "identity.directory.provision";
 const PAGE: &str = "directory-login";
 
 /// What can be set.
-pub(crate) const SETTINGS: [Setting; 8] = [
+pub(crate) const SETTINGS: &[Setting] = &[
     Setting {
         key: ISSUER,
         doc: "issuer of the OpenID Connect provider that people may log in through; none",

@@ -21,8 +21,8 @@ use uuid::Uuid;
 
 use super::watch;
 use super::wire::{
-    accounts, amount, currency, entry, failed, invalid, made, money, of_account, optional_uuid,
-    posted, unanswered, uuid,
+    accounts, amount, currency, entry, failed, invalid, leaving, made, money, of_account,
+    optional_uuid, posted, unanswered, uuid,
 };
 use super::{Account, Kind, Owner, store};
 use crate::SecurePay;
@@ -182,21 +182,10 @@ impl AccountService for Accounts {
     ) -> Result<Response<wire::ReserveResponse>, Status> {
         let asked = request.into_inner();
         let id = made("reservation_id", &asked.reservation_id)?;
-        let from = uuid("from_account_id", &asked.from_account_id)?;
-        let to = uuid("to_account_id", &asked.to_account_id)?;
         let reference = optional_uuid("reference_id", &asked.reference_id)?;
-        if from == to {
-            return Err(invalid("to_account_id must be another account"));
-        }
-        amount("amount", asked.amount.as_ref())?;
         let end = convert::instant("expires_at", asked.expires_at.as_ref()).map_err(invalid)?;
-        let wanted = [("from_account_id", from), ("to_account_id", to)];
-        let found = accounts(&self.0, &wanted).await?;
-        let (from, to) = (found[0], found[1]);
-        if from.kind != Kind::Wallet {
-            return Err(invalid("from_account_id must be a wallet"));
-        }
-        let amount = of_account("amount", asked.amount.as_ref(), &from)?;
+        let sides = (&*asked.from_account_id, &*asked.to_account_id);
+        let (from, to, amount) = leaving(&self.0, sides, asked.amount.as_ref()).await?;
         let operation = Operation::Hold {
             debit: from.id,
             credit: to.id,

@@ -139,6 +139,27 @@ pub(crate) fn posted(answers: Vec<Answer>) -> Result<Vec<Posting>, Status> {
     }
 }
 
+/// From which wallet, to which other account, and how much.
+pub(crate) async fn leaving(
+    pay: &SecurePay,
+    (from, to): (&str, &str),
+    given: Option<&wire::Money>,
+) -> Result<(Account, Account, Amount), Status> {
+    let from = uuid("from_account_id", from)?;
+    let to = uuid("to_account_id", to)?;
+    if from == to {
+        return Err(invalid("to_account_id must be another account"));
+    }
+    amount("amount", given)?;
+    let wanted = [("from_account_id", from), ("to_account_id", to)];
+    let found = accounts(pay, &wanted).await?;
+    let (from, to) = (found[0], found[1]);
+    if from.kind != super::Kind::Wallet {
+        return Err(invalid("from_account_id must be a wallet"));
+    }
+    Ok((from, to, of_account("amount", given, &from)?))
+}
+
 /// A posting between two accounts, as one of them sees it.
 pub(crate) fn entry(
     posting: &Posting,

@@ -7,16 +7,7 @@ use galen_service::rpc::ask;
 use galen_service::{PeerError, Peers};
 use tonic::transport::Channel;
 
-/// Whether a record can get a wallet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Standing {
-    /// Yes.
-    Active,
-    /// No: closed or merged into another one, or the patient has died.
-    Inactive,
-    /// There is no such record.
-    Unknown,
-}
+use crate::wallet::model::Holder;
 
 /// Knows who is a patient.
 #[derive(Clone)]
@@ -29,11 +20,12 @@ impl Patients {
         Self(PatientDirectoryClient::new(peers.channel("patients")))
     }
 
-    /// Whether a record can get a wallet.
+    /// Whether a record can get a wallet: not one that is closed or merged into another,
+    /// or of a patient who has died.
     ///
     /// # Errors
     /// When the patients service did not answer: that is neither yes nor no.
-    pub async fn standing(&self, patient: PatientId) -> Result<Standing, PeerError> {
+    pub async fn standing(&self, patient: PatientId) -> Result<Holder, PeerError> {
         let mut client = self.0.clone();
         let question = GetPatientRequest {
             patient_id: patient.to_string(),
@@ -42,9 +34,9 @@ impl Patients {
             client.get_patient(request).await
         });
         match answer.await {
-            Ok(answer) if answer.status() == PatientStatus::Active => Ok(Standing::Active),
-            Ok(_) => Ok(Standing::Inactive),
-            Err(PeerError::NotFound { .. }) => Ok(Standing::Unknown),
+            Ok(answer) if answer.status() == PatientStatus::Active => Ok(Holder::Active),
+            Ok(_) => Ok(Holder::Inactive),
+            Err(PeerError::NotFound { .. }) => Ok(Holder::Unknown),
             Err(error) => Err(error),
         }
     }

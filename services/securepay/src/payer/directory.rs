@@ -7,16 +7,7 @@ use galen_service::{PeerError, Peers};
 use tonic::transport::Channel;
 use uuid::Uuid;
 
-/// Whether a payer can get a wallet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Standing {
-    /// Yes.
-    Active,
-    /// No: nothing new is agreed with it.
-    Inactive,
-    /// There is no such payer.
-    Unknown,
-}
+use crate::wallet::model::Holder;
 
 /// Knows who pays for care besides patients.
 #[derive(Clone)]
@@ -29,11 +20,11 @@ impl Payers {
         Self(PayerDirectoryClient::new(peers.channel("billing")))
     }
 
-    /// Whether a payer can get a wallet.
+    /// Whether a payer can get a wallet: not one with which nothing new is agreed.
     ///
     /// # Errors
     /// When the billing service did not answer: that is neither yes nor no.
-    pub async fn standing(&self, payer: Uuid) -> Result<Standing, PeerError> {
+    pub async fn standing(&self, payer: Uuid) -> Result<Holder, PeerError> {
         let mut client = self.0.clone();
         let question = GetPayerRequest {
             payer_id: payer.to_string(),
@@ -42,9 +33,9 @@ impl Payers {
             client.get_payer(request).await
         });
         match answer.await {
-            Ok(answer) if answer.active => Ok(Standing::Active),
-            Ok(_) => Ok(Standing::Inactive),
-            Err(PeerError::NotFound { .. }) => Ok(Standing::Unknown),
+            Ok(answer) if answer.active => Ok(Holder::Active),
+            Ok(_) => Ok(Holder::Inactive),
+            Err(PeerError::NotFound { .. }) => Ok(Holder::Unknown),
             Err(error) => Err(error),
         }
     }

@@ -14,9 +14,8 @@ use super::make::{USUAL, begun};
 use super::model::{Capture, Payment, Status as PaymentStatus};
 use super::store::{self, Made};
 use crate::SecurePay;
-use crate::account::Kind;
 use crate::account::wire::{
-    accounts, amount, failed, invalid, made, money, of_account, optional_uuid, posted, unanswered,
+    amount, failed, invalid, leaving, made, money, of_account, optional_uuid, posted, unanswered,
     uuid,
 };
 use crate::ledger::{Group, Stamp};
@@ -97,30 +96,20 @@ impl PaymentService for Payments {
     ) -> Result<Response<wire::InitiatePaymentResponse>, Status> {
         let asked = request.into_inner();
         let id = made("payment_id", &asked.payment_id)?;
-        let from = uuid("from_account_id", &asked.from_account_id)?;
-        let to = uuid("to_account_id", &asked.to_account_id)?;
         let reference = optional_uuid("reference_id", &asked.reference_id)?;
-        if from == to {
-            return Err(invalid("to_account_id must be another account"));
-        }
-        amount("amount", asked.amount.as_ref())?;
         let now = self.0.clock.now();
         let (capture, expires_at) = if asked.manual_capture {
             (Capture::Manual, Some(end(id, now)?))
         } else {
             (Capture::Automatic, None)
         };
-        let wanted = [("from_account_id", from), ("to_account_id", to)];
-        let found = accounts(&self.0, &wanted).await?;
-        let (from, to) = (found[0], found[1]);
-        if from.kind != Kind::Wallet {
-            return Err(invalid("from_account_id must be a wallet"));
-        }
+        let sides = (&*asked.from_account_id, &*asked.to_account_id);
+        let (from, to, amount) = leaving(&self.0, sides, asked.amount.as_ref()).await?;
         let payment = Payment {
             id,
             from: from.id,
             to: to.id,
-            amount: of_account("amount", asked.amount.as_ref(), &from)?,
+            amount,
             currency: from.currency,
             capture,
             description: None,

@@ -26,7 +26,7 @@ const fn setting(key: &'static str, doc: &'static str) -> Setting {
 }
 
 /// All of them.
-pub const SETTINGS: [Setting; 7] = [
+pub const SETTINGS: &[Setting] = &[
     setting(
         NAME,
         "who moves money from and to banks and cards: none, or simulator, which moves no real money but fills wallets as if it did; none",

@@ -43,6 +43,17 @@ impl From<Standing> for WalletStanding {
     }
 }
 
+/// Whether somebody can get a wallet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Holder {
+    /// They can.
+    Active,
+    /// Not any more: they keep those that they have.
+    Inactive,
+    /// There is nobody.
+    Unknown,
+}
+
 /// A wallet with its standing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Wallet {

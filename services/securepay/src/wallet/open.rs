@@ -13,12 +13,11 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::model::{OpenError, Wallet, WalletView};
+use super::model::{Holder, OpenError, Wallet, WalletView};
 use crate::SecurePay;
 use crate::account::{self, Account, Kind, Owner, OwnerKind};
 use crate::ledger::Standing;
 use crate::patient::Reach;
-use crate::{patient, payer};
 
 /// A wallet to be opened.
 #[derive(Deserialize, ToSchema)]
@@ -139,15 +138,15 @@ async fn exists(pay: &SecurePay, owner: Owner) -> Result<(), OpenError> {
     match owner {
         Owner::Patient(patient) => {
             match pay.patients.standing(PatientId::from_uuid(patient)).await? {
-                patient::directory::Standing::Active => Ok(()),
-                patient::directory::Standing::Inactive => Err(OpenError::PatientInactive),
-                patient::directory::Standing::Unknown => Err(OpenError::PatientUnknown),
+                Holder::Active => Ok(()),
+                Holder::Inactive => Err(OpenError::PatientInactive),
+                Holder::Unknown => Err(OpenError::PatientUnknown),
             }
         }
         Owner::Insurer(payer) => match pay.payers.standing(payer).await? {
-            payer::directory::Standing::Active => Ok(()),
-            payer::directory::Standing::Inactive => Err(OpenError::PayerInactive),
-            payer::directory::Standing::Unknown => Err(OpenError::PayerUnknown),
+            Holder::Active => Ok(()),
+            Holder::Inactive => Err(OpenError::PayerInactive),
+            Holder::Unknown => Err(OpenError::PayerUnknown),
         },
         // It is always there, and has one wallet for each currency.
         Owner::Hospital | Owner::Thing(_) => Ok(()),

@@ -6,7 +6,7 @@ const ALLOW_HTTP: &str = "securepay.webhooks.allow_http";
 const ALLOW_PRIVATE: &str = "securepay.webhooks.allow_private_networks";
 
 /// What can be set.
-pub(crate) const SETTINGS: [Setting; 2] = [
+pub(crate) const SETTINGS: &[Setting] = &[
     Setting {
         key: ALLOW_HTTP,
         doc: "Whether webhooks may be posted without TLS, for development; false.",

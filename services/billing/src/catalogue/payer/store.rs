@@ -1,5 +1,7 @@
 //! All SQL of payers.
 
+use std::collections::BTreeMap;
+
 use galen_kernel::Timestamp;
 use galen_storage::{Columns as _, Error, ts};
 use sqlx::postgres::PgRow;
@@ -118,7 +120,7 @@ pub async fn page(
 ///
 /// # Errors
 /// When the database fails.
-pub async fn names(db: impl PgExecutor<'_>, ids: &[Uuid]) -> Result<Vec<(Uuid, String)>, Error> {
+pub async fn names(db: impl PgExecutor<'_>, ids: &[Uuid]) -> Result<BTreeMap<Uuid, String>, Error> {
     sqlx::query("select id, name from payer where id = any($1)")
         .bind(ids)
         .fetch_all(db)

@@ -1,5 +1,7 @@
 //! All SQL of tariffs.
 
+use std::collections::BTreeMap;
+
 use galen_kernel::{Money, Timestamp};
 use galen_storage::{Columns as _, Error, date, ts};
 use jiff::civil::Date;
@@ -235,7 +237,7 @@ pub async fn page(
 ///
 /// # Errors
 /// When the database fails.
-pub async fn names(db: impl PgExecutor<'_>, ids: &[Uuid]) -> Result<Vec<(Uuid, String)>, Error> {
+pub async fn names(db: impl PgExecutor<'_>, ids: &[Uuid]) -> Result<BTreeMap<Uuid, String>, Error> {
     sqlx::query("select id, name from tariff where id = any($1) and name is not null")
         .bind(ids)
         .fetch_all(db)

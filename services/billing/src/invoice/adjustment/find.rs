@@ -15,9 +15,9 @@ use uuid::Uuid;
 use super::store::{self, Filter};
 use super::{Kind, Status};
 use crate::Billing;
-use crate::charge::find::{after, whose};
-use crate::charge::store::Position;
+use crate::charge::find::whose;
 use crate::invoice::view::AdjustmentView;
+use crate::position::{Position, after};
 
 /// Which adjustments are looked for.
 #[derive(Deserialize, IntoParams)]

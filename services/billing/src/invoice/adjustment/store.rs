@@ -10,9 +10,9 @@ use uuid::Uuid;
 
 use super::{Adjustment, AdjustmentId, Kind, Status};
 use crate::amount::AmountView;
-use crate::charge::store::Position;
 use crate::invoice::model::InvoiceId;
 use crate::invoice::view::AdjustmentView;
+use crate::position::Position;
 use crate::words::{self, ADJUSTED, Words};
 
 const fn bad(column: &'static str) -> Error {
@@ -119,11 +119,7 @@ pub async fn change(
     .bind(ask_at.map(ts))
     .execute(tx.conn())
     .await?;
-    if done.rows_affected() == 1 {
-        Ok(())
-    } else {
-        Err(bad("billing.adjustment.version"))
-    }
+    Error::unless_rows("change an adjustment", 1, done.rows_affected())
 }
 
 /// All of an invoice.

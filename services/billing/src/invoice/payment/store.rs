@@ -197,7 +197,7 @@ pub async fn question(
         .bind(ts(at))
         .execute(tx.conn())
         .await?;
-    one(done.rows_affected())
+    Error::unless_rows("ask something else of a payment", 1, done.rows_affected())
 }
 
 /// There is nothing more to ask.
@@ -222,7 +222,7 @@ pub async fn end(
     .bind(ts(at))
     .execute(tx.conn())
     .await?;
-    one(done.rows_affected())
+    Error::unless_rows("end a payment", 1, done.rows_affected())
 }
 
 /// A part went back.
@@ -235,13 +235,5 @@ pub async fn refunded(tx: &mut Tx, id: Uuid, minor: i64) -> Result<(), Error> {
         .bind(minor)
         .execute(tx.conn())
         .await?;
-    one(done.rows_affected())
-}
-
-fn one(changed: u64) -> Result<(), Error> {
-    if changed == 1 {
-        Ok(())
-    } else {
-        Err(bad("billing.invoice_payment.id"))
-    }
+    Error::unless_rows("give back of a payment", 1, done.rows_affected())
 }

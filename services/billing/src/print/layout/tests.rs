@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 
+use super::super::document::{Column, Row, Table};
 use super::super::letterhead::{Letterhead, SHORT};
 use super::*;
 
@@ -32,6 +33,7 @@ fn document(rows: Vec<Row>) -> Document {
     };
     Document {
         title: "Invoice 1".to_owned(),
+        continued: "Invoice 1 of Ada".to_owned(),
         dated: None,
         from: Letterhead::default(),
         to: vec!["Ada Lovelace".to_owned(), "1 High Street".to_owned()],
@@ -99,6 +101,9 @@ fn a_long_table_goes_on_below_its_heads() {
         let texts = texts(std::slice::from_ref(sheet));
         let page = format!("Page {number} of {}", sheets.len());
         assert!(texts.contains(&page));
+        let has_title = texts.contains(&"Invoice 1".to_owned());
+        let has_short = texts.contains(&"Invoice 1 of Ada".to_owned());
+        assert_eq!((has_title, has_short), (number == 1, number > 1), "{page}");
         let has_rows = texts.iter().any(|text| text.starts_with("Service"));
         assert!(!has_rows || texts.contains(&"Amount".to_owned()), "{page}");
     }
@@ -109,13 +114,80 @@ fn what_is_added_up_stays_together() {
     for count in 0..60 {
         let rows = (0..count).map(|_| row(["a", "b", "c"], None)).collect();
         let sheets = lay_out(&document(rows), &Typewriter);
-        let page_of = |wanted: &str| {
-            let holds =
-                |sheet: &Sheet| texts(std::slice::from_ref(sheet)).contains(&wanted.to_owned());
-            sheets.iter().position(holds)
-        };
+        let page_of = |wanted: &str| page_of(&sheets, wanted);
         assert_eq!(page_of("1.00"), page_of("2.00"), "{count} rows");
         assert_eq!(page_of("Further"), page_of("That is all."), "{count} rows");
+    }
+}
+
+/// The page on which a text stands.
+fn page_of(sheets: &[Sheet], wanted: &str) -> Option<usize> {
+    let holds = |sheet: &Sheet| texts(std::slice::from_ref(sheet)).contains(&wanted.to_owned());
+    sheets.iter().position(holds)
+}
+
+#[test]
+fn totals_stand_below_the_last_row() {
+    for count in 1..90 {
+        let mut rows: Vec<Row> = (1..count).map(|_| row(["a", "b", "c"], None)).collect();
+        rows.push(row(["a", "last", "c"], Some("why")));
+        let sheets = lay_out(&document(rows), &Typewriter);
+        let totals = page_of(&sheets, "1.00");
+        assert_eq!(page_of(&sheets, "last"), totals, "{count} rows");
+        assert!(totals.is_some());
+    }
+}
+
+#[test]
+fn what_is_said_about_totals_begins_below_them() {
+    for said in ["First, please pay.".to_owned(), "First ".repeat(2000)] {
+        for count in 1..60 {
+            let rows = (0..count).map(|_| row(["a", "b", "c"], None)).collect();
+            let mut document = document(rows);
+            document.body.truncate(2);
+            document.body.push(Block::Paragraph(said.clone()));
+            let sheets = lay_out(&document, &Typewriter);
+            let begins = |text: &String| text.starts_with("First");
+            let first = texts(&sheets).into_iter().find(begins);
+            let said_on = page_of(&sheets, &first.expect("it is said"));
+            assert_eq!(said_on, page_of(&sheets, "1.00"), "{count} rows");
+        }
+    }
+}
+
+#[test]
+fn codes_are_broken_where_their_parts_are_joined() {
+    let code = "IMAGING-OF-".repeat(12);
+    let sheets = lay_out(&document(vec![row(["a", &code, "c"], None)]), &Typewriter);
+    let lines = texts(&sheets);
+    let parts = lines.iter().filter(|text| text.contains("IMAGING"));
+    let parts: Vec<&String> = parts.collect();
+    assert!(parts.len() > 1);
+    assert!(parts.iter().all(|part| part.ends_with('-')), "{parts:?}");
+}
+
+#[test]
+fn no_heads_stand_without_a_row_and_no_heading_without_what_follows() {
+    let tall = "many words ".repeat(60);
+    for before in 0..120 {
+        let mut document = document(vec![
+            row(["first", &tall, "1.00"], Some(&tall)),
+            row(["second", "b", "2.00"], None),
+        ]);
+        let heading = Block::Heading("What was done".to_owned());
+        document.body.insert(0, heading);
+        let filling = (0..before).map(|_| Block::Remark("filling".to_owned()));
+        document.body.splice(0..0, filling);
+        let sheets = lay_out(&document, &Typewriter);
+        let first = page_of(&sheets, "first");
+        assert_eq!(page_of(&sheets, "Day"), first, "{before} lines before");
+        assert_eq!(
+            page_of(&sheets, "What was done"),
+            first,
+            "{before} lines before"
+        );
+        let is_empty = |sheet: &Sheet| sheet.marks.len() < 5;
+        assert!(!sheets.iter().any(is_empty), "{before} lines before");
     }
 }
 

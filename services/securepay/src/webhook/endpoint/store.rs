@@ -18,7 +18,7 @@ pub(crate) const DESCRIPTION: Column<String> =
 pub(crate) const SECRET: Column<String> = Column::new("securepay", "webhook_secret", "secret");
 
 /// As the tools see them.
-pub(crate) const SEALED: [SealedColumn; 2] = [
+pub(crate) const SEALED: &[SealedColumn] = &[
     SealedColumn {
         place: DESCRIPTION.place(),
         row: "id",

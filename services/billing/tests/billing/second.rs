@@ -415,7 +415,7 @@ fn any_answer(line: &Value, chance: &mut Chance) -> (i64, Value) {
 #[tokio::test(flavor = "multi_thread")]
 async fn three_payers_are_never_asked_for_more_than_was_charged() {
     let mut answers = 0;
-    for seed in 1..7 {
+    for seed in 1..5 {
         let chance = &mut Chance(seed << 32);
         let plans = [
             json!([]),
@@ -428,7 +428,7 @@ async fn three_payers_are_never_asked_for_more_than_was_charged() {
         let thrice = Policies::open(&steps).await;
         let clerk = billing(&thrice.hospital);
         let mut heard: BTreeMap<String, Value> = BTreeMap::new();
-        for step in 0..30 {
+        for step in 0..25 {
             let claims = thrice.claims().await;
             let count = i64::try_from(claims.len()).expect("few");
             let at = usize::try_from(chance.below(count)).expect("few");

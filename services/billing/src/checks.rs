@@ -37,7 +37,7 @@ pub(crate) const CHECKS: &[Check] = &[
               -- The living ones; of those that were withdrawn for another one to come, the last.
               left join claim c on c.invoice_id = v.id
                   and c.id = (select n.id from claim n where n.root_id = c.root_id
-                              order by n.status in ('REPLACED', 'VOIDED'), n.prepared_at desc, n.id limit 1)
+                              order by n.status in ('REPLACED', 'VOIDED'), n.take desc limit 1)
               left join claim_line l on l.claim_id = c.id and l.charge_id = i.charge_id
               where v.status in ('ISSUED', 'PARTIALLY_PAID', 'BALANCED')
               group by i.invoice_id, i.charge_id, i.insurer
@@ -48,7 +48,7 @@ pub(crate) const CHECKS: &[Check] = &[
         sql: "select c.root_id || ' line ' || l.sequence
               from claim c
               join claim_line l on l.claim_id = c.id
-              where c.id = (select n.id from claim n where n.root_id = c.root_id order by n.id desc limit 1)
+              where c.id = (select n.id from claim n where n.root_id = c.root_id order by n.take desc limit 1)
                 and l.received <> (select coalesce(sum(r.paid), 0) from remittance_line r
                                    join claim o on o.id = r.claim_id and o.root_id = c.root_id
                                    where r.sequence = l.sequence)",

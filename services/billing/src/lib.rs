@@ -21,6 +21,7 @@ pub mod cover;
 pub mod field;
 pub mod invoice;
 pub mod journal;
+pub mod patient;
 pub mod payment_plan;
 pub mod plan;
 pub mod position;
@@ -61,7 +62,9 @@ pub const MIGRATIONS: &[Migration] = migrations![
     "0008_payment_plan",
     "0009_adjustment_list",
     "0010_parts_of_invoices",
-    "0011_service_name"
+    "0011_service_name",
+    "0014_merged_records",
+    "0015_order_of_claims"
 ];
 
 /// The billing service.

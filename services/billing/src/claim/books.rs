@@ -15,8 +15,8 @@ use crate::journal::{self, AccountKind, AccountRef, Entry};
 use crate::{cover, invoice};
 
 /// Enters what moved between two states of a claim: what was paid is in the bank; what is
-/// left over and what is written off, the invoice says. What was passed on, the next payer
-/// owes.
+/// left over and what is written off, the invoice says. What was passed on, payers
+/// after it owe.
 pub(super) async fn enter(
     tx: &mut Tx,
     (before, after): (&Claim, &Claim),
@@ -39,21 +39,28 @@ pub(super) async fn enter(
     let mut outcomes = Vec::new();
     for (sequence, moves) in moves {
         if moves.left_over > 0 || moves.written_off > 0 {
-            let passed = passed.iter().find(|passed| passed.sequence == sequence);
-            outcomes.push(Outcome {
+            let mut passed = passed.iter().filter(|passed| passed.sequence == sequence);
+            let all: i64 = passed.clone().map(|passed| passed.amount).sum();
+            let outcome = Outcome {
                 charge: ChargeId::from_uuid(after.line(sequence)?.charge_id),
                 payer: facts.payer,
                 coverage: Some(facts.coverage),
-                to_patient: moves.left_over - passed.map_or(0, |passed| passed.amount),
+                to_patient: moves.left_over - all,
                 written_off: moves.written_off,
-                passed_on: passed.map(|passed| PassedOn {
-                    payer: passed.payer,
-                    coverage: passed.coverage,
-                    claim: passed.claim,
-                    amount: passed.amount,
-                }),
+                passed_on: passed.next().map(passed_on),
                 reasons: reasons(after, sequence),
+            };
+            // What goes to payers after the next one is told beside it.
+            let others = passed.map(|passed| Outcome {
+                to_patient: 0,
+                written_off: 0,
+                passed_on: Some(passed_on(passed)),
+                reasons: Vec::new(),
+                ..outcome.clone()
             });
+            let others: Vec<Outcome> = others.collect();
+            outcomes.push(outcome);
+            outcomes.extend(others);
         }
     }
     if !outcomes.is_empty() {
@@ -66,6 +73,15 @@ pub(super) async fn enter(
         cover::reverse(tx, facts.root.uuid()).await?;
     }
     Ok(())
+}
+
+const fn passed_on(passed: &Passed) -> PassedOn {
+    PassedOn {
+        payer: passed.payer,
+        coverage: passed.coverage,
+        claim: passed.claim,
+        amount: passed.amount,
+    }
 }
 
 /// Why the payer does not pay, but for what was paid before.

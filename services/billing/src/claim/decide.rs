@@ -33,7 +33,7 @@ impl Status {
         use Status as S;
         match event {
             Event::Prepared(_) => false,
-            Event::PriorAnswered { .. } => self.is_unsubmitted(),
+            Event::PriorAnswered { .. } => !matches!(self, S::Replaced | S::Voided),
             Event::Scrubbed { .. } => {
                 matches!(self, S::Draft | S::Scrubbed | S::Ready | S::Rejected)
             }
@@ -131,10 +131,13 @@ impl Claim {
         self.accounted(&lines)?;
         let mut positions = Vec::with_capacity(lines.len());
         for answer in &lines {
+            // It answers what it has heard of.
+            let unheard = self.unheard(answer.sequence).left_over;
+            let left_over = answer.left_over().saturating_add(unheard);
             let (after, _) = self
                 .line(answer.sequence)?
                 .position
-                .answered(answer.paid, answer.left_over(), answer.written_off())
+                .answered(answer.paid, left_over, answer.written_off())
                 .map_err(|_| Refused::TooMuch(answer.sequence))?;
             positions.push((answer.sequence, after));
         }
@@ -189,7 +192,7 @@ impl Claim {
     }
 
     /// The payer before has left so much of each line, all in all; so much more of it is
-    /// asked of this one.
+    /// asked of this one. If it has the claim already, it hears of it when it has answered.
     ///
     /// # Errors
     /// [`Refused`].
@@ -269,7 +272,7 @@ mod tests {
     use galen_kernel::Timestamp;
     use proptest::prelude::*;
 
-    use super::super::answer::{Adjustment, Group, PAID_BEFORE};
+    use super::super::answer::{Adjustment, Group, PAID_BEFORE, PRIOR_PAYER};
     use super::super::model::Line;
     use super::super::position::Position;
     use super::super::scrub::Finding;
@@ -386,9 +389,12 @@ mod tests {
                     prop_assert_eq!(line.position.total(), i128::from(line.charge));
                 }
                 prop_assert!(claim.received() >= before.received(), "money does not go back");
-                prop_assert!(!matches!(before.status, Status::Closed | Status::Replaced | Status::Voided));
-                prop_assert_eq!(claim.status == Status::Closed, matches!(before.status, Status::Adjudicated | Status::Posted)
+                prop_assert!(!matches!(before.status, Status::Replaced | Status::Voided));
+                let prior_answered = matches!(event, Event::PriorAnswered { .. });
+                prop_assert!(prior_answered || before.status != Status::Closed);
+                prop_assert_eq!(claim.status == Status::Closed, matches!(before.status, Status::Adjudicated | Status::Posted | Status::Closed)
                     && claim.outstanding() == 0 && matches!(claim.status, Status::Closed));
+                prop_assert!(!claim.is_behind() || claim.outstanding() > 0);
                 history.push(event);
             }
             let mut again = Claim::prepared(facts(), at);
@@ -397,6 +403,61 @@ mod tests {
                 again.apply(&serde_json::from_str(&stored).expect("it is read as it was written"), at);
             }
             prop_assert_eq!(again, claim);
+        }
+    }
+
+    #[test]
+    fn an_answer_is_to_what_the_payer_had_heard_of() {
+        let position = Position {
+            prior: 120,
+            outstanding: 30,
+            ..Position::default()
+        };
+        let mut facts = facts();
+        facts.lines.truncate(1);
+        facts.lines[0].charge = 150;
+        facts.lines[0].position = position;
+        let mut claim = Claim::prepared(facts, Timestamp::UNIX_EPOCH);
+        let happened = |claim: &mut Claim, event| claim.apply(&event, Timestamp::UNIX_EPOCH);
+        happened(&mut claim, Event::Submitted);
+        // The payer before leaves 120 after all; this one is asked for 100 of it.
+        let more = claim.prior_answered(&[(1, 150)], &[(1, 100)]);
+        happened(&mut claim, more.expect("it waits for an answer"));
+        let position = claim.facts.lines[0].position;
+        assert_eq!((position.left_over, position.outstanding), (20, 130));
+        // It knows nothing of that: it pays 20 of 30, and leaves 10.
+        let answer = answer_to(120, 20, 10);
+        let posted = claim.adjudicated(vec![answer.clone()]).expect("it fits");
+        happened(&mut claim, posted);
+        let posted = claim.posted(Uuid::nil(), vec![answer]).expect("it fits");
+        happened(&mut claim, posted);
+        let position = claim.facts.lines[0].position;
+        assert_eq!(
+            (position.received, position.left_over, position.outstanding),
+            (20, 30, 100)
+        );
+        assert!(claim.is_behind());
+        let again = Claim::prepared(
+            claim.replacement(claim.facts.id, &[]),
+            Timestamp::UNIX_EPOCH,
+        );
+        assert!(!again.is_behind());
+        assert_eq!(again.outstanding(), 100);
+    }
+
+    fn answer_to(prior: i64, paid: i64, left: i64) -> LineAnswer {
+        let adjustment = |group, reason: &str, amount| Adjustment {
+            group,
+            reason: reason.to_owned(),
+            amount,
+        };
+        LineAnswer {
+            sequence: 1,
+            paid,
+            adjustments: vec![
+                adjustment(Group::Other, PRIOR_PAYER, prior),
+                adjustment(Group::Patient, "2", left),
+            ],
         }
     }
 

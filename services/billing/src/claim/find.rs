@@ -5,16 +5,16 @@ use std::sync::Arc;
 use axum::extract::State;
 use galen_access::Permission;
 use galen_contracts::ids::PatientId;
-use galen_kernel::{Cursor, Page, page};
+use galen_kernel::{Page, page};
 use galen_service::{Answer, Cx, Needs, Outcome, PageView, Params, Requires};
 use serde::Deserialize;
 use utoipa::IntoParams;
 use uuid::Uuid;
 
 use super::model::Status;
-use super::reach;
 use super::store::{self, At, Filter};
 use super::view::SummaryView;
+use super::{cursor, reach};
 use crate::Billing;
 
 /// Which claims are looked for.
@@ -59,11 +59,7 @@ pub async fn find(
     Params(query): Params<FindClaims>,
 ) -> Outcome {
     let limit = page::limit(query.limit)?;
-    let after = query
-        .cursor
-        .as_deref()
-        .map(Cursor::decode::<At>)
-        .transpose()?;
+    let after = cursor::read(query.cursor.as_deref(), |at: &At| at.0)?;
     let filter = Filter {
         patient: reach::of(&cx, query.patient_id.map(PatientId::from_uuid))?,
         payer: query.payer_id,
@@ -72,7 +68,7 @@ pub async fn find(
         follow_up: query.follow_up.unwrap_or(false),
     };
     let rows = store::find(billing.db.pool(), &filter, after, limit).await?;
-    let page = Page::from_rows(rows, limit, |claim| At(claim.id.uuid()));
+    let page = Page::from_rows(rows, limit, |claim| claim.at);
     let items = page
         .items
         .into_iter()

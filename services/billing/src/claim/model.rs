@@ -4,6 +4,8 @@
 //! like it say which event something leads to or why it is refused, [`Claim::apply`] is
 //! the only way that a claim changes.
 
+use std::collections::BTreeMap;
+
 use galen_contracts::ids::PatientId;
 use galen_kernel::{Currency, Id, Timestamp};
 use jiff::civil::Date;
@@ -127,6 +129,15 @@ pub struct Line {
     pub position: Position,
 }
 
+/// What changed of a line while its payer had the claim. Minor units.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Unheard {
+    /// So much more is left to whoever comes after, or less.
+    pub left_over: i64,
+    /// So much more the payer is asked for.
+    pub asked: i64,
+}
+
 /// A claim, as its events made it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Claim {
@@ -146,6 +157,8 @@ pub struct Claim {
     pub submitted_at: Option<Timestamp>,
     /// How often it was submitted or appealed: what makes its reference.
     pub round: u16,
+    /// What changed of lines since the payer heard of them last.
+    pub unheard: BTreeMap<u16, Unheard>,
     /// How many events.
     pub version: i64,
 }
@@ -224,6 +237,7 @@ impl Claim {
             prepared_at: at,
             submitted_at: None,
             round: 0,
+            unheard: BTreeMap::new(),
             version: 1,
         }
     }
@@ -234,7 +248,15 @@ impl Claim {
         self.version += 1;
         match event {
             Event::Prepared(facts) => self.facts = (**facts).clone(),
-            Event::PriorAnswered { positions } => self.place(positions),
+            Event::PriorAnswered { positions } => {
+                if !self.status.is_unsubmitted() {
+                    self.note_unheard(positions);
+                }
+                self.place(positions);
+                if matches!(self.status, Status::Posted | Status::Closed) {
+                    self.settle();
+                }
+            }
             Event::Scrubbed { findings } => {
                 self.status = if findings.iter().any(Finding::is_error) {
                     Status::Scrubbed
@@ -252,6 +274,7 @@ impl Claim {
                 self.status = Status::Submitted;
                 self.submitted_at = self.submitted_at.or(Some(at));
                 self.round += 1;
+                self.unheard.clear();
             }
             Event::Acknowledged => self.status = Status::Acknowledged,
             Event::Rejected { findings } => {
@@ -267,6 +290,7 @@ impl Claim {
             Event::Appealed => {
                 self.status = Status::Appealed;
                 self.round += 1;
+                self.unheard.clear();
             }
             Event::Posted {
                 lines, positions, ..
@@ -311,6 +335,18 @@ impl Claim {
         }
     }
 
+    fn note_unheard(&mut self, positions: &[(u16, Position)]) {
+        for (sequence, after) in positions {
+            let lines = self.facts.lines.iter();
+            for line in lines.filter(|line| line.sequence == *sequence) {
+                let before = &line.position;
+                let unheard = self.unheard.entry(*sequence).or_default();
+                unheard.left_over += after.left_over - before.left_over;
+                unheard.asked += after.outstanding - before.outstanding;
+            }
+        }
+    }
+
     pub(super) fn correct(&mut self, correction: &Correction) {
         let line = self
             .facts
@@ -346,6 +382,18 @@ impl Claim {
             .iter()
             .find(|line| line.sequence == sequence)
             .ok_or(Refused::Line(sequence))
+    }
+
+    /// What changed of a line since the payer heard of it last.
+    #[must_use]
+    pub fn unheard(&self, sequence: u16) -> Unheard {
+        self.unheard.get(&sequence).copied().unwrap_or_default()
+    }
+
+    /// Whether the payer has answered, and is asked for more than it had heard of.
+    #[must_use]
+    pub fn is_behind(&self) -> bool {
+        self.status == Status::Posted && self.unheard.values().any(|line| line.asked > 0)
     }
 
     /// What is still asked of the payer.

@@ -1,33 +1,42 @@
-//! The payer after one that has answered: what that one leaves over, it is asked for as
-//! far as its plan pays it, before the patient is.
+//! The payers after one that has answered: what that one leaves over, each of them in turn
+//! is asked for as far as its plan pays it, before the patient is.
 //!
 //! When an invoice is issued, payers are asked for what their plans are expected to pay.
 //! A payer that pays less leaves more. The plan of the next one is applied anew to what
-//! the first has really paid, with its own rules of coordination, and its claim, which
-//! has not been submitted yet, asks for more; where there was nothing to ask it for, a
-//! claim is prepared. What it does not pay either, the patient owes.
+//! those before have really paid, with its own rules of coordination, and its claim asks
+//! for more; where there was nothing to ask it for, a claim is prepared. What it is not
+//! asked for, the payer after it is, supposed that it pays what it is asked for. What
+//! nobody is asked for, the patient owes.
+//!
+//! A payer that has its claim already is not interrupted: it hears of the rest when it has
+//! answered, by a claim that takes the place of the first.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use galen_kernel::{Money, Timestamp};
 use galen_storage::{Error, Tx};
 use uuid::Uuid;
 
+use super::denial::store::Action;
 use super::error::ClaimError;
+use super::event::Event;
 use super::model::{Claim, ClaimId, Facts, Line, Status};
-use super::position::Position;
-use super::{change, prepare, store};
+use super::position::{Moves, Position};
+use super::{change, denial, prepare, store};
 use crate::Billing;
 use crate::adjudication::PriorPayment;
-use crate::cover::{self, Cover, CoverError, Service};
+use crate::cover::{self, Cover, CoverError, Service, Share};
 use crate::invoice::adjudicate::counted_without_claim;
-use crate::invoice::model::InvoiceId;
+use crate::invoice::model::{Invoice, InvoiceId};
 use crate::invoice::store as invoices;
+
+/// Who insures after a payer, by the place in the order of paying.
+type Later = BTreeMap<u8, Cover>;
 
 /// Who insures next, by the claim that is answered. Looked up before a transaction,
 /// because others are asked for it.
 #[derive(Debug, Default)]
-pub struct Next(BTreeMap<ClaimId, Cover>);
+pub struct Next(BTreeMap<ClaimId, Later>);
 
 /// What the next payer is asked for of a line instead of the patient. Minor units.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,17 +62,18 @@ impl Next {
     pub async fn after(billing: &Billing, claims: &[ClaimId]) -> Result<Self, CoverError> {
         let mut found = BTreeMap::new();
         for claim in claims {
-            if let Some(cover) = after(billing, *claim).await? {
-                found.insert(*claim, cover);
+            let later = after(billing, *claim).await?;
+            if !later.is_empty() {
+                found.insert(*claim, later);
             }
         }
         Ok(Self(found))
     }
 }
 
-async fn after(billing: &Billing, claim: ClaimId) -> Result<Option<Cover>, CoverError> {
+async fn after(billing: &Billing, claim: ClaimId) -> Result<Later, CoverError> {
     let Some(told) = store::get(billing.db.pool(), claim).await? else {
-        return Ok(None);
+        return Ok(Later::new());
     };
     let facts = told.claim.facts;
     let invoice = {
@@ -71,19 +81,28 @@ async fn after(billing: &Billing, claim: ClaimId) -> Result<Option<Cover>, Cover
         invoices::get(&mut db, InvoiceId::from_uuid(facts.invoice)).await?
     };
     let is_claimed = |charge: Uuid| facts.lines.iter().any(|line| line.charge_id == charge);
-    let lines = invoice.iter().flat_map(|invoice| &invoice.lines);
-    let next = lines
-        .filter(|line| is_claimed(line.charge.uuid()))
-        .find_map(|line| Some((line, line.payers.get(usize::from(facts.ordinal))?)));
-    let Some((line, share)) = next else {
-        return Ok(None);
+    let mut lines = invoice.iter().flat_map(|invoice| &invoice.lines);
+    let Some(line) = lines.find(|line| is_claimed(line.charge.uuid())) else {
+        return Ok(Later::new());
     };
+    let shares = (1..).zip(&line.payers);
+    let shares: Vec<(u8, Uuid)> = shares
+        .filter(|(ordinal, _)| *ordinal > facts.ordinal)
+        .map(|(ordinal, share)| (ordinal, share.coverage))
+        .collect();
+    if shares.is_empty() {
+        return Ok(Later::new());
+    }
     match cover::policies(billing, facts.patient, line.served_on).await {
-        Ok(covers) => Ok(covers
+        Ok(covers) => Ok(shares
             .into_iter()
-            .find(|cover| cover.coverage == share.coverage)),
+            .filter_map(|(ordinal, coverage)| {
+                let cover = covers.iter().find(|cover| cover.coverage == coverage)?;
+                Some((ordinal, cover.clone()))
+            })
+            .collect()),
         // Nobody knows any more who insured them: the patient's estate is asked.
-        Err(CoverError::UnknownPatient | CoverError::Erased) => Ok(None),
+        Err(CoverError::UnknownPatient | CoverError::Erased) => Ok(Later::new()),
         Err(error) => Err(error),
     }
 }
@@ -97,7 +116,7 @@ pub(super) async fn answered(
     next: &Next,
 ) -> Result<Vec<Passed>, ClaimError> {
     let passed = match next.0.get(&claim.facts.id) {
-        Some(cover) => pass(tx, billing, (before, claim), cover).await?,
+        Some(later) => pass(tx, billing, (before, claim), later).await?,
         None => Vec::new(),
     };
     release(tx, billing, claim).await?;
@@ -108,100 +127,234 @@ async fn pass(
     tx: &mut Tx,
     billing: &Billing,
     (before, claim): (&Claim, &Claim),
-    cover: &Cover,
+    later: &Later,
 ) -> Result<Vec<Passed>, ClaimError> {
     let facts = &claim.facts;
-    let left: BTreeMap<u16, i64> = change::moved(before, claim)
-        .into_iter()
+    let moved = change::moved(before, claim);
+    let mut left: BTreeMap<u16, i64> = moved
+        .iter()
         .filter(|(_, moves)| moves.left_over > 0)
-        .map(|(sequence, moves)| (sequence, moves.left_over))
+        .map(|(sequence, moves)| (*sequence, moves.left_over))
         .collect();
     if left.is_empty() {
         return Ok(Vec::new());
     }
-    let known = match store::to_next(&mut *tx.conn(), facts).await? {
-        Some(id) => store::lock(tx, id).await?,
-        None => None,
-    };
-    if known
-        .as_ref()
-        .is_some_and(|next| !next.status.is_unsubmitted())
-    {
-        return Ok(Vec::new());
+    let mut known: BTreeMap<u8, Claim> = BTreeMap::new();
+    for id in store::after(&mut *tx.conn(), facts).await? {
+        if let Some(claim) = store::lock(tx, id).await? {
+            known.insert(claim.facts.ordinal, claim);
+        }
     }
-    // Before the contract, as whoever else takes both.
+    // Before the contracts, as whoever else takes both.
     let invoice = invoices::lock(tx, InvoiceId::from_uuid(facts.invoice)).await?;
-    let counted = known.as_ref().map_or_else(
-        || counted_without_claim(&invoice, cover.coverage, facts.part),
-        |next| next.facts.root.uuid(),
-    );
-    let now = tx.clock().now();
-    let prior: Vec<PriorPayment> = facts
-        .lines
-        .iter()
-        .map(|line| paid(&line.position))
-        .collect();
-    let share = cover::again(tx, counted, now, cover, &services(facts), &prior).await?;
-    let more: Vec<(u16, i64)> = left
-        .iter()
+    let forgone = forgone(&invoice, facts, &moved);
+    let ordinals: BTreeSet<u8> = known.keys().chain(later.keys()).copied().collect();
+    let (mut previous, mut passed) = (claim.clone(), Vec::new());
+    for ordinal in ordinals {
+        let asking = Asking {
+            billing,
+            invoice: &invoice,
+            ordinal,
+            cover: later.get(&ordinal),
+            is_expected: previous.facts.id != facts.id,
+            forgone: &forgone,
+        };
+        let Some((next, more)) = asking
+            .ask(tx, &previous, known.remove(&ordinal), &left)
+            .await?
+        else {
+            continue;
+        };
+        for (sequence, amount) in more {
+            if let Some(left) = left.get_mut(&sequence) {
+                *left -= amount;
+            }
+            passed.push(Passed {
+                sequence,
+                payer: next.facts.payer,
+                coverage: next.facts.coverage,
+                claim: next.facts.root.uuid(),
+                amount,
+            });
+        }
+        previous = next;
+    }
+    Ok(passed)
+}
+
+/// What the hospital has given up of each line so far.
+fn forgone(invoice: &Invoice, facts: &Facts, moved: &[(u16, Moves)]) -> BTreeMap<u16, i64> {
+    let of = |line: &Line| {
+        let mut lines = invoice.lines.iter();
+        let known = lines.find(|known| known.charge.uuid() == line.charge_id);
+        let known = known.map_or(0, |known| known.contractual + known.denied);
+        let now = moved.iter().find(|(of, _)| *of == line.sequence);
+        (
+            line.sequence,
+            known + now.map_or(0, |(_, moves)| moves.written_off),
+        )
+    };
+    facts.lines.iter().map(of).collect()
+}
+
+/// A payer that may be asked for what those before it leave.
+struct Asking<'a> {
+    billing: &'a Billing,
+    invoice: &'a Invoice,
+    /// Its place in the order of paying.
+    ordinal: u8,
+    /// By which policy; `None`: nobody knows it any more.
+    cover: Option<&'a Cover>,
+    /// The payer before has not answered yet, and is supposed to pay what it is asked for.
+    is_expected: bool,
+    forgone: &'a BTreeMap<u16, i64>,
+}
+
+impl Asking<'_> {
+    /// Asks it, by the claim to it if there is one. Says how it is asked then, and for how
+    /// much more; `None`: it has no claim, and needs none.
+    async fn ask(
+        &self,
+        tx: &mut Tx,
+        previous: &Claim,
+        known: Option<Claim>,
+        left: &BTreeMap<u16, i64>,
+    ) -> Result<Option<(Claim, Vec<(u16, i64)>)>, ClaimError> {
+        let now = tx.clock().now();
+        let mut share = None;
+        if let Some(cover) = self.cover {
+            let counted = known.as_ref().map_or_else(
+                || counted_without_claim(self.invoice, cover.coverage, previous.facts.part),
+                |known| known.facts.root.uuid(),
+            );
+            let services = services(&previous.facts);
+            let prior = self.prior(previous);
+            let anew = cover::again(tx, counted, now, cover, &services, &prior).await?;
+            share = Some((counted, anew));
+        }
+        let more = share
+            .as_ref()
+            .map_or_else(Vec::new, |(_, share)| more(share, known.as_ref(), left));
+        let is_asked = |claim: &Claim| claim.status != Status::Voided;
+        if more.is_empty() && !known.as_ref().is_some_and(is_asked) {
+            if let Some((counted, share)) = &share {
+                cover::post(tx, *counted, share).await?;
+            }
+            return Ok(None);
+        }
+        let mut next = match (known, self.cover) {
+            (Some(known), _) if is_asked(&known) => known,
+            // Withdrawn, so that it is asked anew: for all of it.
+            (Some(known), _) => store::begin(tx, known.again(tx.clock().id()), now).await?,
+            (None, Some(cover)) => {
+                let facts = following(tx.clock().id(), self, &previous.facts, cover);
+                store::begin(tx, facts, now).await?
+            }
+            (None, None) => return Ok(None),
+        };
+        let may_pay = next.status.is_unsubmitted() || next.outstanding() + next.received() > 0;
+        if let Some((_, share)) = &share
+            && (may_pay || !more.is_empty())
+        {
+            cover::post(tx, next.facts.root.uuid(), share).await?;
+        }
+        let event = next.prior_answered(&left_over(previous), &more)?;
+        change::happened(tx, &mut next, event, now).await?;
+        if matches!(next.status, Status::Scrubbed | Status::Ready) {
+            look_through(tx, self.billing, &mut next, now).await?;
+        }
+        ask_again(tx, self.billing, &mut next).await?;
+        Ok(Some((next, more)))
+    }
+
+    /// What the payers before have made of each line.
+    fn prior(&self, previous: &Claim) -> Vec<PriorPayment> {
+        let lines = previous.facts.lines.iter();
+        lines
+            .map(|line| {
+                let position = &line.position;
+                let open = if self.is_expected {
+                    position.left_over
+                } else {
+                    position.left_over + position.outstanding
+                };
+                let settled = line.charge - open;
+                let forgone = self.forgone.get(&line.sequence);
+                let forgone = forgone.map_or(0, |forgone| (*forgone).min(settled));
+                PriorPayment {
+                    paid: settled - forgone,
+                    forgone,
+                }
+            })
+            .collect()
+    }
+}
+
+/// How much more a payer pays of what is left of each line than it is asked for.
+fn more(share: &Share, known: Option<&Claim>, left: &BTreeMap<u16, i64>) -> Vec<(u16, i64)> {
+    left.iter()
         .map(|(sequence, left)| {
-            let asked = known.as_ref().and_then(|next| next.line(*sequence).ok());
-            let asked = asked.map_or(0, |line| line.position.outstanding);
+            let asked = known.and_then(|known| known.line(*sequence).ok());
+            let asked = asked.map_or(0, |l| l.position.received + l.position.outstanding);
             (*sequence, (share.pays(*sequence) - asked).clamp(0, *left))
         })
         .filter(|(_, more)| *more > 0)
-        .collect();
-    let mut next = match known {
-        Some(next) => next,
-        None if more.is_empty() => {
-            cover::post(tx, counted, &share).await?;
-            return Ok(Vec::new());
-        }
-        None => {
-            let id = tx.clock().id();
-            store::begin(tx, following(id, billing, facts, cover), now).await?
-        }
-    };
-    cover::post(tx, next.facts.root.uuid(), &share).await?;
-    if !more.is_empty() {
-        let event = next.prior_answered(&left_over(claim), &more)?;
-        change::happened(tx, &mut next, event, now).await?;
-        if next.status != Status::Draft {
-            look_through(tx, billing, &mut next, now).await?;
-        }
-    }
-    let passed = more.into_iter().map(|(sequence, amount)| Passed {
-        sequence,
-        payer: next.facts.payer,
-        coverage: next.facts.coverage,
-        claim: next.facts.root.uuid(),
-        amount,
-    });
-    Ok(passed.collect())
+        .collect()
 }
 
-/// The claim to the next payer is prepared when the one before it is in the books.
+/// A payer has answered, and is asked for more than it had heard of: a claim for all of
+/// it takes the place of this one. It is not submitted: that is for somebody to do.
+pub(super) async fn ask_again(
+    tx: &mut Tx,
+    billing: &Billing,
+    claim: &mut Claim,
+) -> Result<(), ClaimError> {
+    if !claim.is_behind() {
+        return Ok(());
+    }
+    let now = tx.clock().now();
+    let by: ClaimId = tx.clock().id();
+    let replaced = Event::Replaced { by };
+    claim.expect(&replaced)?;
+    let facts = claim.replacement(by, &[]);
+    change::happened(tx, claim, replaced, now).await?;
+    *claim = store::begin(tx, facts, now).await?;
+    look_through(tx, billing, claim, now).await?;
+    denial::store::worked(tx, claim, Action::Correct).await?;
+    Ok(())
+}
+
+/// The claim to the next payer is prepared when those before it are in the books.
 async fn release(tx: &mut Tx, billing: &Billing, claim: &Claim) -> Result<(), ClaimError> {
-    let is_over = match claim.status {
-        Status::Posted | Status::Closed => true,
+    let mut previous = claim.clone();
+    if !is_over(&previous) {
+        return Ok(());
+    }
+    for next in store::after(&mut *tx.conn(), &claim.facts).await? {
+        let Some(mut next) = store::lock(tx, next).await? else {
+            return Ok(());
+        };
+        if next.status == Status::Draft {
+            let now = tx.clock().now();
+            let event = next.prior_answered(&left_over(&previous), &[])?;
+            change::happened(tx, &mut next, event, now).await?;
+            look_through(tx, billing, &mut next, now).await?;
+        }
+        if !is_over(&next) {
+            return Ok(());
+        }
+        previous = next;
+    }
+    Ok(())
+}
+
+fn is_over(claim: &Claim) -> bool {
+    match claim.status {
+        Status::Posted | Status::Closed => !claim.is_behind(),
         // Unless another one takes its place.
         Status::Voided => claim.outstanding() == 0,
         _ => false,
-    };
-    if !is_over {
-        return Ok(());
     }
-    let Some(next) = store::waiting_for(&mut *tx.conn(), &claim.facts).await? else {
-        return Ok(());
-    };
-    let Some(mut next) = store::lock(tx, next).await? else {
-        return Ok(());
-    };
-    let now = tx.clock().now();
-    let event = next.prior_answered(&left_over(claim), &[])?;
-    change::happened(tx, &mut next, event, now).await?;
-    look_through(tx, billing, &mut next, now).await?;
-    Ok(())
 }
 
 async fn look_through(
@@ -220,14 +373,6 @@ fn left_over(claim: &Claim) -> Vec<(u16, i64)> {
     lines
         .map(|line| (line.sequence, line.position.left_over))
         .collect()
-}
-
-/// What the payers up to this one have made of a line.
-const fn paid(position: &Position) -> PriorPayment {
-    PriorPayment {
-        paid: position.received + position.prior,
-        forgone: position.written_off,
-    }
 }
 
 /// What was done, for the plan of the next payer.
@@ -250,7 +395,7 @@ fn services(facts: &Facts) -> Vec<Service> {
 }
 
 /// A claim to a payer that nothing was to be asked of when the invoice was issued.
-fn following(id: ClaimId, billing: &Billing, facts: &Facts, cover: &Cover) -> Facts {
+fn following(id: ClaimId, asking: &Asking<'_>, facts: &Facts, cover: &Cover) -> Facts {
     let lines: Vec<Line> = facts
         .lines
         .iter()
@@ -276,10 +421,10 @@ fn following(id: ClaimId, billing: &Billing, facts: &Facts, cover: &Cover) -> Fa
         plan: cover.plan.id.clone(),
         plan_version: cover.plan.version.cast_signed(),
         coverage: cover.coverage,
-        ordinal: facts.ordinal.saturating_add(1),
+        ordinal: asking.ordinal,
         after: Some(facts.id),
         currency: facts.currency,
-        file_by: prepare::file_by(&lines, days, &billing.zone),
+        file_by: prepare::file_by(&lines, days, &asking.billing.zone),
         lines,
     }
 }

@@ -22,8 +22,9 @@ pub async fn begin(tx: &mut Tx, facts: Facts, at: Timestamp) -> Result<Claim, Er
     let facts = &claim.facts;
     sqlx::query(
         "insert into claim (id, root_id, replaces_id, invoice_id, patient_id, payer_id, ordinal, currency, status,
-             charged, received, outstanding, file_by, prepared_at, part, version)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, 1)",
+             charged, received, outstanding, file_by, prepared_at, part, take, version)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15,
+             (select coalesce(max(take), 0) + 1 from claim where root_id = $2), 1)",
     )
     .bind(facts.id.uuid())
     .bind(facts.root.uuid())
@@ -182,38 +183,28 @@ pub async fn lock(tx: &mut Tx, id: ClaimId) -> Result<Option<Claim>, Error> {
     Ok(get(tx.conn(), id).await?.map(|told| told.claim))
 }
 
-/// The claim that waits for another one.
+/// The claims of the same part to the payers after that of a claim, in their order: of
+/// those that replaced each other the last. One that was withdrawn for another to come
+/// still stands for its payer.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn waiting_for(db: impl PgExecutor<'_>, facts: &Facts) -> Result<Option<ClaimId>, Error> {
-    let row = sqlx::query(
-        "select id from claim where invoice_id = $1 and part = $2 and ordinal > $3 and status = 'DRAFT'
-         order by ordinal limit 1",
+pub async fn after(db: impl PgExecutor<'_>, facts: &Facts) -> Result<Vec<ClaimId>, Error> {
+    sqlx::query(
+        "select distinct on (c.ordinal) c.id from claim c
+         where c.invoice_id = $1 and c.part = $2 and c.ordinal > $3
+           and (c.status <> 'VOIDED' or c.outstanding > 0)
+           and not exists (select from claim n where n.root_id = c.root_id and n.take > c.take)
+         order by c.ordinal, c.status = 'VOIDED', c.prepared_at desc",
     )
     .bind(facts.invoice)
     .bind(i16::try_from(facts.part).unwrap_or(i16::MAX))
     .bind(i16::from(facts.ordinal))
-    .fetch_optional(db)
-    .await?;
-    row.map(|row| row.id("id")).transpose()
-}
-
-/// The claim of the same part to the payer after that of a claim, if there is one.
-///
-/// # Errors
-/// When the database fails.
-pub async fn to_next(db: impl PgExecutor<'_>, facts: &Facts) -> Result<Option<ClaimId>, Error> {
-    let row = sqlx::query(
-        "select id from claim
-         where invoice_id = $1 and part = $2 and ordinal = $3 + 1 and status not in ('REPLACED', 'VOIDED')",
-    )
-    .bind(facts.invoice)
-    .bind(i16::try_from(facts.part).unwrap_or(i16::MAX))
-    .bind(i16::from(facts.ordinal))
-    .fetch_optional(db)
-    .await?;
-    row.map(|row| row.id("id")).transpose()
+    .fetch_all(db)
+    .await?
+    .iter()
+    .map(|row| row.id("id"))
+    .collect()
 }
 
 /// The first claim to a payer for an invoice that was withdrawn while something was asked
@@ -229,8 +220,8 @@ pub async fn withdrawn(
     let row = sqlx::query(
         "select c.id from claim c
          where c.invoice_id = $1 and c.payer_id = $2 and c.status = 'VOIDED' and c.outstanding > 0
-           and not exists (select from claim n where n.root_id = c.root_id and n.status not in ('REPLACED', 'VOIDED'))
-         order by c.part, c.ordinal, c.prepared_at desc, c.id limit 1",
+           and not exists (select from claim n where n.root_id = c.root_id and n.take > c.take)
+         order by c.part, c.ordinal, c.take desc, c.id limit 1",
     )
     .bind(invoice)
     .bind(payer)
@@ -244,6 +235,8 @@ pub async fn withdrawn(
 pub struct Summary {
     /// Which.
     pub id: ClaimId,
+    /// Where it stands in the list.
+    pub at: At,
     /// Of which invoice.
     pub invoice: Uuid,
     /// Whose.
@@ -279,6 +272,11 @@ fn read(row: &PgRow) -> Result<Summary, Error> {
     let outcome = row.opt_text("outcome")?;
     Ok(Summary {
         id: row.id("id")?,
+        at: At(
+            row.instant("prepared_at")?,
+            row.col("root_id")?,
+            row.col("take")?,
+        ),
         invoice: row.col("invoice_id")?,
         patient: row.id("patient_id")?,
         payer: row.col("payer_id")?,
@@ -316,9 +314,10 @@ pub struct Filter {
     pub follow_up: bool,
 }
 
-/// A position in the list.
+/// A position in the list: when it was prepared, the first of those that replaced each
+/// other, and which of them.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-pub struct At(pub Uuid);
+pub struct At(pub Timestamp, pub Uuid, pub i32);
 
 /// A page, newest first.
 ///
@@ -337,16 +336,18 @@ pub async fn find(
            and ($3::uuid is null or invoice_id = $3)
            and ($4::text is null or status = $4)
            and (not $5 or follow_up_since is not null)
-           and ($6::uuid is null or id < $6)
-         order by id desc
-         limit $7",
+           and ($6::timestamptz is null or (prepared_at, root_id, take) < ($6, $7, $8))
+         order by prepared_at desc, root_id desc, take desc
+         limit $9",
     )
     .bind(filter.patient)
     .bind(filter.payer)
     .bind(filter.invoice)
     .bind(filter.status.map(Status::name))
     .bind(filter.follow_up)
-    .bind(after.map(|at| at.0))
+    .bind(after.map(|at| ts(at.0)))
+    .bind(after.map(|at| at.1))
+    .bind(after.map(|at| at.2))
     .bind(i64::from(limit) + 1)
     .fetch_all(db)
     .await?

@@ -322,12 +322,19 @@ impl Invoice {
             let line = line.ok_or(Refusal::NoSuchLine)?;
             let share = line.payers.iter().find(|share| outcome.is_of(share));
             let asked = share.map_or(0, |share| share.amount);
-            let total = outcome.to_patient.checked_add(outcome.written_off);
-            let total = total.and_then(|total| total.checked_add(outcome.passed()));
             let which = |outcome: &Outcome| (outcome.charge, outcome.payer, outcome.coverage);
+            let of_share = |other: &&Outcome| which(other) == which(outcome);
+            let total = outcomes
+                .iter()
+                .filter(of_share)
+                .flat_map(|other| [other.to_patient, other.written_off, other.passed()])
+                .try_fold(0_i64, i64::checked_add);
+            // What goes to several payers is told one by one.
+            let to = |outcome: &Outcome| outcome.passed_on.as_ref().map(|p| (p.payer, p.coverage));
             let twice = outcomes[..at]
                 .iter()
-                .any(|other| which(other) == which(outcome));
+                .filter(of_share)
+                .any(|other| to(other) == to(outcome));
             let fits = total.is_some_and(|total| total <= asked);
             let is_negative =
                 outcome.to_patient < 0 || outcome.written_off < 0 || outcome.passed() < 0;

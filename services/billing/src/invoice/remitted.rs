@@ -1,5 +1,7 @@
 //! What comes from elsewhere: answers of payers.
 
+use std::collections::BTreeMap;
+
 use galen_kernel::Money;
 use galen_storage::Tx;
 use uuid::Uuid;
@@ -11,9 +13,8 @@ use super::store;
 use crate::journal::{self, AccountKind, AccountRef, Entry};
 
 /// A payer answered: what it leaves to the patient the patient owes from now on, and what
-/// the contract forbids to ask for is given up; what is passed on the next payer owes, by
-/// one claim. `claim` owns the receivable that it was
-/// asked by. What it pays is entered by whoever received it.
+/// the contract forbids to ask for is given up; what is passed on the payers after it
+/// owe, each by one claim. `claim` owns the receivable that it was asked by. What it pays is entered by whoever received it.
 ///
 /// # Errors
 /// When it was asked for less than it does not pay, or the database fails.
@@ -28,10 +29,10 @@ pub async fn remitted(
         return Ok(invoice);
     };
     store::append(tx, &mut invoice, &[event]).await?;
-    let next = outcomes
-        .iter()
-        .find_map(|outcome| outcome.passed_on.as_ref())
-        .map(|passed| passed.claim);
+    let mut next: BTreeMap<Uuid, i64> = BTreeMap::new();
+    for passed in outcomes.iter().filter_map(|o| o.passed_on.as_ref()) {
+        *next.entry(passed.claim).or_default() += passed.amount;
+    }
     let sum = |of: fn(&Outcome) -> i64| outcomes.iter().map(of).sum::<i64>();
     let moved = |account, minor| Entry {
         debit: account,
@@ -50,7 +51,10 @@ pub async fn remitted(
         ),
     ]
     .into_iter()
-    .chain(next.map(|next| moved(AccountRef::receivable(next), sum(Outcome::passed))))
+    .chain(
+        next.into_iter()
+            .map(|(claim, amount)| moved(AccountRef::receivable(claim), amount)),
+    )
     .filter(|entry| entry.amount.minor > 0)
     .collect();
     let order = tx.clock().uuid();

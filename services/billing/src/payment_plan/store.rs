@@ -1,6 +1,6 @@
 //! All SQL about payment plans.
 
-use galen_kernel::Currency;
+use galen_kernel::{Currency, Timestamp};
 use galen_storage::{Columns as _, Error, SqlDate, Tx, date, ts};
 use jiff::civil::Date;
 use sqlx::postgres::PgRow;
@@ -229,6 +229,30 @@ pub async fn followed_for(
     .bind(invoice.uuid())
     .fetch_optional(db)
     .await?)
+}
+
+/// The plans of some records that were followed at an instant, with what is owed of their
+/// invoices now.
+///
+/// # Errors
+/// When the database fails.
+pub async fn followed_at(
+    db: &mut PgConnection,
+    records: &[Uuid],
+    at: Timestamp,
+) -> Result<Vec<PaymentPlan>, Error> {
+    let rows = sqlx::query(
+        "select * from payment_plan
+         where patient_id = any ($1) and agreed_at < $2 and (ended_at is null or ended_at >= $2)
+         order by agreed_at, id",
+    )
+    .bind(records)
+    .bind(ts(at))
+    .fetch_all(&mut *db)
+    .await?;
+    let mut plans: Vec<PaymentPlan> = rows.iter().map(read).collect::<Result<_, _>>()?;
+    complete(db, &mut plans).await?;
+    Ok(plans)
 }
 
 /// Plans that are followed and have an instalment from before a day.

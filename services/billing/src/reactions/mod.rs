@@ -1,17 +1,19 @@
 //! What it does when something happened elsewhere.
 //!
 //! Records that turn out to be one person are not rewritten here: charges and invoices
-//! keep the record that they were made for, as printed on paper, and who insures a
-//! person is asked from the patients service, which knows all their records.
+//! keep the record that they were made for, as printed on paper. Who insures a person is
+//! asked from the patients service; which records a person has is remembered, because an
+//! account is that of all of them.
 
 mod captured;
 mod erased;
 mod fulfilled;
+mod merged;
 mod prepaid;
 
 use std::sync::Arc;
 
-use galen_contracts::patients::v1::PatientErased;
+use galen_contracts::patients::v1::{PatientErased, PatientsMerged, PatientsUnmerged};
 use galen_contracts::scheduling::v1::{
     AppointmentCancelled, AppointmentFulfilled, AppointmentMissed, AppointmentRescheduled,
     NoShowReverted, PrepaymentRequested,
@@ -52,6 +54,10 @@ pub(crate) fn subscriptions(billing: &Arc<Billing>) -> Vec<subscription::Definit
             .build(),
         Subscription::new("billing.patients", erased)
             .on::<PatientErased>()
+            .build(),
+        Subscription::new("billing.records", Arc::new(merged::FollowRecords))
+            .on::<PatientsMerged>()
+            .on::<PatientsUnmerged>()
             .build(),
     ]
 }

@@ -7,17 +7,19 @@ use galen_access::Permission;
 use galen_contracts::ids::PatientId;
 use galen_kernel::{Problem, Timestamp, Violations};
 use galen_service::{Accept, Answer, Cx, Needs, Outcome, Params, PathIds, Requires};
+use galen_storage::Error;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use serde::Deserialize;
 use utoipa::IntoParams;
+use uuid::Uuid;
 
 use super::model::{self, Account};
 use super::view::StatementView;
 use super::{paper, store};
 use crate::print::addressee::Addressee;
 use crate::print::{JSON, PDF, Pdf, print};
-use crate::{Billing, field};
+use crate::{Billing, field, patient, payment_plan};
 
 /// Most entries of a statement.
 const MOST: usize = 5_000;
@@ -77,8 +79,8 @@ fn midnight(day: Date, zone: &TimeZone) -> Result<Timestamp, Problem> {
 }
 
 /// A patient's statement of account: what was owed at the beginning, every change of it,
-/// what was owed at the end, and for how long that has been due. `Accept:
-/// application/pdf` asks for the one on paper, with the patient's name.
+/// what was owed at the end, and for how long that has been due. It is the account of the
+/// person, under every record that was merged with this one. `Accept: application/pdf` asks for the one on paper, with the patient's name.
 #[utoipa::path(
     get,
     path = "/accounts/{patientId}/statement",
@@ -100,11 +102,11 @@ pub async fn get(
     accept: Accept,
     Params(query): Params<GetStatement>,
 ) -> Outcome {
-    cx.reach_patient(patient)?;
+    let records = patient::reach::records(&cx, billing.db.pool(), patient).await?;
     let zone = &billing.zone;
     let period = Period::read(&query, cx.now().to_zoned(zone.clone()).date())?;
     let wanted = accept.choose(&[JSON, PDF])?;
-    let accounts = accounts(&billing, patient, period).await?;
+    let accounts = accounts(&billing, &records, period).await?;
     if wanted == PDF {
         let to = Addressee::ask(&billing, patient).await?;
         let days = (period.from, period.last);
@@ -119,16 +121,19 @@ pub async fn get(
 
 async fn accounts(
     billing: &Billing,
-    patient: PatientId,
+    records: &[Uuid],
     period: Period,
 ) -> Result<Vec<Account>, Problem> {
     let zone = &billing.zone;
     let from = period.from.map(|day| midnight(day, zone)).transpose()?;
     let end = midnight(period.to, zone)?;
-    let happened = store::happened(billing.db.pool(), patient, end).await?;
+    let mut db = billing.db.pool().acquire().await.map_err(Error::from)?;
+    let happened = store::happened(&mut *db, records, end).await?;
+    let plans = payment_plan::store::followed_at(&mut db, records, end).await?;
+    drop(db);
     let movements = model::movements(&happened).map_err(Problem::internal)?;
     let due = |since: Timestamp| billing.letterhead.due(since.to_zoned(zone.clone()).date());
-    let accounts = model::accounts(&movements, from, due, period.last);
+    let accounts = model::accounts(&movements, &plans, from, due, period.last);
     let entries: usize = accounts.iter().map(|account| account.entries.len()).sum();
     if entries > MOST {
         let message = format!("there are more than {MOST} entries: ask for fewer days");

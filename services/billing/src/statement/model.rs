@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::invoice::event::Event;
+use crate::payment_plan::model::{PaymentPlan, Planned, allocate};
 
 /// Why what is owed changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -29,6 +30,13 @@ pub enum Kind {
     WriteOff,
     /// A payer left it to the patient.
     LeftByPayer,
+}
+
+impl Kind {
+    /// Whether it changes what is asked for, and not what of that is settled.
+    const fn is_of_bill(self) -> bool {
+        matches!(self, Self::Invoice | Self::CreditNote | Self::LeftByPayer)
+    }
 }
 
 /// What an event did to an invoice, as it is stored.
@@ -185,33 +193,78 @@ impl Ageing {
     }
 }
 
+/// What some movements have made of an invoice.
+#[derive(Debug, Default)]
+struct Open {
+    /// What the patient is asked for.
+    billed: i64,
+    /// What is owed since when, oldest first.
+    owed: Vec<(Timestamp, i64)>,
+    /// What of that is settled, or is not due by the invoice.
+    less: i64,
+}
+
+impl Open {
+    fn moved(&mut self, movement: &Movement) {
+        if movement.kind.is_of_bill() {
+            self.billed += movement.amount;
+        }
+        if movement.amount > 0 {
+            self.owed.push((movement.at, movement.amount));
+        } else {
+            self.less -= movement.amount;
+        }
+    }
+
+    fn due(&self) -> i64 {
+        self.owed.iter().map(|(_, amount)| amount).sum::<i64>() - self.less
+    }
+
+    /// Sets aside what is in a plan: the oldest of what is left.
+    fn plan(&mut self, planned: &Planned) -> Planned {
+        let planned = Planned {
+            billed_now: self.billed,
+            due_now: self.due(),
+            ..*planned
+        };
+        self.less += planned.planned - planned.paid();
+        planned
+    }
+}
+
 /// How old what is left of some movements is on a day. What settles an invoice settles
-/// what was owed for it first; `due` says when what is owed since an instant is due.
+/// what was owed for it first; `due` says when what is owed since an instant is due. What
+/// is in a plan that is followed then is due by its instalments instead.
 #[must_use]
 pub fn age<'a>(
     movements: impl IntoIterator<Item = &'a Movement>,
+    plans: &[PaymentPlan],
     due: impl Fn(Timestamp) -> Date,
     on: Date,
 ) -> Ageing {
-    /// What is owed since when, oldest first, and what is settled of it.
-    type Owed = (Vec<(Timestamp, i64)>, i64);
-    let mut invoices: BTreeMap<Uuid, Owed> = BTreeMap::new();
+    let mut invoices: BTreeMap<Uuid, Open> = BTreeMap::new();
     for movement in movements {
-        let (owed, settled) = invoices.entry(movement.invoice).or_default();
-        if movement.amount > 0 {
-            owed.push((movement.at, movement.amount));
-        } else {
-            *settled -= movement.amount;
-        }
+        let open = invoices.entry(movement.invoice).or_default();
+        open.moved(movement);
     }
     let mut ageing = Ageing::default();
-    for (owed, mut settled) in invoices.into_values() {
+    let mut add = |day: Date, amount| ageing.add(i64::from((on - day).get_days()), amount);
+    for plan in plans {
+        let mut paid = 0;
+        for part in &plan.invoices {
+            paid += invoices.entry(part.invoice).or_default().plan(part).paid();
+        }
+        let covered = allocate(&plan.instalments, paid);
+        for (instalment, covered) in plan.instalments.iter().zip(covered) {
+            add(instalment.due_on, instalment.amount - covered);
+        }
+    }
+    for Open { owed, mut less, .. } in invoices.into_values() {
         for (since, amount) in owed {
-            let taken = amount.min(settled);
-            settled -= taken;
+            let taken = amount.min(less);
+            less -= taken;
             if amount > taken {
-                let days = (on - due(since)).get_days();
-                ageing.add(i64::from(days), amount - taken);
+                add(due(since), amount - taken);
             }
         }
     }
@@ -231,13 +284,16 @@ pub struct Account {
     pub closing: i64,
     /// For how long that has been due.
     pub ageing: Ageing,
+    /// Whether a payment plan says when some of it is due.
+    pub by_instalments: bool,
 }
 
-/// Makes a statement of all movements until its end. `from` is its beginning; `on` its
-/// last day.
+/// Makes a statement of all movements until its end, and the plans that were followed
+/// then. `from` is its beginning; `on` its last day.
 #[must_use]
 pub fn accounts(
     movements: &[Movement],
+    plans: &[PaymentPlan],
     from: Option<Timestamp>,
     due: impl Fn(Timestamp) -> Date,
     on: Date,
@@ -257,12 +313,15 @@ pub fn accounts(
                 (movement.clone(), balance)
             })
             .collect();
+        let plans = plans.iter().filter(|plan| plan.currency == currency);
+        let plans: Vec<PaymentPlan> = plans.cloned().collect();
         Account {
             currency,
             opening,
             entries,
             closing: balance,
-            ageing: age(own(), &due, on),
+            ageing: age(own(), &plans, &due, on),
+            by_instalments: !plans.is_empty(),
         }
     };
     currencies.into_iter().map(account).collect()

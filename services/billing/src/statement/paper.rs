@@ -32,11 +32,15 @@ pub fn document(
     for account in accounts {
         body.extend(self::account(account, (from, last), zone));
     }
-    body.push(Block::Remark(format!(
+    let mut remark = format!(
         "What is owed is due {} days after it was invoiced, given back, or left to you by \
          an insurer. Payments settle what was owed first.",
         letterhead.due_days
-    )));
+    );
+    if accounts.iter().any(|account| account.by_instalments) {
+        remark.push_str(" What is in a payment plan is due by its instalments.");
+    }
+    body.push(Block::Remark(remark));
     Document {
         title: "Statement of account".to_owned(),
         continued: continued(to, last),

@@ -1,22 +1,22 @@
 //! Reads what happened to a patient's invoices.
 
-use galen_contracts::ids::PatientId;
 use galen_kernel::Timestamp;
 use galen_storage::{Columns as _, Error, ts};
 use sqlx::PgExecutor;
 use sqlx::types::Json;
+use uuid::Uuid;
 
 use super::model::Happened;
 use crate::invoice::event::Event;
 
-/// What happened before an instant to the invoices of a patient that were issued, in
+/// What happened before an instant to the invoices of some records that were issued, in
 /// order. What they were as drafts is not read, only what it added up to.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn happened(
     db: impl PgExecutor<'_>,
-    patient: PatientId,
+    records: &[Uuid],
     before: Timestamp,
 ) -> Result<Vec<Happened>, Error> {
     sqlx::query(
@@ -24,10 +24,10 @@ pub async fn happened(
                 case when e.kind in ('DRAFTED', 'ADJUDICATED') then null else e.body end as body
          from invoice i
          join invoice_event e on e.invoice_id = i.id
-         where i.patient_id = $1 and i.number is not null and e.at < $2
+         where i.patient_id = any ($1) and i.number is not null and e.at < $2
          order by e.at, i.number, e.version",
     )
-    .bind(patient.uuid())
+    .bind(records)
     .bind(ts(before))
     .fetch_all(db)
     .await?

@@ -44,7 +44,8 @@ pub struct AccountView {
     pub entries: Vec<EntryView>,
     /// What was owed at the end.
     pub closing: AmountView,
-    /// For how long that has been due, on the last day.
+    /// For how long that has been due, on the last day; what is in a payment plan, by its
+    /// instalments.
     pub ageing: AgeingView,
 }
 

@@ -336,3 +336,70 @@ async fn history_cannot_be_changed() {
         assert!(changed.is_err(), "{sql}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn claims_are_in_the_order_in_which_they_were_made_whatever_their_ids_and_clocks_say() {
+    let hospital = Hospital::open().await;
+    let services = [
+        Service::of("VISIT", 8_000, 2_000),
+        Service::of("SCAN", 4_000, 0),
+    ];
+    let invoiced = invoice(&hospital, &services).await;
+    let first = invoiced.claims[0];
+    // Without a diagnosis the second line is denied.
+    let known = json!([{ "sequence": 1, "diagnosisCode": "J45.9" }]);
+    resubmit(&hospital, first, &known).await;
+    settle(&hospital).await;
+    let body = read(&hospital, first).await;
+    assert_eq!(
+        (&body["status"], &body["received"]),
+        (&json!("POSTED"), &eur("80.00"))
+    );
+    // The machine that corrects it is an hour behind.
+    hospital.clock.advance(SignedDuration::from_hours(-1));
+    let second = id(&submit(&hospital, first).await);
+    assert!(
+        second.uuid() < first.uuid(),
+        "made later, with an earlier id"
+    );
+    hospital.clock.advance(SignedDuration::from_hours(1));
+    settle(&hospital).await;
+    assert_eq!(read(&hospital, second).await["received"], eur("120.00"));
+    is_sound(&hospital).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn claims_of_one_instant_are_listed_by_what_took_the_place_of_what() {
+    let hospital = Hospital::open().await;
+    let invoiced = invoice(&hospital, &[Service::of("VISIT", 8_000, 2_000)]).await;
+    let clerk = billing(&hospital);
+    let mut made = vec![invoiced.claims[0].to_string()];
+    for _ in 0..3 {
+        let last = made.last().expect("one at least");
+        let voided = clerk.post(&format!("/claims/{last}/void"), json!({})).await;
+        assert_eq!(voided.status, 200, "{}", voided.body);
+        let again = json!({ "invoiceId": invoiced.invoice, "payerId": invoiced.payers[0] });
+        let again = clerk.post("/claims", again).await;
+        assert_eq!(again.status, 201, "{}", again.body);
+        made.push(id(&again.body).to_string());
+    }
+    let (mut listed, mut cursor) = (Vec::new(), String::new());
+    loop {
+        let path = format!("/claims?invoiceId={}&limit=1{cursor}", invoiced.invoice);
+        let page = clerk.get(&path).await.body;
+        let items = page["items"].as_array().expect("items");
+        listed.extend(items.iter().map(|item| id(item).to_string()));
+        match page["nextCursor"].as_str() {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None => break,
+        }
+    }
+    made.reverse();
+    assert_eq!(listed, made);
+    let nonsense = clerk.get("/claims?cursor=bm9uc2Vuc2U").await;
+    assert_eq!(
+        (nonsense.status.as_u16(), nonsense.pointers()),
+        (400, vec!["?cursor"])
+    );
+    is_sound(&hospital).await;
+}

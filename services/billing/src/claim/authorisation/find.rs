@@ -5,16 +5,16 @@ use std::sync::Arc;
 use axum::extract::State;
 use galen_access::Permission;
 use galen_contracts::ids::PatientId;
-use galen_kernel::{Cursor, Page, page};
+use galen_kernel::{Page, page};
 use galen_service::{Answer, Cx, Needs, Outcome, PageView, Params, Requires};
 use serde::Deserialize;
 use utoipa::IntoParams;
 use uuid::Uuid;
 
 use super::request::AuthorisationView;
-use super::store::{self, Filter, Status};
+use super::store::{self, At, Filter, Status};
 use crate::Billing;
-use crate::claim::reach;
+use crate::claim::{cursor, reach};
 
 /// Which pre-authorisations are looked for.
 #[derive(Deserialize, IntoParams)]
@@ -54,17 +54,14 @@ pub async fn find(
     Params(query): Params<FindAuthorisations>,
 ) -> Outcome {
     let limit = page::limit(query.limit)?;
-    let after = query
-        .cursor
-        .as_deref()
-        .map(Cursor::decode::<Uuid>)
-        .transpose()?;
+    let after = cursor::read(query.cursor.as_deref(), |at: &At| at.0)?;
     let filter = Filter {
         patient: reach::of(&cx, query.patient_id.map(PatientId::from_uuid))?,
         payer: query.payer_id,
         status: query.status,
     };
     let rows = store::find(billing.db.pool(), &filter, after, limit).await?;
-    let page = Page::from_rows(rows, limit, |asked| asked.id.uuid()).map(AuthorisationView::from);
+    let page = Page::from_rows(rows, limit, |asked| At(asked.requested_at, asked.id.uuid()))
+        .map(AuthorisationView::from);
     Ok(Answer::ok(&PageView::from(page)))
 }

@@ -170,6 +170,10 @@ pub struct Filter {
     pub status: Option<Status>,
 }
 
+/// A position in the list: when it was asked for, id.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub struct At(pub Timestamp, pub Uuid);
+
 /// A page, newest first.
 ///
 /// # Errors
@@ -177,7 +181,7 @@ pub struct Filter {
 pub async fn find(
     db: impl PgExecutor<'_>,
     filter: &Filter,
-    after: Option<Uuid>,
+    after: Option<At>,
     limit: u16,
 ) -> Result<Vec<Authorisation>, Error> {
     sqlx::query(
@@ -185,14 +189,15 @@ pub async fn find(
          where ($1::uuid is null or patient_id = $1)
            and ($2::uuid is null or payer_id = $2)
            and ($3::text is null or status = $3)
-           and ($4::uuid is null or id < $4)
-         order by id desc
-         limit $5",
+           and ($4::timestamptz is null or (requested_at, id) < ($4, $5))
+         order by requested_at desc, id desc
+         limit $6",
     )
     .bind(filter.patient)
     .bind(filter.payer)
     .bind(filter.status.map(Status::name))
-    .bind(after)
+    .bind(after.map(|at| ts(at.0)))
+    .bind(after.map(|at| at.1))
     .bind(i64::from(limit) + 1)
     .fetch_all(db)
     .await?

@@ -4,14 +4,15 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use galen_access::Permission;
-use galen_kernel::{Cursor, Page, Timestamp, page};
+use galen_kernel::{Page, Timestamp, page};
 use galen_service::{Answer, Cx, MoneyView, Needs, Outcome, PageView, Params, Requires};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use super::store::{self, Action, Denial, Status};
+use super::store::{self, Action, At, Denial, Status};
 use crate::Billing;
+use crate::claim::cursor;
 
 /// Which denials are looked for.
 #[derive(Deserialize, IntoParams)]
@@ -108,11 +109,7 @@ pub async fn find(
     Params(query): Params<FindDenials>,
 ) -> Outcome {
     let limit = page::limit(query.limit)?;
-    let after = query
-        .cursor
-        .as_deref()
-        .map(Cursor::decode::<Uuid>)
-        .transpose()?;
+    let after = cursor::read(query.cursor.as_deref(), |at: &At| at.0)?;
     let rows = store::find(
         billing.db.pool(),
         query.status,
@@ -121,6 +118,7 @@ pub async fn find(
         limit,
     )
     .await?;
-    let page = Page::from_rows(rows, limit, |denial| denial.id.uuid()).map(DenialView::from);
+    let page = Page::from_rows(rows, limit, |denial| At(denial.opened_at, denial.id.uuid()))
+        .map(DenialView::from);
     Ok(Answer::ok(&PageView::from(page)))
 }

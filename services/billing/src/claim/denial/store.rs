@@ -180,8 +180,9 @@ pub async fn answered(tx: &mut Tx, claim: &Claim, now: Timestamp) -> Result<(), 
             .into_iter()
             .flat_map(super::super::answer::LineAnswer::denials)
             .max_by_key(|adjustment| adjustment.amount);
+        let denied = line.position.outstanding - claim.unheard(line.sequence).asked;
         match reason {
-            Some(reason) if line.position.outstanding > 0 => {
+            Some(reason) if denied > 0 => {
                 sqlx::query(
                     "insert into denial (id, root_id, claim_id, sequence, patient_id, payer_id, group_code, reason,
                          amount, currency, status, opened_at, version)
@@ -198,7 +199,7 @@ pub async fn answered(tx: &mut Tx, claim: &Claim, now: Timestamp) -> Result<(), 
                 .bind(claim.facts.payer)
                 .bind(code(reason.group))
                 .bind(&reason.reason)
-                .bind(line.position.outstanding)
+                .bind(denied)
                 .bind(claim.facts.currency.code())
                 .bind(ts(now))
                 .execute(tx.conn())
@@ -270,6 +271,10 @@ pub async fn get(db: impl PgExecutor<'_>, id: DenialId) -> Result<Option<Denial>
     row.as_ref().map(read).transpose()
 }
 
+/// A position in the list: since when, id.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub struct At(pub Timestamp, pub Uuid);
+
 /// A page, newest first.
 ///
 /// # Errors
@@ -278,20 +283,21 @@ pub async fn find(
     db: impl PgExecutor<'_>,
     status: Option<Status>,
     claim: Option<Uuid>,
-    after: Option<Uuid>,
+    after: Option<At>,
     limit: u16,
 ) -> Result<Vec<Denial>, Error> {
     sqlx::query(
         "select * from denial
          where ($1::text is null or status = $1)
            and ($2::uuid is null or claim_id = $2)
-           and ($3::uuid is null or id < $3)
-         order by id desc
-         limit $4",
+           and ($3::timestamptz is null or (opened_at, id) < ($3, $4))
+         order by opened_at desc, id desc
+         limit $5",
     )
     .bind(status.map(Status::name))
     .bind(claim)
-    .bind(after)
+    .bind(after.map(|at| ts(at.0)))
+    .bind(after.map(|at| at.1))
     .bind(i64::from(limit) + 1)
     .fetch_all(db)
     .await?

@@ -205,5 +205,6 @@ async fn answered(
     let passed = next::answered(tx, billing, (&before, claim), next).await?;
     books::enter(tx, (&before, claim), &passed, remittance).await?;
     denial::store::answered(tx, claim, now).await?;
+    next::ask_again(tx, billing, claim).await?;
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! Charges, invoices and their payments through the real router, on a real database,
 //! with stand-ins for the services that billing asks.
 
+mod accounts;
 mod adjusting;
 mod charges;
 mod house;

@@ -1,0 +1,4 @@
+//! Patients as billing knows them: which records are one person.
+
+pub mod reach;
+pub mod store;

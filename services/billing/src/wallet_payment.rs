@@ -42,7 +42,10 @@ pub(crate) enum Said {
 ///
 /// # Errors
 /// When the ledger answers something that makes no sense.
-pub(crate) async fn pay(billing: &Billing, wanted: &WalletPayment) -> Result<Option<Said>, Problem> {
+pub(crate) async fn pay(
+    billing: &Billing,
+    wanted: &WalletPayment,
+) -> Result<Option<Said>, Problem> {
     let to = match journal::account(billing, wanted.to, wanted.amount.currency).await {
         Ok(to) => to,
         Err(error) => return unheard(error),

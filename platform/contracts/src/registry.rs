@@ -91,6 +91,7 @@ events! {
         SlotOfferExpired, "slot-offer-expired", |e| &e.entry_id;
         PractitionerVerificationRequested, "practitioner-verification-requested", |e| &e.practitioner_id;
         ConfirmationRequested, "confirmation-requested", |e| &e.appointment_id;
+        QuoteRequested, "quote-requested", |e| &e.appointment_id;
         PrepaymentRequested, "prepayment-requested", |e| &e.appointment_id;
     }
     notifications {
@@ -122,6 +123,7 @@ events! {
         ClaimSubmitted, "claim-submitted", |e| &e.claim_id;
         ClaimAdjudicated, "claim-adjudicated", |e| &e.claim_id;
         RemittancePosted, "remittance-posted", |e| &e.remittance_id;
+        AppointmentQuoted, "appointment-quoted", |e| &e.appointment_id;
         PrepaymentHeld, "prepayment-held", |e| &e.appointment_id;
         PrepaymentRefused, "prepayment-refused", |e| &e.appointment_id;
         PrepaymentEnded, "prepayment-ended", |e| &e.appointment_id;

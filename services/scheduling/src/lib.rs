@@ -5,7 +5,7 @@
 //! - **Offers** doctor options, free slots and everything around booking over REST;
 //!   open appointments over gRPC.
 //! - **Hears** staff (the roster; appointments that lost their ground), patients
-//!   (closed and merged records), billing (prepayments), notifications (confirmations)
+//!   (closed and merged records), billing (prices, prepayments), notifications (confirmations)
 //!   and itself (freed time).
 //! - **Schedules** the expiry of holds and offers, no-shows, and the end of waiting.
 //!
@@ -36,7 +36,9 @@ pub mod waitlist;
 use std::sync::Arc;
 use std::time::Duration;
 
-use galen_contracts::billing::v1::{PrepaymentEnded, PrepaymentHeld, PrepaymentRefused};
+use galen_contracts::billing::v1::{
+    AppointmentQuoted, PrepaymentEnded, PrepaymentHeld, PrepaymentRefused,
+};
 use galen_contracts::notifications::v1::ConfirmationQueued;
 use galen_contracts::patients::v1::{
     PatientDeactivated, PatientErased, PatientsMerged, PatientsUnmerged,
@@ -105,7 +107,8 @@ impl Service for Scheduling {
             "0004_waitlist",
             "0005_sealed_words",
             "0006_price",
-            "0007_prepayment"
+            "0007_prepayment",
+            "0008_price_status"
         ],
         subscribes: &["staff", "patients", "notifications", "billing"],
     };
@@ -124,7 +127,7 @@ impl Service for Scheduling {
             zone: platform.zone,
             admission: Admission::new(patients.clone(), practitioners.clone()),
             prices: Prices::new(&platform.peers),
-            placing: Placing::new(bookings.clone(), platform.vault, settings.booking_deadline),
+            placing: Placing::new(bookings.clone(), platform.vault, settings),
             practitioners,
             patients,
             bookings,
@@ -185,6 +188,7 @@ impl Service for Scheduling {
             Subscription::new("scheduling.booking", booking)
                 .on::<PractitionerVerified>()
                 .on::<ConfirmationQueued>()
+                .on::<AppointmentQuoted>()
                 .on::<PrepaymentHeld>()
                 .on::<PrepaymentRefused>()
                 .on::<PrepaymentEnded>()
@@ -272,6 +276,10 @@ fn describe_metrics() {
         "scheduling_prices_total",
         "Appointments that billing was asked about, by whether it said a price."
     );
+    metrics::describe_counter!(
+        "scheduling_late_prices_total",
+        "Bookings that waited for a price, by what is known of it in the end."
+    );
     metrics::describe_counter!("scheduling_offers_total", "Slots offered to who waits.");
 }
 
@@ -318,6 +326,11 @@ const CHECKS: &[Check] = &[
               from appointment o
               join appointment n on n.id = o.replaced_by_id or n.replaces_id = o.id
               where n.replaces_id is distinct from o.id or o.replaced_by_id is distinct from n.id",
+    },
+    Check {
+        name: "every price that is waited for is asked for",
+        sql: "select id::text from appointment
+              where price_status = 'PENDING' and events.process_status('scheduling.booking', id::text) is distinct from 'RUNNING'",
     },
     Check {
         name: "nothing that is said about an appointment is in clear",

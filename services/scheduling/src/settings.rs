@@ -9,6 +9,7 @@ const PATIENT_CUTOFF: &str = "scheduling.patient_cutoff_minutes";
 const CHECK_IN: &str = "scheduling.check_in_minutes";
 const NO_SHOW: &str = "scheduling.no_show_minutes";
 const BOOKING_DEADLINE: &str = "scheduling.booking_deadline_minutes";
+const QUOTE: &str = "scheduling.quote_minutes";
 
 const fn setting(key: &'static str, doc: &'static str) -> Setting {
     Setting {
@@ -41,6 +42,10 @@ pub const SETTINGS: &[Setting] = &[
         BOOKING_DEADLINE,
         "Minutes that the booking process may take; 1440.",
     ),
+    setting(
+        QUOTE,
+        "Minutes that a booking waits for a price that billing did not say, before it is confirmed without one; 60.",
+    ),
 ];
 
 /// Times that differ between hospitals. All are set in minutes.
@@ -59,6 +64,8 @@ pub struct Settings {
     pub no_show: SignedDuration,
     /// How long the booking process may take.
     pub booking_deadline: SignedDuration,
+    /// How long a booking waits for a price that billing did not say.
+    pub quote: SignedDuration,
 }
 
 impl Default for Settings {
@@ -70,6 +77,7 @@ impl Default for Settings {
             check_in: SignedDuration::from_hours(12),
             no_show: SignedDuration::from_mins(30),
             booking_deadline: SignedDuration::from_hours(24),
+            quote: SignedDuration::from_hours(1),
         }
     }
 }
@@ -91,6 +99,7 @@ impl Settings {
             check_in: minutes(config, CHECK_IN, 0, usual.check_in)?,
             no_show: minutes(config, NO_SHOW, 0, usual.no_show)?,
             booking_deadline: minutes(config, BOOKING_DEADLINE, 1, usual.booking_deadline)?,
+            quote: minutes(config, QUOTE, 0, usual.quote)?,
         })
     }
 }

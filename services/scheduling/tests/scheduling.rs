@@ -27,6 +27,8 @@ mod prepaying;
 mod pricing;
 #[path = "scheduling/process.rs"]
 mod process;
+#[path = "scheduling/quoting.rs"]
+mod quoting;
 #[path = "scheduling/races.rs"]
 mod races;
 #[path = "scheduling/replanning.rs"]

@@ -153,6 +153,25 @@ pub struct ConfirmationRequested {
     #[prost(enumeration = "ServiceType", tag = "8")]
     pub service_type: i32,
 }
+/// Command of the booking process to billing, keyed by appointment: it did not say what
+/// the appointment costs when it was booked.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct QuoteRequested {
+    #[prost(string, tag = "1")]
+    pub appointment_id: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub process_id: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub command_id: ::prost::alloc::string::String,
+    #[prost(string, tag = "4")]
+    pub patient_id: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "5")]
+    pub start: ::core::option::Option<::prost_types::Timestamp>,
+    #[prost(enumeration = "ServiceType", tag = "6")]
+    pub service_type: i32,
+    #[prost(enumeration = "PaymentMode", tag = "7")]
+    pub payment_mode: i32,
+}
 /// Command of the booking process to billing, keyed by appointment: the patient pays
 /// before it.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

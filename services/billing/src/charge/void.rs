@@ -12,7 +12,7 @@ use super::error::ChargeError;
 use super::model::ChargeId;
 use super::store::{self, Row};
 use super::view::ChargeView;
-use crate::Billing;
+use crate::{Billing, prepayment};
 
 /// A charge is to be taken back.
 pub struct VoidCharge;
@@ -21,7 +21,8 @@ impl Requires for VoidCharge {
     const NEEDS: Needs = Needs::Permission(Permission::InvoiceManage);
 }
 
-/// Takes a charge back that is on no invoice.
+/// Takes a charge back that is on no invoice. What was paid before the appointment goes back
+/// to the wallet that it came from.
 #[utoipa::path(
     post,
     path = "/charges/{id}/void",
@@ -36,6 +37,7 @@ pub async fn void(
     PathIds(id): PathIds<ChargeId>,
 ) -> Outcome {
     let mut tx = cx.begin(&billing.db).await?;
+    let prepaid = prepayment::store::lock_of_charges(&mut tx, &[id.uuid()]).await?;
     let row = store::get_for_change(&mut tx, id)
         .await?
         .ok_or(ChargeError::Unknown)?;
@@ -47,6 +49,9 @@ pub async fn void(
         charge_id: charge.id.to_string(),
         patient_id: charge.patient.to_string(),
     });
+    for prepayment in prepaid {
+        billing.prepayments.compare(&mut tx, prepayment).await?;
+    }
     let version = charge.version;
     let row = Row {
         charge,

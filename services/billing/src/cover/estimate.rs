@@ -79,7 +79,27 @@ pub async fn estimate(
 ) -> Result<Estimate, CoverError> {
     // Asked in any case, so that nobody is estimated who is not there.
     let insured = Insured::ask(billing, patient, None).await?;
-    under(billing, is_insured.then_some(&insured), wanted).await
+    let mut db = billing.db.pool().acquire().await?;
+    under(billing, &mut db, is_insured.then_some(&insured), wanted).await
+}
+
+/// As [`estimate`], or [`alone`] for who is not insured, on the caller's connection.
+///
+/// # Errors
+/// As they.
+pub async fn within(
+    billing: &Billing,
+    db: &mut PgConnection,
+    patient: PatientId,
+    is_insured: bool,
+    wanted: &[Wanted],
+) -> Result<Estimate, CoverError> {
+    let insured = if is_insured {
+        Some(Insured::ask(billing, patient, None).await?)
+    } else {
+        None
+    };
+    under(billing, db, insured.as_ref(), wanted).await
 }
 
 /// Estimates services for somebody who pays everything. Asks nobody: for whoever knows
@@ -88,15 +108,16 @@ pub async fn estimate(
 /// # Errors
 /// When the database fails.
 pub async fn alone(billing: &Billing, wanted: &[Wanted]) -> Result<Estimate, CoverError> {
-    under(billing, None, wanted).await
+    let mut db = billing.db.pool().acquire().await?;
+    under(billing, &mut db, None, wanted).await
 }
 
 async fn under(
     billing: &Billing,
+    db: &mut PgConnection,
     insured: Option<&Insured>,
     wanted: &[Wanted],
 ) -> Result<Estimate, CoverError> {
-    let mut db = billing.db.pool().acquire().await?;
     let mut days: BTreeMap<Date, Vec<u16>> = BTreeMap::new();
     for (place, service) in wanted.iter().enumerate() {
         let place = u16::try_from(place).expect("as many services as a request may have");
@@ -110,12 +131,12 @@ async fn under(
     let mut books = Books::new();
     for (day, places) in days {
         let covers = match insured {
-            Some(insured) => insured.on(&mut db, day).await?,
+            Some(insured) => insured.on(db, day).await?,
             None => Vec::new(),
         };
         let mut services = Vec::with_capacity(places.len());
         for place in places {
-            match service(&mut db, place, &wanted[usize::from(place)], &covers, day).await? {
+            match service(db, place, &wanted[usize::from(place)], &covers, day).await? {
                 Some(service) => services.push(service),
                 None => done.unpriced.push(place),
             }
@@ -125,10 +146,10 @@ async fn under(
             .filter(|cover| !books.contains_key(&cover.policy.contract))
             .cloned()
             .collect();
-        books.extend(store::books(&mut db, &unread).await?);
+        books.extend(store::books(db, &unread).await?);
         let now = billing.clock.now();
         done.days
-            .push(work_out::with(&mut db, now, &covers, &services, &mut books).await?);
+            .push(work_out::with(db, now, &covers, &services, &mut books).await?);
     }
     Ok(done)
 }

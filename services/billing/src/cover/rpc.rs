@@ -64,7 +64,8 @@ impl Prices {
     }
 }
 
-fn told(done: &Estimate, billing: &Billing) -> wire::EstimateAppointmentResponse {
+/// An estimate of one appointment, as other services hear it, without what the patient has.
+pub(crate) fn told(done: &Estimate, billing: &Billing) -> wire::EstimateAppointmentResponse {
     let patient = done.patient();
     // What nobody pays is no part of the price.
     let price = done.charge() - done.forgone();

@@ -41,6 +41,8 @@ pub enum Input {
         /// What of it is kept.
         fee: Percent,
     },
+    /// Nothing is charged for the appointment after all.
+    NotCharged,
     /// Another appointment takes the place of its own.
     HandedOn(AppointmentId),
     /// The patient did not come.
@@ -206,7 +208,7 @@ impl Prepayment {
                 done.refuse(Status::Expired, "TIMED_OUT".to_owned())
             }
             // Whoever is seen or missed before the payment is known is not asked for more.
-            (Requested, Input::Missed { .. }) => {
+            (Requested, Input::Missed { .. } | Input::NotCharged) => {
                 done.empty(Percent::default());
                 done.withdraw(now)
             }
@@ -232,6 +234,10 @@ impl Prepayment {
 
             (Held, Input::CalledOff { fee }) | (Missed, Input::Settled { fee }) => {
                 done.empty(fee);
+                done.end()
+            }
+            (Held, Input::NotCharged) => {
+                done.empty(Percent::default());
                 done.end()
             }
             (Held, Input::HandedOn(to)) => {

@@ -11,6 +11,7 @@
 //! | [`model`], [`mod@decide`], [`terms`] | where one stands, what it does about what it hears, what fees there are: pure |
 //! | [`settle`] | performs what is decided, in one transaction with the invoice and the journal |
 //! | [`ask`] | asks SecurePay to pay, and whether it has, until it answers |
+//! | [`left`] | finds what is still held for what is over |
 //! | [`available`] | what a patient could pay, for a look before booking |
 //!
 //! Only the payment out of the wallet can be refused, and only its outcome can be
@@ -20,6 +21,7 @@
 pub mod ask;
 pub mod available;
 pub mod decide;
+pub mod left;
 pub mod model;
 pub mod settle;
 pub mod store;
@@ -38,6 +40,9 @@ use crate::Billing;
 /// How often it is looked whether something is to be done, beside being woken.
 const TICK: Duration = Duration::from_secs(2);
 
+/// How often it is looked for what is still held for what is over.
+const LOOK: Duration = Duration::from_secs(60);
+
 /// Its work.
 pub(crate) fn jobs(billing: &Arc<Billing>) -> Vec<Job> {
     let asking = Arc::clone(billing);
@@ -45,5 +50,10 @@ pub(crate) fn jobs(billing: &Arc<Billing>) -> Vec<Job> {
         let billing = Arc::clone(&asking);
         async move { ask::ask_all(&billing).await }
     });
-    vec![job.woken_by(Arc::clone(&billing.prepayments.bell))]
+    let looking = Arc::clone(billing);
+    let left = Job::new("billing.prepayments-left", LOOK, move || {
+        let billing = Arc::clone(&looking);
+        async move { left::settle_all(&billing).await }
+    });
+    vec![job.woken_by(Arc::clone(&billing.prepayments.bell)), left]
 }

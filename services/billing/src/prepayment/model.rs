@@ -143,6 +143,17 @@ impl Sums {
     }
 }
 
+/// What was charged for an appointment that took place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Charged {
+    /// Nothing any more: all of it was taken back or credited.
+    Nothing,
+    /// It is on this invoice, which was issued.
+    Invoiced(Uuid),
+    /// Something that can still be invoiced.
+    Open,
+}
+
 /// A wallet, and who owns it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Wallet {

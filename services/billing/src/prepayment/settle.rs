@@ -14,8 +14,9 @@ use galen_storage::{Error, Tx};
 use tokio::sync::Notify;
 
 use super::decide::{Decision, Input, Move, News};
-use super::model::{Prepayment, Status};
+use super::model::{Charged, Prepayment, Status};
 use super::{Terms, store};
+use crate::invoice;
 use crate::invoice::error::InvoiceError;
 use crate::invoice::model::{Invoice, InvoiceId};
 use crate::invoice::store as invoices;
@@ -59,10 +60,10 @@ impl Prepayments {
     }
 
     /// Pays as much of what is open of a locked invoice as a locked prepayment can, and
-    /// gives back the rest.
+    /// gives back the rest: all of it when the invoice was credited before the money came.
     ///
     /// # Errors
-    /// When the invoice is not issued, or the database fails.
+    /// When the invoice is a draft, or the database fails.
     pub async fn apply(
         &self,
         tx: &mut Tx,
@@ -70,11 +71,15 @@ impl Prepayments {
         invoice: &mut Invoice,
     ) -> Result<Prepayment, InvoiceError> {
         let (now, id) = (tx.clock().now(), invoice.id.uuid());
-        let event = invoice.apply_prepayment(prepayment.id.uuid(), prepayment.sums.held())?;
-        let input = Input::Invoiced {
-            invoice: id,
-            open: invoice.open(),
+        let (event, open) = match invoice.status() {
+            invoice::model::Status::Cancelled => (None, 0),
+            _ => {
+                let held = prepayment.sums.held();
+                let event = invoice.apply_prepayment(prepayment.id.uuid(), held)?;
+                (event, invoice.open())
+            }
         };
+        let input = Input::Invoiced { invoice: id, open };
         let decision = prepayment.clone().decide(input, now);
         if decision.next.sums.applied > prepayment.sums.applied
             && let Some(event) = event
@@ -82,6 +87,28 @@ impl Prepayments {
             invoices::append(tx, invoice, &[event]).await?;
         }
         Ok(self.perform(tx, prepayment, decision).await?)
+    }
+
+    /// Looks at what was charged for the appointment of a locked prepayment: gives back
+    /// what is held when nothing is any more, and pays an invoice that was issued before
+    /// anybody asked for the prepayment.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn compare(
+        &self,
+        tx: &mut Tx,
+        prepayment: Prepayment,
+    ) -> Result<Prepayment, InvoiceError> {
+        let charged = store::charged(tx, prepayment.appointment).await?;
+        match (prepayment.status, charged) {
+            (_, Some(Charged::Nothing)) => self.hear(tx, prepayment, Input::NotCharged).await,
+            (Status::Held, Some(Charged::Invoiced(id))) => {
+                let mut invoice = invoices::lock(tx, InvoiceId::from_uuid(id)).await?;
+                self.apply(tx, prepayment, &mut invoice).await
+            }
+            _ => Ok(prepayment),
+        }
     }
 
     /// An appointment takes the place of another one: what was paid for that follows.

@@ -7,7 +7,7 @@ use sqlx::PgExecutor;
 use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
-use super::model::{Asker, Prepayment, PrepaymentId, Question, Status, Sums, Wallet};
+use super::model::{Asker, Charged, Prepayment, PrepaymentId, Question, Status, Sums, Wallet};
 
 const fn bad(column: &'static str) -> Error {
     Error::Inconsistent { column }
@@ -147,6 +147,60 @@ pub async fn held(
     .fetch_optional(db)
     .await?;
     Ok(held.unwrap_or(0))
+}
+
+/// What was charged for an appointment, with what corrects it; `None`: nothing was ever.
+///
+/// # Errors
+/// When the database fails.
+pub async fn charged(tx: &mut Tx, appointment: AppointmentId) -> Result<Option<Charged>, Error> {
+    let row = sqlx::query(
+        "with recursive line (id, status, invoice_id) as (
+             select id, status, invoice_id from charge where source_id = $1
+             union
+             select c.id, c.status, c.invoice_id from line join charge c on c.replaces_id = line.id
+         )
+         select count(*) as charges,
+                count(*) filter (where l.status <> 'VOIDED' and i.status is distinct from 'CANCELLED') as living,
+                min(i.id::text) filter (where i.status in ('ISSUED', 'PARTIALLY_PAID', 'BALANCED')) as invoice
+         from line l
+         left join invoice i on i.id = l.invoice_id",
+    )
+    .bind(appointment.uuid())
+    .fetch_one(tx.conn())
+    .await?;
+    let (charges, living): (i64, i64) = (row.col("charges")?, row.col("living")?);
+    let invoice = row.opt_text("invoice")?.map(|id| id.parse());
+    let invoice = invoice.transpose().map_err(|_| bad("billing.invoice.id"))?;
+    Ok(match (charges, living, invoice) {
+        (0, _, _) => None,
+        (_, 0, _) => Some(Charged::Nothing),
+        (_, _, Some(invoice)) => Some(Charged::Invoiced(invoice)),
+        (_, _, None) => Some(Charged::Open),
+    })
+}
+
+/// What is held although nothing is charged any more, or the invoice was issued; after one
+/// of them, by id.
+///
+/// # Errors
+/// When the database fails.
+pub async fn left(
+    db: impl PgExecutor<'_>,
+    after: PrepaymentId,
+    most: i64,
+) -> Result<Vec<PrepaymentId>, Error> {
+    let ids: Vec<Uuid> = sqlx::query_scalar(
+        "select p.id from prepayment p
+         join charge c on c.source_id = p.appointment_id
+         where p.held > 0 and p.status = 'HELD' and c.status in ('VOIDED', 'INVOICED') and p.id > $1
+         order by p.id limit $2",
+    )
+    .bind(after.uuid())
+    .bind(most)
+    .fetch_all(db)
+    .await?;
+    Ok(ids.into_iter().map(PrepaymentId::from_uuid).collect())
 }
 
 /// Writes what may change, over the version before it.

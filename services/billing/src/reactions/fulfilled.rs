@@ -19,7 +19,7 @@ pub(super) struct ChargeAppointments {
 }
 
 /// What tariffs call a kind of appointment.
-fn code(kind: scheduling::ServiceType) -> Option<&'static str> {
+pub(super) fn code(kind: scheduling::ServiceType) -> Option<&'static str> {
     match kind {
         scheduling::ServiceType::Unspecified => None,
         kind => kind.as_str_name().strip_prefix("SERVICE_TYPE_"),

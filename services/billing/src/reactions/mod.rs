@@ -10,13 +10,14 @@ mod erased;
 mod fulfilled;
 mod merged;
 mod prepaid;
+mod quoted;
 
 use std::sync::Arc;
 
 use galen_contracts::patients::v1::{PatientErased, PatientsMerged, PatientsUnmerged};
 use galen_contracts::scheduling::v1::{
     AppointmentCancelled, AppointmentFulfilled, AppointmentMissed, AppointmentRescheduled,
-    NoShowReverted, PrepaymentRequested,
+    NoShowReverted, PrepaymentRequested, QuoteRequested,
 };
 use galen_contracts::securepay::v1::PaymentCaptured;
 use galen_eventing::{Subscription, subscription};
@@ -37,7 +38,13 @@ pub(crate) fn subscriptions(billing: &Arc<Billing>) -> Vec<subscription::Definit
     let prepaid = Arc::new(prepaid::FollowAppointments {
         prepayments: billing.prepayments.clone(),
     });
+    let quoted = Arc::new(quoted::QuoteAppointments {
+        billing: Arc::clone(billing),
+    });
     vec![
+        Subscription::new("billing.quotes", quoted)
+            .on::<QuoteRequested>()
+            .build(),
         Subscription::new("billing.prepayments", prepaid)
             .on::<PrepaymentRequested>()
             .on::<AppointmentCancelled>()

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::error::{Attempts, affordable};
+use super::error::{AppointmentError, Attempts};
 use super::placing::{Order, check_hold};
 use super::view::AppointmentView;
 use super::words::Words;
@@ -101,7 +101,7 @@ pub async fn book(
             .offer(patient, service_type, payment_mode, during, None)
     );
     let patient = admitted?;
-    let quote = affordable(offer)?;
+    let pricing = offer.affordable().map_err(AppointmentError::from)?;
     let order = Order {
         patient,
         practitioner,
@@ -112,7 +112,7 @@ pub async fn book(
         series: None,
         replaces: None,
         by: Some(cx.principal()?.user_id),
-        quote,
+        pricing,
     };
     let hold = request.hold_id.map(HoldId::from_uuid);
     let mut attempts = Attempts::default();

@@ -6,7 +6,7 @@ use galen_service::{Halt, MoneyView, PeerError};
 use galen_storage::Error;
 
 use super::model::Refusal;
-use crate::price::{Offer, Quote, Unaffordable};
+use crate::price::Unaffordable;
 
 /// A refused command.
 #[derive(Debug, thiserror::Error)]
@@ -166,14 +166,6 @@ impl From<AppointmentError> for Failure {
             },
         }
     }
-}
-
-/// What it costs, if the patient can pay what is asked before.
-///
-/// # Errors
-/// [`AppointmentError::Unaffordable`].
-pub fn affordable(offer: Option<Offer>) -> Result<Option<Quote>, AppointmentError> {
-    Ok(offer.map(Offer::affordable).transpose()?)
 }
 
 /// How often a command is tried again after PostgreSQL has undone it to end a

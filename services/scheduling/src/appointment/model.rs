@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 pub use super::status::{Status, Step};
 use super::words::Words;
 use crate::interval::Interval;
-use crate::price::Quote;
+use crate::price::Pricing;
 use crate::service_type::{PaymentMode, ServiceType};
 use crate::settings::Settings;
 
@@ -121,8 +121,9 @@ pub struct Appointment {
     pub booked_by: Option<UserId>,
     /// When it was booked.
     pub booked_at: Timestamp,
-    /// What it cost then, when there was a price and billing said it.
-    pub quote: Option<Quote>,
+    /// What it cost then, when there was a price and billing said it. It may be said later,
+    /// which is billing's news and no change of the appointment.
+    pub pricing: Pricing,
     /// Rises by one with every change, and with every change one event goes out.
     pub version: i64,
 }
@@ -237,7 +238,7 @@ pub(crate) mod tests {
             series: None,
             booked_by: None,
             booked_at: start,
-            quote: None,
+            pricing: Pricing::Unpriced,
             version: 1,
         }
     }

@@ -18,8 +18,9 @@ use crate::claim::model::{HoldId, Obstacle, Unfit};
 use crate::claim::store as claims;
 use crate::interval::Interval;
 use crate::prepayment::{self, Prepayment};
-use crate::price::Quote;
+use crate::price::Pricing;
 use crate::service_type::{PaymentMode, ServiceType};
+use crate::settings::Settings;
 
 /// What is ordered.
 #[derive(Debug, Clone)]
@@ -43,7 +44,7 @@ pub struct Order {
     /// The account that orders.
     pub by: Option<UserId>,
     /// What it costs, as far as billing says.
-    pub quote: Option<Quote>,
+    pub pricing: Pricing,
 }
 
 /// Tries after somebody in the way went away between two statements.
@@ -54,21 +55,21 @@ const TRIES: u8 = 3;
 pub struct Placing {
     bookings: Processes<BookingProcess>,
     vault: Vault,
-    deadline: SignedDuration,
+    settings: Settings,
 }
 
 impl Placing {
-    /// Places orders whose booking process may take so long.
+    /// Places orders whose booking process takes as long as these say.
     #[must_use]
     pub const fn new(
         bookings: Processes<BookingProcess>,
         vault: Vault,
-        deadline: SignedDuration,
+        settings: Settings,
     ) -> Self {
         Self {
             bookings,
             vault,
-            deadline,
+            settings,
         }
     }
 
@@ -106,17 +107,13 @@ impl Placing {
             series: order.series,
             booked_by: order.by,
             booked_at: now,
-            quote: order.quote,
+            pricing: order.pricing,
             version: 1,
         };
         let taken = take(tx, &appointment, given_up, now).await;
         count(&taken);
         taken?;
-        if let Some(quote) = appointment.quote.filter(|quote| quote.prepayment > 0) {
-            let asked = Prepayment {
-                amount: quote.money(quote.prepayment),
-                status: prepayment::Status::Requested,
-            };
+        if let Some(asked) = Prepayment::asked(appointment.pricing) {
             prepayment::store::put(tx, id, asked).await?;
         }
         tx.publish(&appointment.booked());
@@ -125,7 +122,7 @@ impl Placing {
             .start(
                 tx,
                 &appointment.id.to_string(),
-                BookingState::of(&appointment),
+                BookingState::of(&appointment, self.priced_by(&appointment, now)),
                 deadline,
             )
             .await?;
@@ -134,9 +131,17 @@ impl Placing {
 
     /// A booking that has not been verified when it begins never will be.
     fn deadline_of(&self, appointment: &Appointment, now: Timestamp) -> Timestamp {
-        let latest = now.saturating_add(self.deadline).unwrap_or(Timestamp::MAX);
-        latest.min(appointment.during.end())
+        after(now, self.settings.booking_deadline).min(appointment.during.end())
     }
+
+    /// Who comes is told before that they may.
+    fn priced_by(&self, appointment: &Appointment, now: Timestamp) -> Timestamp {
+        after(now, self.settings.quote).min(appointment.during.start())
+    }
+}
+
+fn after(now: Timestamp, time: SignedDuration) -> Timestamp {
+    now.saturating_add(time).unwrap_or(Timestamp::MAX)
 }
 
 /// Counts what became of wishes, by outcome.

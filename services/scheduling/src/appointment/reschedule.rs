@@ -13,7 +13,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::error::{AppointmentError, Attempts, affordable};
+use super::error::{AppointmentError, Attempts};
 use super::model::{Appointment, Step};
 use super::placing::Order;
 use super::view::AppointmentView;
@@ -85,7 +85,7 @@ pub async fn reschedule(
         )
     );
     let patient = admitted?;
-    let quote = affordable(offer)?;
+    let pricing = offer.affordable().map_err(AppointmentError::from)?;
     let order = Order {
         patient,
         practitioner,
@@ -96,7 +96,7 @@ pub async fn reschedule(
         series: old.series,
         replaces: Some(id),
         by: Some(cx.principal()?.user_id),
-        quote,
+        pricing,
     };
     let mut attempts = Attempts::default();
     loop {

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::model::{Actor, Appointment, Cancellation, SeriesId, Status};
 use crate::claim::store::{during, service_type};
 use crate::interval::Interval;
-use crate::price::Quote;
+use crate::price::{PriceStatus, Pricing, Quote};
 use crate::service_type::PaymentMode;
 
 /// The columns of an appointment `a`.
@@ -19,7 +19,7 @@ macro_rules! columns {
     () => {
         "a.id, a.patient_id, a.practitioner_id, a.start_at, a.end_at, a.service_type, a.payment_mode, a.sealed_reason, a.status,
          a.ground_lost, a.cancelled_for, a.cancelled_by, a.sealed_cancellation_note, a.replaces_id, a.replaced_by_id, a.series_id,
-         a.booked_by, a.booked_at, a.price_currency, a.patient_share, a.insurer_share, a.prepayment, a.version"
+         a.booked_by, a.booked_at, a.price_currency, a.patient_share, a.insurer_share, a.prepayment, a.price_status, a.version"
     };
 }
 
@@ -99,9 +99,19 @@ fn read(row: &PgRow) -> Result<Appointment, Error> {
         series: row.opt_id("series_id")?,
         booked_by: row.opt_id("booked_by")?,
         booked_at: row.instant("booked_at")?,
-        quote: quote(row)?,
+        pricing: pricing(row)?,
         version: row.col("version")?,
     })
+}
+
+fn pricing(row: &PgRow) -> Result<Pricing, Error> {
+    let status = PriceStatus::named(row.col("price_status")?);
+    let quote = quote(row)?;
+    status
+        .and_then(|status| Pricing::of(status, quote))
+        .ok_or(Error::Inconsistent {
+            column: "scheduling.appointment.price_status",
+        })
 }
 
 fn quote(row: &PgRow) -> Result<Option<Quote>, Error> {
@@ -135,6 +145,7 @@ pub async fn insert(
     now: Timestamp,
 ) -> Result<bool, Error> {
     let [before, first, last] = new.during.half_days();
+    let quote = new.pricing.quote();
     let booked = sqlx::query(
         "with expired as (
              delete from claim
@@ -150,8 +161,9 @@ pub async fn insert(
              returning id
          )
          insert into appointment (id, patient_id, practitioner_id, start_at, end_at, service_type, payment_mode, sealed_reason,
-                                  status, replaces_id, series_id, booked_by, booked_at, price_currency, patient_share, insurer_share, prepayment)
-         select id, $2, $3, $4, $5, $6, $7, $8, 'BOOKED', $9, $10, $11, $12, $18, $19, $20, $21 from taken",
+                                  status, replaces_id, series_id, booked_by, booked_at, price_currency, patient_share, insurer_share, prepayment,
+                                  price_status)
+         select id, $2, $3, $4, $5, $6, $7, $8, 'BOOKED', $9, $10, $11, $12, $18, $19, $20, $21, $22 from taken",
     )
     .bind(new.id.uuid())
     .bind(new.patient.uuid())
@@ -170,14 +182,42 @@ pub async fn insert(
     .bind(before)
     .bind(first)
     .bind(last)
-    .bind(new.quote.as_ref().map(|quote| quote.currency.code()))
-    .bind(new.quote.map(|quote| quote.patient))
-    .bind(new.quote.map(|quote| quote.insurer))
-    .bind(new.quote.map(|quote| quote.prepayment))
+    .bind(quote.as_ref().map(|quote| quote.currency.code()))
+    .bind(quote.map(|quote| quote.patient))
+    .bind(quote.map(|quote| quote.insurer))
+    .bind(quote.map(|quote| quote.prepayment))
+    .bind(new.pricing.status().name())
     .execute(db)
     .await?
     .rows_affected();
     Ok(booked == 1)
+}
+
+/// Notes what billing said about the price that was waited for; says whether one was.
+///
+/// # Errors
+/// When the database fails.
+pub async fn price(
+    db: &mut PgConnection,
+    id: AppointmentId,
+    pricing: Pricing,
+) -> Result<bool, Error> {
+    let quote = pricing.quote();
+    let written = sqlx::query(
+        "update appointment
+         set price_status = $2, price_currency = $3, patient_share = $4, insurer_share = $5, prepayment = $6
+         where id = $1 and price_status = 'PENDING'",
+    )
+    .bind(id.uuid())
+    .bind(pricing.status().name())
+    .bind(quote.as_ref().map(|quote| quote.currency.code()))
+    .bind(quote.map(|quote| quote.patient))
+    .bind(quote.map(|quote| quote.insurer))
+    .bind(quote.map(|quote| quote.prepayment))
+    .execute(db)
+    .await?
+    .rows_affected();
+    Ok(written == 1)
 }
 
 /// Reads one.

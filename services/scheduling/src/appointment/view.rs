@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::model::{Actor, Appointment, Status};
 use super::words::{self, NOTE, REASON, Words};
 use crate::prepayment::{self, Prepayment};
-use crate::price::Quote;
+use crate::price::{PriceStatus, Quote};
 use crate::service_type::{PaymentMode, ServiceType};
 
 /// Who is expected to pay how much.
@@ -103,8 +103,10 @@ pub struct AppointmentView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "ON_LEAVE")]
     pub needs_reschedule_reason: Option<String>,
+    /// Whether it has a price, and why not.
+    pub price_status: PriceStatus,
     /// What it cost by the tariff when it was booked; null when there was no price, or
-    /// billing could not be asked.
+    /// billing has not said it.
     #[schema(required = true)]
     pub price: Option<MoneyView>,
     /// Who is expected to pay it; null without a price.
@@ -201,8 +203,12 @@ impl AppointmentView {
             reason,
             needs_reschedule: appointment.ground_lost.is_some(),
             needs_reschedule_reason: appointment.ground_lost,
-            price: appointment.quote.map(|quote| quote.price().into()),
-            estimate: appointment.quote.map(EstimateView::from),
+            price_status: appointment.pricing.status(),
+            price: appointment
+                .pricing
+                .quote()
+                .map(|quote| quote.price().into()),
+            estimate: appointment.pricing.quote().map(EstimateView::from),
             prepayment: prepaid.map(PrepaymentView::from),
             cancellation,
             replaces_id: appointment.replaces.map(|id| id.uuid()),

@@ -1,10 +1,12 @@
 //! What the booking process decides. Pure.
 //!
 //! The time is taken when the process begins. It asks staff, who decide in their own
-//! order of shifts and leaves, whether the practitioner is there; then, where the
-//! hospital wants one, billing for the prepayment; then it has the patient told. If the
-//! practitioner or the money is not there, the booking is undone. Who calls a booking off
-//! need not tell billing: it hears of the cancellation, and gives back what is there.
+//! order of shifts and leaves, whether the practitioner is there; then billing for the
+//! price, if it did not say it at booking, and, where the hospital wants one, for the
+//! prepayment; then it has the patient told. If the practitioner or the money is not
+//! there, the booking is undone; without a price it stands: care is not refused because
+//! billing is down. Who calls a booking off need not tell billing: it hears of the
+//! cancellation, and gives back what is there.
 
 use galen_contracts::ids::{AppointmentId, PatientId, PractitionerId};
 use galen_eventing::{Decision, Status, TimerChange, Trigger};
@@ -13,7 +15,8 @@ use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
 use crate::interval::Interval;
-use crate::service_type::ServiceType;
+use crate::price::{Pricing, Quote};
+use crate::service_type::{PaymentMode, ServiceType};
 
 /// What the process knows of the booking.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,6 +38,12 @@ pub struct Facts {
     /// The appointment whose place it takes, and whose prepayment follows.
     #[serde(default)]
     pub replaces: Option<AppointmentId>,
+    /// Who is to pay.
+    #[serde(default)]
+    pub payment_mode: PaymentMode,
+    /// Until when billing is asked what it costs; `None`: that is known, or not asked.
+    #[serde(default)]
+    pub priced_by: Option<Timestamp>,
 }
 
 /// What is to be paid before an appointment.
@@ -46,12 +55,25 @@ pub struct Asked {
     pub currency: Currency,
 }
 
+impl Asked {
+    /// What is asked for at a price, if anything is.
+    #[must_use]
+    pub fn of(quote: Quote) -> Option<Self> {
+        (quote.prepayment > 0).then_some(Self {
+            minor: quote.prepayment,
+            currency: quote.currency,
+        })
+    }
+}
+
 /// Where the process stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Step {
     /// Staff are asked.
     Verifying,
-    /// Billing is asked.
+    /// Billing is asked for the price.
+    Quoting,
+    /// Billing is asked for the prepayment.
     Prepaying,
     /// Notifications are asked.
     Confirming,
@@ -80,6 +102,8 @@ pub enum Input {
         /// Why not.
         reason_code: String,
     },
+    /// Billing says what it costs; `None`: there is no price in force.
+    Quoted(Option<Quote>),
     /// What is to be paid before it is there.
     PrepaymentHeld,
     /// It is not.
@@ -98,7 +122,11 @@ pub enum Input {
 pub enum Action {
     /// Ask staff.
     RequestVerification(Facts),
-    /// Ask billing.
+    /// Ask billing for the price.
+    RequestQuote(Facts),
+    /// Note what is known of the price now.
+    Price(AppointmentId, Pricing),
+    /// Ask billing for the prepayment.
     RequestPrepayment(Facts, Asked),
     /// Billing is not asked after all.
     ForgetPrepayment(AppointmentId),
@@ -137,7 +165,11 @@ impl Lack {
 
 /// Repeats the question to staff.
 pub const VERIFY: &str = "verify";
-/// Repeats the question to billing.
+/// Repeats the question for the price.
+pub const QUOTE: &str = "quote";
+/// Ends it.
+pub const UNQUOTED: &str = "unquoted";
+/// Repeats the question for the prepayment.
 pub const PREPAY: &str = "prepay";
 /// Repeats the question to notifications.
 pub const CONFIRM: &str = "confirm";
@@ -166,6 +198,7 @@ impl BookingState {
     fn stay(self) -> Decision<Self, Action> {
         let (status, step) = match self.step {
             Step::Verifying => (Status::Running, "verifying"),
+            Step::Quoting => (Status::Running, "quoting"),
             Step::Prepaying => (Status::Running, "prepaying"),
             Step::Confirming => (Status::Running, "confirming"),
             Step::Ended(status) => (status, "ended"),
@@ -180,8 +213,39 @@ impl BookingState {
         self.decision(Status::Running, "verifying", vec![ask], vec![repeat])
     }
 
-    /// The practitioner is there: the money is next, where some is asked.
+    /// The practitioner is there: the price is next, if nobody knows it.
     fn verified(self, now: Timestamp) -> Decision<Self, Action> {
+        match self.facts.priced_by {
+            Some(until) => {
+                let mut decision = self.quote(now, 0);
+                // At least once it can be answered.
+                let until = until.max(later(now, FIRST_REPEAT));
+                decision.timers.push(set(UNQUOTED, until));
+                decision
+            }
+            None => self.priced(now),
+        }
+    }
+
+    fn quote(mut self, now: Timestamp, repeats: u32) -> Decision<Self, Action> {
+        let mut timers = self.enter(Step::Quoting, repeats);
+        let ask = Action::RequestQuote(self.facts.clone());
+        timers.push(repeat(QUOTE, now, repeats));
+        self.decision(Status::Running, "quoting", vec![ask], timers)
+    }
+
+    /// Billing said the price, or did not: it is noted.
+    fn quoted(mut self, pricing: Pricing, now: Timestamp) -> Decision<Self, Action> {
+        self.facts.priced_by = None;
+        self.facts.prepayment = pricing.quote().and_then(Asked::of);
+        let noted = Action::Price(self.facts.appointment, pricing);
+        let mut decision = self.priced(now);
+        decision.actions.insert(0, noted);
+        decision
+    }
+
+    /// The price is known, or will not be: the money is next, where some is asked.
+    fn priced(self, now: Timestamp) -> Decision<Self, Action> {
         match self.facts.prepayment {
             Some(asked) => self.prepay(asked, now, 0),
             None => self.confirm(now, 0),
@@ -189,21 +253,30 @@ impl BookingState {
     }
 
     fn prepay(mut self, asked: Asked, now: Timestamp, repeats: u32) -> Decision<Self, Action> {
-        (self.step, self.repeats) = (Step::Prepaying, repeats);
+        let mut timers = self.enter(Step::Prepaying, repeats);
         let ask = Action::RequestPrepayment(self.facts.clone(), asked);
-        let timers = vec![cancel(VERIFY), repeat(PREPAY, now, repeats)];
+        timers.push(repeat(PREPAY, now, repeats));
         self.decision(Status::Running, "prepaying", vec![ask], timers)
     }
 
     fn confirm(mut self, now: Timestamp, repeats: u32) -> Decision<Self, Action> {
-        (self.step, self.repeats) = (Step::Confirming, repeats);
+        let mut timers = self.enter(Step::Confirming, repeats);
         let ask = Action::RequestConfirmation(self.facts.clone());
-        let timers = vec![
-            cancel(VERIFY),
-            cancel(PREPAY),
-            repeat(CONFIRM, now, repeats),
-        ];
+        timers.push(repeat(CONFIRM, now, repeats));
         self.decision(Status::Running, "confirming", vec![ask], timers)
+    }
+
+    /// Cancels the timers of the step that is left, if one is.
+    fn enter(&mut self, step: Step, repeats: u32) -> Vec<TimerChange> {
+        let left = std::mem::replace(&mut self.step, step);
+        self.repeats = repeats;
+        match left {
+            same if same == step => Vec::new(),
+            Step::Verifying => vec![cancel(VERIFY)],
+            Step::Quoting => vec![cancel(QUOTE), cancel(UNQUOTED)],
+            Step::Prepaying => vec![cancel(PREPAY)],
+            Step::Confirming | Step::Ended(_) => Vec::new(),
+        }
     }
 
     /// The engine drops all timers of an instance that has ended.
@@ -227,12 +300,14 @@ impl BookingState {
         self.end(Status::Compensated, "cancelled", actions)
     }
 
-    /// Before billing is asked, nobody else ends what would have been asked for.
+    /// Before billing has answered, nobody else ends what is or would have been asked for.
     fn forget(&self) -> Vec<Action> {
-        match (self.step, self.facts.prepayment) {
-            (Step::Verifying, Some(_)) => {
-                vec![Action::ForgetPrepayment(self.facts.appointment)]
+        let id = self.facts.appointment;
+        match (self.step, self.facts.priced_by, self.facts.prepayment) {
+            (Step::Verifying | Step::Quoting, Some(_), _) => {
+                vec![Action::Price(id, Pricing::Unanswered)]
             }
+            (Step::Verifying, None, Some(_)) => vec![Action::ForgetPrepayment(id)],
             _ => Vec::new(),
         }
     }
@@ -263,9 +338,25 @@ impl BookingState {
             (Step::Verifying, Trigger::DeadlinePassed) => {
                 self.undo(Lack::Practitioner, "NOT_VERIFIED".to_owned())
             }
-            (Step::Verifying, Trigger::Input(Input::CalledOff)) => {
+            (Step::Verifying | Step::Quoting, Trigger::Input(Input::CalledOff)) => {
                 let forget = self.forget();
                 self.end(Status::Rejected, "called off", forget)
+            }
+
+            (Step::Quoting, Trigger::Input(Input::Quoted(quote))) => {
+                self.quoted(quote.map_or(Pricing::Unpriced, Pricing::Priced), now)
+            }
+            (Step::Quoting, Trigger::TimedOut(name)) if name == QUOTE => {
+                let repeats = self.repeats.saturating_add(1);
+                self.quote(now, repeats)
+            }
+            (Step::Quoting, Trigger::TimedOut(name)) if name == UNQUOTED => {
+                self.quoted(Pricing::Unanswered, now)
+            }
+            // The booking stands, but a person must know if the patient is not told.
+            (Step::Quoting, Trigger::DeadlinePassed) => {
+                let Decision { state, actions, .. } = self.quoted(Pricing::Unanswered, now);
+                state.end(Status::Suspended, "not confirmed", actions)
             }
 
             (Step::Prepaying, Trigger::Input(Input::PrepaymentHeld)) => self.confirm(now, 0),
@@ -318,9 +409,17 @@ fn repeat(name: &str, now: Timestamp, repeats: u32) -> TimerChange {
     let pause = FIRST_REPEAT
         .saturating_mul(1_i32.checked_shl(repeats.min(16)).unwrap_or(i32::MAX))
         .min(LONGEST_PAUSE);
+    set(name, later(now, pause))
+}
+
+fn later(now: Timestamp, pause: SignedDuration) -> Timestamp {
+    now.saturating_add(pause).unwrap_or(Timestamp::MAX)
+}
+
+fn set(name: &str, at: Timestamp) -> TimerChange {
     TimerChange::Set {
         name: name.to_owned(),
-        at: now.saturating_add(pause).unwrap_or(Timestamp::MAX),
+        at,
     }
 }
 

@@ -1,8 +1,9 @@
 //! Performs what the booking process decides.
 
 use galen_contracts::convert::to_wire;
+use galen_contracts::ids::AppointmentId;
 use galen_contracts::scheduling::v1::{
-    ConfirmationRequested, PractitionerVerificationRequested, PrepaymentRequested,
+    ConfirmationRequested, PractitionerVerificationRequested, PrepaymentRequested, QuoteRequested,
 };
 use galen_contracts::securepay::v1::Money;
 use galen_eventing::{Decision, Failure, Instance, Process, Publish as _, Trigger};
@@ -10,32 +11,30 @@ use galen_kernel::Timestamp;
 use galen_storage::Tx;
 
 pub use super::decision::BookingState;
-use super::decision::{Action, Asked, CONFIRM, Facts, Input, PREPAY, Step, VERIFY};
+use super::decision::{Action, Asked, CONFIRM, Facts, Input, PREPAY, QUOTE, Step, VERIFY};
 use crate::appointment::model::{Actor, Appointment, Cancellation};
-use crate::appointment::transition;
-use crate::prepayment;
+use crate::appointment::{store, transition};
+use crate::prepayment::{self, Prepayment};
+use crate::price::Pricing;
 
 /// The booking process.
 #[derive(Debug, Clone, Copy)]
 pub struct BookingProcess;
 
 impl BookingState {
-    /// At the beginning.
+    /// At the beginning, of a booking that waits until then for a price that is not known.
     #[must_use]
-    pub fn of(appointment: &Appointment) -> Self {
+    pub fn of(appointment: &Appointment, priced_by: Timestamp) -> Self {
         let facts = Facts {
             appointment: appointment.id,
             patient: appointment.patient,
             practitioner: appointment.practitioner,
             during: appointment.during,
             service_type: appointment.service_type,
-            prepayment: appointment.quote.and_then(|quote| {
-                (quote.prepayment > 0).then_some(Asked {
-                    minor: quote.prepayment,
-                    currency: quote.currency,
-                })
-            }),
+            prepayment: appointment.pricing.quote().and_then(Asked::of),
             replaces: appointment.replaces,
+            payment_mode: appointment.payment_mode,
+            priced_by: (appointment.pricing == Pricing::Pending).then_some(priced_by),
         };
         Self {
             facts,
@@ -75,19 +74,19 @@ impl Process for BookingProcess {
                 end: Some(to_wire(facts.during.end())),
                 service_type: facts.service_type.to_wire().into(),
             }),
-            Action::RequestPrepayment(facts, asked) => tx.publish(&PrepaymentRequested {
+            Action::RequestQuote(facts) => tx.publish(&QuoteRequested {
                 appointment_id: facts.appointment.to_string(),
                 process_id: instance.id.to_string(),
-                command_id: instance.command_id(PREPAY).to_string(),
+                command_id: instance.command_id(QUOTE).to_string(),
                 patient_id: facts.patient.to_string(),
-                amount: Some(Money {
-                    minor: asked.minor,
-                    currency: asked.currency.code().to_owned(),
-                }),
                 start: Some(to_wire(facts.during.start())),
-                end: Some(to_wire(facts.during.end())),
-                replaces_id: facts.replaces.map(|id| id.to_string()).unwrap_or_default(),
+                service_type: facts.service_type.to_wire().into(),
+                payment_mode: facts.payment_mode.to_wire().into(),
             }),
+            Action::Price(appointment, pricing) => note(tx, appointment, pricing).await?,
+            Action::RequestPrepayment(facts, asked) => {
+                request_prepayment(tx, instance, &facts, asked).await?;
+            }
             Action::ForgetPrepayment(appointment) => {
                 prepayment::store::forget(tx, appointment).await?;
             }
@@ -117,4 +116,47 @@ impl Process for BookingProcess {
         }
         Ok(())
     }
+}
+
+/// Notes what is known of a price that was waited for.
+async fn note(tx: &mut Tx, id: AppointmentId, pricing: Pricing) -> Result<(), Failure> {
+    if !store::price(tx, id, pricing).await? {
+        return Ok(());
+    }
+    let outcome = pricing.status();
+    tracing::info!(appointment = %id, ?outcome, "the price of a booking was waited for");
+    metrics::counter!("scheduling_late_prices_total", "outcome" => outcome.name()).increment(1);
+    if let Some(asked) = Prepayment::asked(pricing) {
+        prepayment::store::put(tx, id, asked).await?;
+    }
+    Ok(())
+}
+
+/// Asks for what is to be paid before, of who has not come yet: what is paid afterwards
+/// would be held for something that is over.
+async fn request_prepayment(
+    tx: &mut Tx,
+    instance: &Instance,
+    facts: &Facts,
+    asked: Asked,
+) -> Result<(), Failure> {
+    let appointment = store::get_for_change(tx, facts.appointment).await?;
+    if !appointment.is_some_and(|appointment| appointment.status.is_ahead()) {
+        prepayment::store::forget(tx, facts.appointment).await?;
+        return Ok(());
+    }
+    tx.publish(&PrepaymentRequested {
+        appointment_id: facts.appointment.to_string(),
+        process_id: instance.id.to_string(),
+        command_id: instance.command_id(PREPAY).to_string(),
+        patient_id: facts.patient.to_string(),
+        amount: Some(Money {
+            minor: asked.minor,
+            currency: asked.currency.code().to_owned(),
+        }),
+        start: Some(to_wire(facts.during.start())),
+        end: Some(to_wire(facts.during.end())),
+        replaces_id: facts.replaces.map(|id| id.to_string()).unwrap_or_default(),
+    });
+    Ok(())
 }

@@ -4,6 +4,8 @@ use galen_kernel::Money;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::price::Pricing;
+
 /// Where a prepayment stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[schema(as = AppointmentPrepaymentStatus)]
@@ -65,6 +67,18 @@ pub struct Prepayment {
     pub amount: Money,
     /// Where it stands.
     pub status: Status,
+}
+
+impl Prepayment {
+    /// What is asked for at a price, if anything is.
+    #[must_use]
+    pub fn asked(pricing: Pricing) -> Option<Self> {
+        let quote = pricing.quote().filter(|quote| quote.prepayment > 0)?;
+        Some(Self {
+            amount: quote.money(quote.prepayment),
+            status: Status::Requested,
+        })
+    }
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use galen_service::rpc::ask;
 use galen_service::{PeerError, Peers};
 use tonic::transport::Channel;
 
-use super::model::Offer;
+use super::model::{Offer, Told};
 use crate::interval::Interval;
 use crate::service_type::{PaymentMode, ServiceType};
 
@@ -32,8 +32,7 @@ impl Prices {
     }
 
     /// What an appointment would cost, and whether the patient can pay before, perhaps with
-    /// what was paid for the one that it replaces; `None` when there is no price in force,
-    /// or when billing does not answer.
+    /// what was paid for the one that it replaces.
     pub async fn offer(
         &self,
         patient: PatientId,
@@ -41,7 +40,7 @@ impl Prices {
         payment_mode: PaymentMode,
         during: Interval,
         replaces: Option<AppointmentId>,
-    ) -> Option<Offer> {
+    ) -> Told {
         let question = EstimateAppointmentRequest {
             patient_id: patient.to_string(),
             service_type: service_type.name().to_owned(),
@@ -49,20 +48,16 @@ impl Prices {
             payment_mode: payment_mode.name().to_owned(),
             replaces_id: replaces.map(|id| id.to_string()).unwrap_or_default(),
         };
-        let offer = match self.estimate(question).await {
-            Ok(told) => Offer::read(&told),
+        let told = match self.estimate(question).await {
+            Ok(told) => Offer::read(&told).map_or(Told::Unpriced, Told::Offered),
             Err(error) => {
-                tracing::warn!(error = %error, "an appointment is booked without a price");
-                None
+                tracing::warn!(error = %error, "billing did not say what an appointment costs");
+                Told::Nothing
             }
         };
-        let outcome = if offer.is_some() {
-            "PRICED"
-        } else {
-            "UNPRICED"
-        };
+        let outcome = told.pricing().status().name();
         metrics::counter!("scheduling_prices_total", "outcome" => outcome).increment(1);
-        offer
+        told
     }
 
     /// What each of several appointments would cost, in their order.
@@ -72,7 +67,7 @@ impl Prices {
         service_type: ServiceType,
         payment_mode: PaymentMode,
         all: Vec<Interval>,
-    ) -> Vec<Option<Offer>> {
+    ) -> Vec<Told> {
         let offers = all
             .into_iter()
             .map(|during| self.offer(patient, service_type, payment_mode, during, None));

@@ -2,6 +2,8 @@
 
 use galen_contracts::billing::v1::EstimateAppointmentResponse;
 use galen_kernel::{Currency, Money};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// What an appointment costs by the tariff, and who is expected to pay it. Minor units.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,7 +18,155 @@ pub struct Quote {
     pub prepayment: i64,
 }
 
+/// Whether an appointment has a price.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = AppointmentPriceStatus)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum PriceStatus {
+    /// It has.
+    Priced,
+    /// There is none in force.
+    Unpriced,
+    /// Billing did not say it when it was booked, and is asked again.
+    Pending,
+    /// Billing did not say it in time.
+    Unanswered,
+}
+
+impl PriceStatus {
+    /// Every one.
+    pub const ALL: [Self; 4] = [
+        Self::Priced,
+        Self::Unpriced,
+        Self::Pending,
+        Self::Unanswered,
+    ];
+
+    /// The name on the wire and in the database.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Priced => "PRICED",
+            Self::Unpriced => "UNPRICED",
+            Self::Pending => "PENDING",
+            Self::Unanswered => "UNANSWERED",
+        }
+    }
+
+    /// The status of that name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|status| status.name() == name)
+    }
+}
+
+/// What is known of the price of an appointment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pricing {
+    /// It costs this.
+    Priced(Quote),
+    /// There is no price in force.
+    Unpriced,
+    /// Nobody knows yet.
+    Pending,
+    /// Nobody knew in time.
+    Unanswered,
+}
+
+impl Pricing {
+    /// Its status.
+    #[must_use]
+    pub const fn status(self) -> PriceStatus {
+        match self {
+            Self::Priced(_) => PriceStatus::Priced,
+            Self::Unpriced => PriceStatus::Unpriced,
+            Self::Pending => PriceStatus::Pending,
+            Self::Unanswered => PriceStatus::Unanswered,
+        }
+    }
+
+    /// What it costs, as far as is known.
+    #[must_use]
+    pub const fn quote(self) -> Option<Quote> {
+        match self {
+            Self::Priced(quote) => Some(quote),
+            Self::Unpriced | Self::Pending | Self::Unanswered => None,
+        }
+    }
+
+    /// Puts together what is stored apart; `None` when it does not fit.
+    #[must_use]
+    pub fn of(status: PriceStatus, quote: Option<Quote>) -> Option<Self> {
+        match (status, quote) {
+            (PriceStatus::Priced, Some(quote)) => Some(Self::Priced(quote)),
+            (PriceStatus::Unpriced, None) => Some(Self::Unpriced),
+            (PriceStatus::Pending, None) => Some(Self::Pending),
+            (PriceStatus::Unanswered, None) => Some(Self::Unanswered),
+            _ => None,
+        }
+    }
+}
+
 /// What billing says about an appointment that is to be booked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Told {
+    /// It costs this.
+    Offered(Offer),
+    /// There is no price in force, or none that makes sense.
+    Unpriced,
+    /// Nothing.
+    Nothing,
+}
+
+impl Told {
+    /// What is known of the price, if the patient can pay before.
+    ///
+    /// # Errors
+    /// When there is less than is asked.
+    pub fn affordable(self) -> Result<Pricing, Unaffordable> {
+        affordable_together(&[self])?;
+        Ok(self.pricing())
+    }
+
+    /// What is known of the price.
+    #[must_use]
+    pub const fn pricing(self) -> Pricing {
+        match self {
+            Self::Offered(offer) => Pricing::Priced(offer.quote),
+            Self::Unpriced => Pricing::Unpriced,
+            Self::Nothing => Pricing::Pending,
+        }
+    }
+}
+
+/// Whether the patient can pay what is asked before all of these. Where nobody knows, the
+/// booking processes find out.
+///
+/// # Errors
+/// When there is less than is asked for all of them.
+pub fn affordable_together(all: &[Told]) -> Result<(), Unaffordable> {
+    let offers: Vec<Offer> = all
+        .iter()
+        .filter_map(|told| match told {
+            Told::Offered(offer) => Some(*offer),
+            Told::Unpriced | Told::Nothing => None,
+        })
+        .collect();
+    // All amounts are of the one currency that billing counts in.
+    let Some(first) = offers.first() else {
+        return Ok(());
+    };
+    let asked = offers.iter().fold(0_i64, |sum, offer| {
+        sum.saturating_add(offer.quote.prepayment)
+    });
+    let available = offers.iter().filter_map(|offer| offer.available).min();
+    match available {
+        Some(available) if available < asked => Err(Unaffordable(first.quote.money(asked))),
+        _ => Ok(()),
+    }
+}
+
+/// What an appointment would cost, and whether the patient can pay before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Offer {
     /// What it costs.
@@ -39,20 +189,6 @@ impl Offer {
             quote,
             available: told.available,
         })
-    }
-
-    /// The quote, if the patient can pay before. Where nobody knows, the booking process
-    /// finds out.
-    ///
-    /// # Errors
-    /// When there is less than is asked.
-    pub fn affordable(self) -> Result<Quote, Unaffordable> {
-        match self.available {
-            Some(available) if available < self.quote.prepayment => {
-                Err(Unaffordable(self.quote.money(self.quote.prepayment)))
-            }
-            _ => Ok(self.quote),
-        }
     }
 }
 
@@ -109,19 +245,59 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_prepayment_must_be_affordable_if_anybody_knows() {
-        let offer = |available| Offer {
+    fn offer(available: Option<i64>) -> Told {
+        Told::Offered(Offer {
             available,
             quote: Quote {
                 prepayment: 3_000,
                 ..Quote::read(&told(15_000, 3_000, 12_000)).expect("a price")
             },
-        };
+        })
+    }
+
+    #[test]
+    fn a_prepayment_must_be_affordable_if_anybody_knows() {
         assert!(offer(None).affordable().is_ok());
         assert!(offer(Some(3_000)).affordable().is_ok());
         let short = offer(Some(2_999)).affordable().expect_err("too little");
         assert_eq!(short.to_string(), "a prepayment of 30.00 EUR is asked");
+        assert_eq!(Told::Nothing.affordable(), Ok(Pricing::Pending));
+        assert_eq!(Told::Unpriced.affordable(), Ok(Pricing::Unpriced));
+    }
+
+    #[test]
+    fn several_are_paid_from_one_wallet() {
+        let three = |available| {
+            let last = offer(available);
+            affordable_together(&[offer(None), Told::Nothing, offer(available), last])
+        };
+        assert_eq!(three(None), Ok(()));
+        assert_eq!(three(Some(9_000)), Ok(()));
+        let short = three(Some(8_999)).expect_err("too little for all");
+        assert_eq!(short.to_string(), "a prepayment of 90.00 EUR is asked");
+        assert_eq!(
+            affordable_together(&[Told::Unpriced, Told::Nothing]),
+            Ok(())
+        );
+    }
+
+    #[test]
+    fn what_is_stored_of_a_price_is_all_of_it_or_nothing() {
+        let Told::Offered(Offer { quote, .. }) = offer(None) else {
+            panic!("an offer")
+        };
+        for status in PriceStatus::ALL {
+            assert_eq!(PriceStatus::named(status.name()), Some(status));
+            assert_eq!(
+                serde_json::to_value(status).ok(),
+                Some(status.name().into())
+            );
+            let is_priced = status == PriceStatus::Priced;
+            let stored = Pricing::of(status, is_priced.then_some(quote));
+            assert_eq!(stored.map(Pricing::status), Some(status));
+            assert_eq!(stored.and_then(Pricing::quote).is_some(), is_priced);
+            assert_eq!(Pricing::of(status, (!is_priced).then_some(quote)), None);
+        }
     }
 
     #[test]

@@ -1,7 +1,9 @@
 //! Answers to the booking process: from staff, billing and notifications. What billing says
 //! is shown with the appointment.
 
-use galen_contracts::billing::v1::{PrepaymentEnded, PrepaymentHeld, PrepaymentRefused};
+use galen_contracts::billing::v1::{
+    AppointmentQuoted, PrepaymentEnded, PrepaymentHeld, PrepaymentRefused,
+};
 use galen_contracts::convert::{self, WireError};
 use galen_contracts::ids::AppointmentId;
 use galen_contracts::notifications::v1::ConfirmationQueued;
@@ -13,6 +15,7 @@ use galen_storage::Tx;
 use crate::booking::decision::Input;
 use crate::booking::process::BookingProcess;
 use crate::prepayment::{self, Prepayment, Status};
+use crate::price::Quote;
 
 /// Moves the processes that asked.
 pub struct AdvanceBookings {
@@ -47,6 +50,22 @@ impl Handle<ConfirmationQueued> for AdvanceBookings {
         let process = convert::id::<()>("process_id", &delivery.event.process_id)?.uuid();
         self.bookings
             .advance(tx, process, Trigger::Input(Input::ConfirmationQueued))
+            .await
+    }
+}
+
+impl Handle<AppointmentQuoted> for AdvanceBookings {
+    async fn handle(
+        &self,
+        tx: &mut Tx,
+        delivery: Delivery<AppointmentQuoted>,
+    ) -> Result<(), Failure> {
+        let told = delivery.event;
+        let process = convert::id::<()>("process_id", &told.process_id)?.uuid();
+        let estimate = told.estimate.ok_or(WireError::Missing("estimate"))?;
+        let input = Input::Quoted(Quote::read(&estimate));
+        self.bookings
+            .advance(tx, process, Trigger::Input(input))
             .await
     }
 }

@@ -20,7 +20,7 @@ use crate::appointment::placing::Order;
 use crate::appointment::view::AppointmentView;
 use crate::appointment::words::Words;
 use crate::interval::Interval;
-use crate::price::Quote;
+use crate::price::{Pricing, Told, affordable_together};
 use crate::service_type::{PaymentMode, ServiceType};
 use crate::{Scheduling, field, roster};
 
@@ -134,7 +134,8 @@ impl CreateSeries {
 
 /// Books the same appointment again and again, at the same time of day on the
 /// hospital's clocks. Occurrences that cannot be booked are skipped and told, or
-/// keep the whole series from being booked, as wished.
+/// keep the whole series from being booked, as wished. Where the hospital is paid before,
+/// the patient's wallet must have as much as is asked for all that can be booked.
 #[utoipa::path(
     post,
     path = "/appointment-series",
@@ -163,11 +164,6 @@ pub async fn create(
         )
     );
     let patient = admitted?;
-    // Whether there is enough for all of them is found out one by one, by their processes.
-    let quotes: Vec<Option<Quote>> = offers
-        .into_iter()
-        .map(|offer| offer.map(|offer| offer.quote))
-        .collect();
     let order = Order {
         patient,
         practitioner,
@@ -178,7 +174,7 @@ pub async fn create(
         series: Some(cx.clock().id()),
         replaces: None,
         by: Some(cx.principal()?.user_id),
-        quote: None,
+        pricing: Pricing::Unpriced,
     };
     let mut attempts = Attempts::default();
     loop {
@@ -187,7 +183,7 @@ pub async fn create(
             &scheduling,
             &wish,
             &order,
-            &quotes,
+            &offers,
             request.on_conflict,
         )
         .await;
@@ -202,7 +198,7 @@ async fn book(
     scheduling: &Scheduling,
     wish: &Wish,
     order: &Order,
-    quotes: &[Option<Quote>],
+    offers: &[Told],
     on_conflict: OnConflict,
 ) -> Result<Answer, Halt> {
     let mut tx = cx.begin(&scheduling.db).await?;
@@ -220,7 +216,7 @@ async fn book(
         version: 1,
     };
     store::insert(&mut tx, &series).await?;
-    let (booked, conflicts) = place_all(&mut tx, scheduling, wish, order, quotes).await?;
+    let (booked, conflicts) = place_all(&mut tx, scheduling, wish, order, offers).await?;
     if on_conflict == OnConflict::Fail && !conflicts.is_empty() {
         return Err(in_conflict(conflicts).into());
     }
@@ -243,7 +239,7 @@ async fn place_all(
     scheduling: &Scheduling,
     wish: &Wish,
     order: &Order,
-    quotes: &[Option<Quote>],
+    offers: &[Told],
 ) -> Result<(Vec<Appointment>, Vec<Conflict>), AppointmentError> {
     let covered = roster::store::covered(
         tx.conn(),
@@ -252,8 +248,8 @@ async fn place_all(
         &wish.occurrences,
     )
     .await?;
-    let (mut booked, mut conflicts) = (Vec::new(), Vec::new());
-    for ((during, works), quote) in wish.occurrences.iter().zip(covered).zip(quotes) {
+    let (mut booked, mut conflicts, mut told) = (Vec::new(), Vec::new(), Vec::new());
+    for ((during, works), offer) in wish.occurrences.iter().zip(covered).zip(offers) {
         let conflict = |reason| Conflict {
             start: during.start(),
             reason,
@@ -268,20 +264,24 @@ async fn place_all(
                 tx,
                 Order {
                     during: *during,
-                    quote: *quote,
+                    pricing: offer.pricing(),
                     ..order.clone()
                 },
                 None,
             )
             .await
         {
-            Ok(appointment) => booked.push(appointment),
+            Ok(appointment) => {
+                booked.push(appointment);
+                told.push(*offer);
+            }
             // The insert left nothing behind: the transaction goes on.
             Err(AppointmentError::SlotTaken) => conflicts.push(conflict(Reason::SlotTaken)),
             Err(AppointmentError::PatientBusy) => conflicts.push(conflict(Reason::PatientBusy)),
             Err(error) => return Err(error),
         }
     }
+    affordable_together(&told)?;
     Ok((booked, conflicts))
 }
 

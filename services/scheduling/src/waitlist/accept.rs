@@ -13,7 +13,7 @@ use super::expire::OFFER_EXPIRY;
 use super::model::{Entry, EntryId};
 use super::store;
 use crate::Scheduling;
-use crate::appointment::error::{AppointmentError, Attempts, affordable};
+use crate::appointment::error::{AppointmentError, Attempts};
 use crate::appointment::placing::Order;
 use crate::appointment::view::AppointmentView;
 use crate::patient::reach::reach;
@@ -66,7 +66,7 @@ pub async fn accept(
         )
     );
     let patient = admitted?;
-    let quote = affordable(offered)?;
+    let pricing = offered.affordable().map_err(AppointmentError::from)?;
     let order = Order {
         patient,
         practitioner: offer.practitioner,
@@ -77,7 +77,7 @@ pub async fn accept(
         series: None,
         replaces: None,
         by: Some(cx.principal()?.user_id),
-        quote,
+        pricing,
     };
     let mut attempts = Attempts::default();
     loop {

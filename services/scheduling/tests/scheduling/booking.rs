@@ -27,7 +27,7 @@ async fn what_is_booked_is_answered_and_can_be_read() {
         "start": "2026-03-02T09:00:00Z", "end": "2026-03-02T09:30:00Z",
         "serviceType": "CONSULTATION", "paymentMode": "SELF_PAY",
         "reason": "Chest pain\nwhen climbing stairs",
-        "needsReschedule": false, "price": null, "estimate": null,
+        "needsReschedule": false, "priceStatus": "UNPRICED", "price": null, "estimate": null,
         "bookedAt": "2026-03-02T06:00:00Z",
     });
     assert_eq!(booked.body, expected);

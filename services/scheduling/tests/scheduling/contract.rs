@@ -72,6 +72,7 @@ async fn every_operation_of_the_contract_is_served_and_documented() {
         "status",
         "version",
         "needsReschedule",
+        "priceStatus",
         "price",
         "estimate",
     ] {

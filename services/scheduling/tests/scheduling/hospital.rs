@@ -10,7 +10,7 @@ use galen_contracts::ids::{PatientId, PractitionerId};
 use galen_contracts::patients::v1::PatientStatus;
 use galen_contracts::patients::v1::patient_directory_server::PatientDirectoryServer;
 use galen_contracts::scheduling::v1::{
-    ConfirmationRequested, PractitionerVerificationRequested, PrepaymentRequested,
+    ConfirmationRequested, PractitionerVerificationRequested, PrepaymentRequested, QuoteRequested,
 };
 use galen_contracts::staff::v1 as staff;
 use galen_contracts::staff::v1::staff_directory_server::StaffDirectoryServer;
@@ -153,6 +153,7 @@ impl Hospital {
         backbone.subscribe(
             &billing,
             Subscription::new("billing.prepayments", Arc::new(Answers(Arc::clone(&world))))
+                .on::<QuoteRequested>()
                 .on::<PrepaymentRequested>()
                 .build(),
         );

@@ -110,7 +110,7 @@ fn appointment(clock: &Clock, n: i64) -> Appointment {
         series: None,
         booked_by: None,
         booked_at: start,
-        quote: None,
+        pricing: galen_scheduling::price::Pricing::Unpriced,
         version: 1,
     }
 }

@@ -285,3 +285,32 @@ async fn an_offer_of_the_waitlist_is_paid_before_as_well() {
     let accepted = hospital.desk().post(&path, Value::Null).await;
     assert_eq!(accepted.status, 201, "{}", accepted.body);
 }
+
+#[tokio::test]
+async fn a_series_needs_as_much_as_is_asked_for_all_that_can_be_booked() {
+    let hospital = Hospital::open().await;
+    let (patient, practitioner) = (hospital.patient(), hospital.practitioner().await);
+    asks(&hospital, 3_000);
+    let wish = json!({
+        "patientId": patient, "practitionerId": practitioner, "firstStart": at(2, 9, 0), "durationMinutes": 30,
+        "serviceType": "CONSULTATION", "frequency": "DAILY", "interval": 1, "count": 3, "onConflict": "SKIP",
+    });
+    // On the third day nobody works: it is not booked, and nothing is asked for it.
+    *lock(&hospital.world.available) = Some(5_999);
+    let series = "/appointment-series";
+    let refused = hospital.desk().post(series, wish.clone()).await;
+    assert_eq!(refused.status, 409, "{}", refused.body);
+    assert_eq!(refused.code(), Some("PREPAYMENT_REQUIRED"));
+    assert_eq!(refused.body["prepayment"], eur("60.00"));
+    let listed = hospital.desk().get("/appointments").await.body;
+    assert_eq!(listed["items"], json!([]));
+    hospital.settle().await;
+    assert!(lock(&hospital.world.prepayments).is_empty());
+
+    *lock(&hospital.world.available) = Some(6_000);
+    let booked = hospital.desk().post(series, wish).await;
+    assert_eq!(booked.status, 201, "{}", booked.body);
+    hospital.settle().await;
+    assert_eq!(lock(&hospital.world.prepayments).len(), 2);
+    hospital.verify().await;
+}

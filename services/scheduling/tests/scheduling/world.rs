@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use galen_contracts::billing::v1::pricing_server::Pricing;
 use galen_contracts::billing::v1::{
-    EstimateAppointmentRequest, EstimateAppointmentResponse, PrepaymentHeld, PrepaymentRefused,
+    AppointmentQuoted, EstimateAppointmentRequest, EstimateAppointmentResponse, PrepaymentHeld,
+    PrepaymentRefused,
 };
 use galen_contracts::convert::instant;
 use galen_contracts::notifications::v1::ConfirmationQueued;
@@ -16,7 +17,8 @@ use galen_contracts::patients::v1::{
     ListCoveragesRequest, ListCoveragesResponse, PatientStatus,
 };
 use galen_contracts::scheduling::v1::{
-    ConfirmationRequested, PractitionerVerificationRequested, PrepaymentRequested,
+    ConfirmationRequested, PaymentMode, PractitionerVerificationRequested, PrepaymentRequested,
+    QuoteRequested,
 };
 use galen_contracts::staff::v1 as staff;
 use galen_contracts::staff::v1::staff_directory_server::StaffDirectory;
@@ -49,6 +51,8 @@ pub(crate) struct World {
     pub(crate) purse: Mutex<Option<i64>>,
     /// Prepayments that were asked for.
     pub(crate) prepayments: Mutex<Vec<PrepaymentRequested>>,
+    /// Quotes that were asked for.
+    pub(crate) quotes: Mutex<Vec<QuoteRequested>>,
     /// Billing does not answer the booking process.
     pub(crate) billing_is_silent: AtomicBool,
     /// Billing does not answer.
@@ -75,24 +79,11 @@ impl Pricing for FakePricing {
         }
         let asked = asked.get_ref();
         assert!(asked.start.is_some() && !asked.patient_id.is_empty());
-        let priced = lock(&self.0.prices).get(&asked.service_type).copied();
-        let (patient, insurer) = priced.unwrap_or_default();
-        let (patient, insurer) = match asked.payment_mode.as_str() {
-            "INSURANCE" => (patient, insurer),
-            mode => {
-                assert_eq!(mode, "SELF_PAY");
-                (patient + insurer, 0)
-            }
-        };
-        Ok(Response::new(EstimateAppointmentResponse {
-            unpriced: priced.is_none(),
-            currency: "EUR".to_owned(),
-            price: patient + insurer,
-            patient,
-            insurer,
-            prepayment: patient,
-            available: *lock(&self.0.available),
-        }))
+        let is_insured = asked.payment_mode == "INSURANCE";
+        assert!(is_insured || asked.payment_mode == "SELF_PAY");
+        let mut estimate = self.0.estimate(&asked.service_type, is_insured);
+        estimate.available = *lock(&self.0.available);
+        Ok(Response::new(estimate))
     }
 }
 
@@ -101,6 +92,23 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl World {
+    fn estimate(&self, service_type: &str, is_insured: bool) -> EstimateAppointmentResponse {
+        let priced = lock(&self.prices).get(service_type).copied();
+        let (patient, insurer) = match priced.unwrap_or_default() {
+            parts if is_insured => parts,
+            (patient, insurer) => (patient + insurer, 0),
+        };
+        EstimateAppointmentResponse {
+            unpriced: priced.is_none(),
+            currency: "EUR".to_owned(),
+            price: patient + insurer,
+            patient,
+            insurer,
+            prepayment: patient,
+            available: None,
+        }
+    }
+
     pub(crate) fn availability(
         &self,
         practitioner: Uuid,
@@ -308,6 +316,27 @@ impl Handle<ConfirmationRequested> for Answers {
                 message_id: "m".into(),
             });
         }
+        Ok(())
+    }
+}
+
+impl Handle<QuoteRequested> for Answers {
+    async fn handle(&self, tx: &mut Tx, delivery: Delivery<QuoteRequested>) -> Result<(), Failure> {
+        let asked = delivery.event;
+        lock(&self.0.quotes).push(asked.clone());
+        if self.0.billing_is_silent.load(Ordering::SeqCst) {
+            return Ok(());
+        }
+        let service_type = asked.service_type().as_str_name();
+        let service_type = service_type.trim_start_matches("SERVICE_TYPE_");
+        let is_insured = asked.payment_mode() == PaymentMode::Insurance;
+        tx.publish(&AppointmentQuoted {
+            estimate: Some(self.0.estimate(service_type, is_insured)),
+            appointment_id: asked.appointment_id,
+            process_id: asked.process_id,
+            command_id: asked.command_id,
+            patient_id: asked.patient_id,
+        });
         Ok(())
     }
 }

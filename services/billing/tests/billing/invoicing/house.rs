@@ -310,7 +310,13 @@ impl House {
         id
     }
 
-    async fn took_place(&self, id: Uuid, patient: PatientId, insured: bool, times: usize) {
+    pub(crate) async fn took_place(
+        &self,
+        id: Uuid,
+        patient: PatientId,
+        insured: bool,
+        times: usize,
+    ) {
         let start: Timestamp = self.clock.now();
         let mode = if insured {
             scheduling::PaymentMode::Insurance

@@ -7,6 +7,7 @@ mod charges;
 mod house;
 mod instalments;
 mod invoices;
+mod late;
 mod ledger;
 mod paying;
 mod prepaying;

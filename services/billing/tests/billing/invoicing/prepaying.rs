@@ -23,12 +23,12 @@ const FEES: &[(&str, &str)] = &[
 const DAY: i64 = 24 * 60 * 60;
 
 /// Three days ahead.
-fn start() -> Timestamp {
+pub(super) fn start() -> Timestamp {
     let monday: Timestamp = super::house::MONDAY.parse().expect("an instant");
     monday + SignedDuration::from_hours(72)
 }
 
-fn facts(appointment: Uuid, patient: PatientId) -> Option<scheduling::Appointment> {
+pub(super) fn facts(appointment: Uuid, patient: PatientId) -> Option<scheduling::Appointment> {
     Some(scheduling::Appointment {
         appointment_id: appointment.to_string(),
         patient_id: patient.to_string(),
@@ -41,7 +41,7 @@ fn facts(appointment: Uuid, patient: PatientId) -> Option<scheduling::Appointmen
     })
 }
 
-fn question(
+pub(super) fn question(
     appointment: Uuid,
     patient: PatientId,
     minor: i64,
@@ -63,7 +63,7 @@ fn question(
 }
 
 /// The booking process asks, and billing asks SecurePay.
-async fn ask(house: &House, patient: PatientId, minor: i64) -> Uuid {
+pub(super) async fn ask(house: &House, patient: PatientId, minor: i64) -> Uuid {
     let appointment = house.clock.uuid();
     let asked = question(appointment, patient, minor, None);
     house.scheduling_tells(&asked).await;
@@ -89,7 +89,7 @@ async fn reschedule(house: &House, old: Uuid, new: Uuid, patient: PatientId) {
 }
 
 /// Where it stands and what is held, after everything was posted.
-async fn stands(house: &House, appointment: Uuid) -> (String, i64) {
+pub(super) async fn stands(house: &House, appointment: Uuid) -> (String, i64) {
     house.job("billing.journal").await;
     let found: (String, i64) =
         sqlx::query_as("select status, held from prepayment where appointment_id = $1")
@@ -104,7 +104,7 @@ async fn stands(house: &House, appointment: Uuid) -> (String, i64) {
     found
 }
 
-fn wallet(house: &House, patient: PatientId) -> i64 {
+pub(super) fn wallet(house: &House, patient: PatientId) -> i64 {
     house
         .ledger
         .balance(AccountKind::Wallet, &patient.to_string())
@@ -114,7 +114,7 @@ fn revenue(house: &House) -> i64 {
     house.ledger.balance(AccountKind::Revenue, "")
 }
 
-async fn told(house: &House, appointment: Uuid) -> Vec<String> {
+pub(super) async fn told(house: &House, appointment: Uuid) -> Vec<String> {
     let mut told = house.told(&appointment.to_string()).await;
     told.retain(|name| name.starts_with("prepayment-"));
     told

@@ -4,6 +4,7 @@ use galen_kernel::Clock;
 use proptest::prelude::*;
 
 use super::*;
+use crate::price::PriceStatus;
 
 fn state(step: Step) -> BookingState {
     let clock = Clock::system();
@@ -16,6 +17,8 @@ fn state(step: Step) -> BookingState {
         service_type: ServiceType::Consultation,
         prepayment: None,
         replaces: None,
+        payment_mode: PaymentMode::SelfPay,
+        priced_by: None,
     };
     BookingState {
         facts,
@@ -31,6 +34,25 @@ fn prepaid(step: Step) -> BookingState {
         currency: "EUR".parse().expect("a currency"),
     });
     state
+}
+
+/// Billing did not say the price when it was booked.
+fn unquoted(step: Step) -> BookingState {
+    let mut state = state(step);
+    state.facts.priced_by = Some(now() + SignedDuration::from_hours(1));
+    state
+}
+
+fn quoted(prepayment: i64) -> Trigger<Input> {
+    let currency = "EUR".parse().expect("a currency");
+    let (patient, insurer) = (3_000, 0);
+    let quote = Quote {
+        currency,
+        patient,
+        insurer,
+        prepayment,
+    };
+    Trigger::Input(Input::Quoted(Some(quote)))
 }
 
 fn refused() -> Trigger<Input> {
@@ -143,11 +165,100 @@ fn what_billing_was_never_asked_for_is_forgotten_with_the_booking() {
 }
 
 #[test]
+fn a_price_that_is_not_known_is_asked_for_before_the_money_and_the_confirmation() {
+    let verified = unquoted(Step::Verifying).decide(verified(true), now());
+    assert_eq!(
+        (verified.status, verified.step),
+        (Status::Running, "quoting")
+    );
+    assert!(matches!(verified.actions[..], [Action::RequestQuote(_)]));
+    let until = now() + SignedDuration::from_hours(1);
+    assert!(verified.timers.contains(&set(UNQUOTED, until)));
+    let again = verified
+        .state
+        .decide(Trigger::TimedOut(QUOTE.to_owned()), now());
+    assert!(matches!(again.actions[..], [Action::RequestQuote(_)]));
+    assert!(
+        !again.timers.contains(&cancel(UNQUOTED)),
+        "it ends all the same"
+    );
+    let state = again.state;
+
+    let prepaid = state.clone().decide(quoted(3_000), now());
+    let [
+        Action::Price(_, Pricing::Priced(_)),
+        Action::RequestPrepayment(_, asked),
+    ] = prepaid.actions[..]
+    else {
+        panic!("{:?}", prepaid.actions)
+    };
+    assert_eq!(asked.minor, 3_000);
+    assert!(prepaid.timers.contains(&cancel(UNQUOTED)));
+    for (trigger, known) in [
+        (quoted(0), PriceStatus::Priced),
+        (Trigger::Input(Input::Quoted(None)), PriceStatus::Unpriced),
+        (
+            Trigger::TimedOut(UNQUOTED.to_owned()),
+            PriceStatus::Unanswered,
+        ),
+    ] {
+        let confirming = state.clone().decide(trigger, now());
+        let [Action::Price(_, pricing), Action::RequestConfirmation(_)] = confirming.actions[..]
+        else {
+            panic!("{:?}", confirming.actions)
+        };
+        assert_eq!(pricing.status(), known);
+        let late = confirming.state.decide(quoted(3_000), now());
+        assert_eq!((late.step, late.actions), ("confirming", Vec::new()));
+    }
+}
+
+#[test]
+fn a_booking_whose_price_nobody_said_stands_and_waits_for_a_price_no_longer() {
+    let late = unquoted(Step::Quoting).decide(Trigger::DeadlinePassed, now());
+    assert_eq!(late.status, Status::Suspended);
+    assert!(matches!(
+        late.actions[..],
+        [
+            Action::Price(_, Pricing::Unanswered),
+            Action::RequestConfirmation(_)
+        ]
+    ));
+    let told = late
+        .state
+        .decide(Trigger::Input(Input::ConfirmationQueued), now());
+    assert_eq!(told.status, Status::Completed);
+    for (step, trigger) in [
+        (Step::Verifying, verified(false)),
+        (Step::Verifying, Trigger::Input(Input::CalledOff)),
+        (Step::Quoting, Trigger::Input(Input::CalledOff)),
+    ] {
+        let over = unquoted(step).decide(trigger, now());
+        assert!(matches!(
+            over.actions[0],
+            Action::Price(_, Pricing::Unanswered)
+        ));
+    }
+}
+
+#[test]
+fn who_is_verified_after_the_price_was_wanted_is_still_asked_for_once() {
+    let mut state = unquoted(Step::Verifying);
+    state.facts.priced_by = Some(now());
+    let verified = state.decide(verified(true), now());
+    assert!(matches!(verified.actions[..], [Action::RequestQuote(_)]));
+    let until = now() + FIRST_REPEAT;
+    assert!(verified.timers.contains(&set(UNQUOTED, until)));
+}
+
+#[test]
 fn a_process_that_began_before_there_were_prepayments_goes_on() {
     let mut stored = serde_json::to_value(state(Step::Verifying)).expect("plain data");
     let facts = stored["facts"].as_object_mut().expect("facts");
     facts.remove("prepayment");
     facts.remove("replaces");
+    facts.remove("payment_mode");
+    facts.remove("priced_by");
     let read: BookingState = serde_json::from_value(stored).expect("what was written then");
     let verified = read.decide(verified(true), now());
     assert!(matches!(
@@ -211,15 +322,26 @@ fn trigger() -> impl Strategy<Value = Trigger<Input>> {
         Just(Trigger::Input(Input::CalledOff)),
         Just(Trigger::TimedOut(VERIFY.to_owned())),
         Just(Trigger::TimedOut(PREPAY.to_owned())),
+        Just(Trigger::TimedOut(QUOTE.to_owned())),
+        Just(Trigger::TimedOut(UNQUOTED.to_owned())),
+        prop::sample::select(vec![0, 3_000]).prop_map(quoted),
+        Just(Trigger::Input(Input::Quoted(None))),
         Just(Trigger::TimedOut(CONFIRM.to_owned())),
         Just(Trigger::Started),
     ]
 }
 
+fn begun() -> impl Strategy<Value = BookingState> {
+    prop_oneof![
+        Just(state(Step::Verifying)),
+        Just(prepaid(Step::Verifying)),
+        Just(unquoted(Step::Verifying)),
+    ]
+}
+
 proptest! {
     #[test]
-    fn whatever_happens_it_ends_at_the_deadline_and_stays_ended(pays in any::<bool>(), triggers in prop::collection::vec(trigger(), 0..30)) {
-        let begun = if pays { prepaid(Step::Verifying) } else { state(Step::Verifying) };
+    fn whatever_happens_it_ends_at_the_deadline_and_stays_ended(begun in begun(), triggers in prop::collection::vec(trigger(), 0..30)) {
         let mut decision = begun.decide(Trigger::Started, now());
         for trigger in triggers {
             let was_over = is_over(decision.status);
@@ -231,30 +353,39 @@ proptest! {
     }
 
     #[test]
-    fn the_patient_is_told_at_most_what_stands(pays in any::<bool>(), triggers in prop::collection::vec(trigger(), 0..30)) {
-        let begun = if pays { prepaid(Step::Verifying) } else { state(Step::Verifying) };
+    fn the_patient_is_told_at_most_what_stands(begun in begun(), triggers in prop::collection::vec(trigger(), 0..30)) {
+        let mut pays = begun.facts.prepayment.is_some();
+        let mut waits = begun.facts.priced_by.is_some();
         let mut decision = begun.decide(Trigger::Started, now());
-        let (mut was_verified, mut undone, mut has_paid) = (false, false, !pays);
+        let (mut was_verified, mut undone, mut has_paid) = (false, false, false);
         for trigger in triggers {
             let positive = matches!(&trigger, Trigger::Input(Input::Verified { available: true, .. }));
-            has_paid |= was_verified && matches!(trigger, Trigger::Input(Input::PrepaymentHeld));
+            has_paid |= pays && was_verified && matches!(trigger, Trigger::Input(Input::PrepaymentHeld));
             decision = decision.state.decide(trigger, now());
             was_verified |= positive;
             for action in &decision.actions {
                 match action {
-                    Action::RequestConfirmation(_) => prop_assert!(was_verified && has_paid && !undone),
-                    Action::RequestPrepayment(..) => prop_assert!(pays && was_verified && !undone),
+                    Action::RequestConfirmation(_) => prop_assert!(was_verified && !waits && (has_paid || !pays) && !undone),
+                    Action::RequestPrepayment(..) => prop_assert!(pays && was_verified && !waits && !undone),
                     Action::Cancel { .. } => undone = true,
                     Action::ForgetPrepayment(_) => prop_assert!(pays && !was_verified),
                     Action::RequestVerification(_) => prop_assert!(!undone),
+                    Action::RequestQuote(_) => prop_assert!(waits && was_verified && !undone),
+                    Action::Price(_, pricing) => {
+                        prop_assert!(std::mem::take(&mut waits), "it is noted once");
+                        pays = pricing.quote().is_some_and(|quote| quote.prepayment > 0);
+                    }
                 }
             }
         }
+        let ended = decision.state.decide(Trigger::DeadlinePassed, now());
+        let noted = ended.actions.iter().any(|action| matches!(action, Action::Price(..)));
+        prop_assert_eq!(noted, waits, "nothing waits for a price after the end");
     }
 
     #[test]
-    fn the_state_survives_storage(step in prop_oneof![Just(Step::Verifying), Just(Step::Prepaying), Just(Step::Confirming), Just(Step::Ended(Status::Suspended))]) {
-        let state = prepaid(step);
+    fn the_state_survives_storage(step in prop_oneof![Just(Step::Verifying), Just(Step::Quoting), Just(Step::Prepaying), Just(Step::Confirming), Just(Step::Ended(Status::Suspended))]) {
+        let state = BookingState { facts: Facts { prepayment: prepaid(step).facts.prepayment, ..unquoted(step).facts }, step, repeats: 1 };
         let stored = serde_json::to_value(&state).expect("plain data");
         prop_assert_eq!(serde_json::from_value::<BookingState>(stored).expect("what was written"), state);
     }

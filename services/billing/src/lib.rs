@@ -63,8 +63,8 @@ pub const MIGRATIONS: &[Migration] = migrations![
     "0009_adjustment_list",
     "0010_parts_of_invoices",
     "0011_service_name",
-    "0014_merged_records",
-    "0015_order_of_claims"
+    "0012_merged_records",
+    "0013_order_of_claims",
 ];
 
 /// The billing service.

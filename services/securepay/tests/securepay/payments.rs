@@ -91,6 +91,86 @@ async fn a_payment_moves_money_and_is_shown_to_both_sides_and_nobody_else() {
 }
 
 #[tokio::test]
+async fn what_moved_at_once_is_one_posting_and_is_given_back_as_what_was_captured() {
+    let house = House::open().await;
+    let (_, payer, from) = house.patient_with(10_000).await;
+    let (_, payee, to) = house.patient_with(0).await;
+    let asked = wish(&from, &to, "40.00", "AUTOMATIC");
+    let made = payer.key("1").post("/payments", asked).await;
+    let id = text(&made, "id");
+    assert_eq!(made.header("etag"), Some("\"1\""));
+    let one = "select count(*) from posting p join payment y using (id) join hold h using (id)
+               where p.kind = 1 and p.hold_id is null and h.state = 1 and h.captured = p.amount";
+    assert_eq!(house.number(one).await, 1);
+    let others = "select count(*) from posting where code = 1";
+    assert_eq!(house.number(others).await, 1);
+
+    // There is nothing left to capture or to release.
+    for (what, body) in [("capture", json!({})), ("void", Value::Null)] {
+        let path = format!("/payments/{id}/{what}");
+        let late = payee.key(what).post(&path, body).await;
+        assert_eq!(late.code(), Some("PAYMENT_IS_OVER"), "{what}");
+    }
+    let clerk = house.clerk();
+    let refund = |key: &'static str, body: Value| {
+        let (clerk, path) = (clerk.key(key), format!("/payments/{id}/refund"));
+        async move { clerk.post(&path, body).await }
+    };
+    let some = |amount: &str| json!({ "amount": { "amount": amount, "currency": "EUR" } });
+    assert_eq!(refund("a", some("15.00")).await.status, 201);
+    let shown = payer.get(&format!("/payments/{id}")).await;
+    assert_eq!(shown.body["status"], "PARTIALLY_REFUNDED");
+    assert_eq!(shown.body["capturedAmount"]["amount"], "40.00");
+    assert_eq!(shown.header("etag"), Some("\"2\""));
+    let more = refund("b", some("25.01")).await;
+    assert_eq!(more.code(), Some("MORE_THAN_CAPTURED"));
+    let rest = refund("c", json!({})).await;
+    assert_eq!(rest.body["amount"]["amount"], "25.00");
+    let shown = payer.get(&format!("/payments/{id}")).await;
+    assert_eq!(shown.body["status"], "REFUNDED");
+    assert_eq!(house.balance(&from).await, ["100.00", "0.00", "100.00"]);
+    assert_eq!(house.balance(&to).await, ["0.00", "0.00", "0.00"]);
+    house.is_sound().await;
+}
+
+#[tokio::test]
+async fn payments_and_what_was_posted_of_them_are_compared_both_ways() {
+    let house = House::open().await;
+    let (_, payer, from) = house.patient_with(10_000).await;
+    let till = house.till().await;
+    let pay = |key: &'static str, capture: &'static str| {
+        let (payer, asked) = (payer.key(key), wish(&from, &till, "10.00", capture));
+        async move { text(&payer.post("/payments", asked).await, "id") }
+    };
+    let (moved, promised) = (pay("1", "AUTOMATIC").await, pay("2", "MANUAL").await);
+    let (untold, unlike) = (pay("3", "AUTOMATIC").await, pay("4", "AUTOMATIC").await);
+    house.is_sound().await;
+    for sql in [
+        format!("delete from hold where id in ('{moved}', '{promised}')"),
+        format!("delete from payment where id = '{untold}'"),
+        format!("update payment set amount = amount + 1 where id = '{unlike}'"),
+    ] {
+        let changed = sqlx::query(sqlx::AssertSqlSafe(sql.clone()));
+        let changed = changed.execute(house.db.pool()).await;
+        assert!(changed.expect("it is changed").rows_affected() > 0, "{sql}");
+    }
+    let mut expected = [
+        format!("payment {moved}"),
+        format!("payment {promised}"),
+        format!("posting {untold} has no payment"),
+        format!("payment {unlike}"),
+    ];
+    let name = "every payment is what was promised, and every promise of a payment is one";
+    let mut found = house.found_by(name).await;
+    expected.sort_unstable();
+    found.sort_unstable();
+    assert_eq!(found, expected);
+    // What was promised is missed among the holds as well.
+    let holds = house.found_by("every hold is what became of it").await;
+    assert_eq!(holds, [format!("hold {promised}")]);
+}
+
+#[tokio::test]
 async fn what_is_promised_is_captured_or_released_by_who_is_paid() {
     let house = House::open().await;
     let (_, payer, from) = house.patient_with(10_000).await;

@@ -67,14 +67,11 @@ struct Done {
 #[utoipa::path(post, path = "/pay", request_body = Pay, responses((status = 201, body = Done)))]
 async fn pay(cx: Cx<Pay>, State(till): State<Arc<Till>>, Body(pay): Body<Pay>) -> Outcome {
     let hold: HoldId = TransferId(cx.clock().uuid());
-    let operation = Operation::Hold {
+    let operation = Operation::Pay {
         debit: AccountId(pay.from),
         credit: AccountId(pay.to),
         amount: amount(pay.minor),
-        expires_at: None,
     };
-    let capture = Operation::Capture { hold, amount: None };
-    let requests = [(hold, operation), (TransferId(cx.clock().uuid()), capture)];
     let payment = Payment {
         id: hold.0,
         from: AccountId(pay.from),
@@ -87,12 +84,12 @@ async fn pay(cx: Cx<Pay>, State(till): State<Arc<Till>>, Body(pay): Body<Pay>) -
         created_by: Some(cx.principal()?.user_id),
         created_at: cx.now(),
     };
-    let group = Group::new(requests.map(named).to_vec()).expect("two");
+    let group = Group::of(named((hold, operation)));
     let rider = Rider {
         deferred: cx.deferred()?,
         facts: vec![Fact::Payment(payment)],
         answer: Box::new(move |postings| {
-            let at = postings[1].at.0;
+            let at = postings[0].at.0;
             Answer::created(&Done { id: hold.0, at })
                 .location(&format!("/api/v1/payments/{}", hold.0))
         }),

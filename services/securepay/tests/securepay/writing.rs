@@ -1,8 +1,12 @@
 //! What is asked, what is answered, what is stored.
 
 use galen_kernel::Clock;
-use galen_securepay::ledger::{AccountId, Group, HoldState, Kind, Operation, Rejection, Stamp};
-use galen_securepay::writer::Mode;
+use galen_securepay::ledger::{
+    AccountId, Group, HoldState, Kind, Operation, Rejection, Request, Stamp,
+};
+use galen_securepay::payment::{Capture, Payment};
+use galen_securepay::purpose::Purpose;
+use galen_securepay::writer::{Fact, Ledger, Mode};
 use jiff::SignedDuration;
 
 use crate::world::{WORLD, World, amount, ask, ask_all, hold, refused, request, transfer};
@@ -127,6 +131,105 @@ async fn a_hold_is_captured_in_parts_and_its_rest_given_back() {
         (world.balance(ANNA).await, world.balance(BELA).await),
         (70, 30)
     );
+    world.is_sound().await;
+}
+
+#[tokio::test]
+async fn a_payment_that_an_earlier_version_wrote_down_in_two_steps_is_not_made_again() {
+    let world = World::open(2).await;
+    let mut ledger = world.writer(Mode::Exclusive);
+    ask(&ledger, transfer(WORLD, ANNA, 100)).await.unwrap();
+    let of_payments = |operation| Request {
+        code: Purpose::Payment.code(),
+        ..request(operation)
+    };
+    let clock = Clock::system();
+    let promise = of_payments(hold(ANNA, BELA, 60, None).operation);
+    let payment = Payment {
+        id: promise.id.0,
+        from: ANNA,
+        to: BELA,
+        amount: amount(60),
+        currency: "EUR".parse().expect("a currency"),
+        capture: Capture::Automatic,
+        description: None,
+        reference: None,
+        created_by: None,
+        created_at: clock.now(),
+    };
+    let promise = Request {
+        reference: Some(payment.id),
+        ..promise
+    };
+    let capture = Request {
+        reference: Some(payment.id),
+        ..of_payments(Operation::Capture {
+            hold: promise.id,
+            amount: None,
+        })
+    };
+    let submit = async |ledger: &Ledger, group| {
+        let facts = vec![Fact::Payment(payment.clone())];
+        ledger
+            .submit_with(group, facts)
+            .await
+            .expect("it is answered")
+    };
+    let earlier = Group::new(vec![promise, capture]).expect("two");
+    let written = submit(&ledger, earlier).await;
+    assert!(!written.is_repeated);
+    assert!(written.answers.iter().all(Result::is_ok));
+
+    // Whether the writer still knows it or has to look.
+    for _ in 0..2 {
+        let again = submit(&ledger, payment.begin(None)).await;
+        assert!(again.is_repeated);
+        assert_eq!(again.answers, written.answers[..1]);
+        drop(ledger);
+        ledger = world.writer(Mode::Exclusive);
+    }
+    // One that is not the same is not taken for it, and neither is a promise with an end.
+    let mut more = payment.clone();
+    more.amount = amount(61);
+    let answers = ledger.submit(more.begin(None)).await.expect("answered");
+    assert_eq!(answers, [Err(Rejection::IdReused)]);
+    let later = Stamp(i64::MAX);
+    let lasting = Request {
+        operation: hold(ANNA, BELA, 10, Some(later)).operation,
+        ..of_payments(promise.operation)
+    };
+    ask(&ledger, Request { code: 4, ..lasting }).await.unwrap();
+    let at_once = Operation::Pay {
+        debit: ANNA,
+        credit: BELA,
+        amount: amount(10),
+    };
+    let taken = Request {
+        operation: at_once,
+        code: 4,
+        ..lasting
+    };
+    assert_eq!(refused(ask(&ledger, taken).await), Rejection::IdReused);
+
+    let kinds = "select count(*) from posting where kind in (2, 3) and code = 1";
+    assert_eq!(world.number(kinds).await, 2);
+    assert_eq!(world.number("select count(*) from payment").await, 1);
+    assert_eq!(
+        (world.balance(ANNA).await, world.balance(BELA).await),
+        (40, 60)
+    );
+    // It is given back like any other.
+    let back = |minor| {
+        of_payments(Operation::Refund {
+            hold: promise.id,
+            amount: amount(minor),
+        })
+    };
+    ask(&ledger, back(60)).await.unwrap();
+    assert!(matches!(
+        refused(ask(&ledger, back(1)).await),
+        Rejection::MoreThanCaptured { refundable: 0, .. }
+    ));
     world.is_sound().await;
 }
 

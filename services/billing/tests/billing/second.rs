@@ -411,11 +411,14 @@ fn any_answer(line: &Value, chance: &mut Chance) -> (i64, Value) {
     (paid, answer)
 }
 
+/// Of claims that somebody can do something about.
+const MOVING: [&str; 4] = ["READY", "SUBMITTED", "APPEALED", "POSTED"];
+
 /// Whatever payers answer and people do, in any order, nobody is asked twice for a cent.
 #[tokio::test(flavor = "multi_thread")]
 async fn three_payers_are_never_asked_for_more_than_was_charged() {
     let mut answers = 0;
-    for seed in 1..5 {
+    for seed in 1..9 {
         let chance = &mut Chance(seed << 32);
         let plans = [
             json!([]),
@@ -429,7 +432,8 @@ async fn three_payers_are_never_asked_for_more_than_was_charged() {
         let clerk = billing(&thrice.hospital);
         let mut heard: BTreeMap<String, Value> = BTreeMap::new();
         for step in 0..25 {
-            let claims = thrice.claims().await;
+            let mut claims = thrice.claims().await;
+            claims.retain(|claim| MOVING.contains(&text(claim, "status").as_str()));
             let count = i64::try_from(claims.len()).expect("few");
             let at = usize::try_from(chance.below(count)).expect("few");
             let Some(claim) = claims.get(at) else {
@@ -471,7 +475,7 @@ async fn three_payers_are_never_asked_for_more_than_was_charged() {
                     });
                     clerk.post("/remittances", body).await
                 }
-                _ => continue,
+                (status, _) => panic!("nothing is to be done about a claim that is {status}"),
             };
             assert!(reply.status.is_success(), "{seed}.{step}: {}", reply.body);
             thrice.is_exact().await;

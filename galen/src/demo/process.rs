@@ -34,9 +34,11 @@ fn left_running(data_dir: &Path) -> Option<u32> {
         .then_some(pid)
 }
 
-/// The world outside, as far as it is played.
-const PLAYED: [(&str, &str); 5] = [
+/// The world outside, as far as it is played. No card is declined: the story that is told of
+/// the money is of one that is not.
+const PLAYED: [(&str, &str); 6] = [
     ("GALEN_SECUREPAY_PROVIDER_NAME", "simulator"),
+    ("GALEN_SECUREPAY_PROVIDER_DECLINES", "0"),
     ("GALEN_BILLING_PAYER_ACKNOWLEDGE_SECONDS", "1"),
     ("GALEN_BILLING_PAYER_ANSWER_SECONDS", "2"),
     ("GALEN_BILLING_PAYER_REMIT_SECONDS", "1"),

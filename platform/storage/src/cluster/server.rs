@@ -43,7 +43,8 @@ const SETTINGS: [(&str, &str); 26] = [
     ("unix_socket_permissions", "0700"),
     ("port", "5432"),
     ("max_connections", "200"),
-    ("shared_buffers", "64MB"),
+    // Reserved, and only used as it fills.
+    ("shared_buffers", "256MB"),
     ("huge_pages", "off"),
     ("jit", "off"),
     ("wal_level", "replica"),

@@ -12,6 +12,7 @@ use galen_eventing::{Delivery, Failure, Handle};
 use galen_kernel::{Currency, Timestamp};
 use galen_storage::Tx;
 
+use super::captured::for_something;
 use crate::prepayment::decide::{DEADLINE, Input};
 use crate::prepayment::model::{Asker, Prepayment, PrepaymentId};
 use crate::prepayment::{Prepayments, store};
@@ -157,7 +158,7 @@ impl Handle<PaymentCaptured> for FollowAppointments {
         tx: &mut Tx,
         delivery: Delivery<PaymentCaptured>,
     ) -> Result<(), Failure> {
-        let Some(payment) = delivery.event.payment else {
+        let Some(payment) = for_something(delivery.event.payment) else {
             return Ok(());
         };
         let id: PrepaymentId = convert::id("payment_id", &payment.payment_id)?;

@@ -58,7 +58,8 @@ pub(crate) async fn a_wrong_setting_is_named() {
     let file = dir.path().join("galen.toml");
     std::fs::write(&file, "[notifications]\nsmtp_hosst = \"secret-value\"\n").expect("writable");
     let output = galen()
-        .args(["up", "--config"])
+        .args(["up", "--listen", "127.0.0.1:0"])
+        .args(["--ops-listen", "127.0.0.1:0", "--config"])
         .arg(&file)
         .arg("--data-dir")
         .arg(dir.path().join("data"))

@@ -193,14 +193,17 @@ async fn what_securepay_tells_itself_completes_a_payment_and_telling_it_again_do
     };
     house.securepay_tells(&captured).await;
     house.securepay_tells(&captured).await;
-    let others = PaymentCaptured {
-        payment: Some(PaymentFacts {
-            payment_id: house.clock.uuid().to_string(),
-            ..PaymentFacts::default()
-        }),
-        captured: None,
-    };
-    house.securepay_tells(&others).await;
+    for reference_id in [String::new(), house.clock.uuid().to_string()] {
+        let others = PaymentCaptured {
+            payment: Some(PaymentFacts {
+                payment_id: house.clock.uuid().to_string(),
+                reference_id,
+                ..PaymentFacts::default()
+            }),
+            captured: None,
+        };
+        house.securepay_tells(&others).await;
+    }
     house.ledger.mute.store(false, Ordering::SeqCst);
     let invoice = house.invoice(&id).await;
     assert_eq!(
@@ -292,6 +295,7 @@ async fn after_the_deadline_it_is_given_up_only_when_there_is_no_such_payment() 
     let captured = PaymentCaptured {
         payment: Some(PaymentFacts {
             payment_id: payment,
+            reference_id: id.clone(),
             ..PaymentFacts::default()
         }),
         captured: None,

@@ -333,6 +333,7 @@ async fn the_ledgers_own_word_is_as_good_as_an_answer_and_counts_once() {
     let event = PaymentCaptured {
         payment: Some(PaymentFacts {
             payment_id: id.to_string(),
+            reference_id: appointment.to_string(),
             ..PaymentFacts::default()
         }),
         captured: None,

@@ -20,6 +20,7 @@ pub mod outcome;
 pub mod page;
 pub mod peers;
 pub mod problems;
+pub mod records;
 mod rest;
 pub mod rpc;
 pub mod testing;

@@ -1,4 +1,3 @@
 //! Patients as billing knows them: which records are one person.
 
 pub mod reach;
-pub mod store;

@@ -2,11 +2,9 @@
 
 use galen_contracts::ids::PatientId;
 use galen_kernel::Problem;
-use galen_service::{Cx, Requires};
+use galen_service::{Cx, Requires, records};
 use sqlx::PgExecutor;
 use uuid::Uuid;
-
-use super::store;
 
 /// Every record of the person whose record this is, unless they are out of reach; tells
 /// the audit log whose it is.
@@ -19,7 +17,7 @@ pub async fn records<R: Requires>(
     patient: PatientId,
 ) -> Result<Vec<Uuid>, Problem> {
     cx.concerns(patient);
-    let records = store::ids_of(db, patient).await?;
+    let records = records::ids_of(db, patient).await?;
     let mut own = records.iter().copied().map(PatientId::from_uuid);
     if own.any(|record| cx.scope().covers_patient(record)) {
         Ok(records)

@@ -4,20 +4,15 @@
 use galen_contracts::convert;
 use galen_contracts::patients::v1::{PatientsMerged, PatientsUnmerged};
 use galen_eventing::{Delivery, Failure, Handle};
+use galen_service::records::{self, Merge};
 use galen_storage::Tx;
-
-use crate::patient::store;
 
 /// Notes which records are one person.
 pub(super) struct FollowRecords;
 
 impl Handle<PatientsMerged> for FollowRecords {
     async fn handle(&self, tx: &mut Tx, delivery: Delivery<PatientsMerged>) -> Result<(), Failure> {
-        let event = delivery.event;
-        let retired = convert::id("retired_id", &event.retired_id)?;
-        let survivor = convert::id("survivor_id", &event.survivor_id)?;
-        let merge = convert::id::<()>("merge_id", &event.merge_id)?.uuid();
-        store::merge(tx, retired, survivor, merge).await?;
+        Merge::read(&delivery.event)?.note(tx).await?;
         Ok(())
     }
 }
@@ -29,7 +24,7 @@ impl Handle<PatientsUnmerged> for FollowRecords {
         delivery: Delivery<PatientsUnmerged>,
     ) -> Result<(), Failure> {
         let restored = convert::id("restored_id", &delivery.event.restored_id)?;
-        store::unmerge(tx, restored).await?;
+        records::unmerge(tx, restored).await?;
         Ok(())
     }
 }

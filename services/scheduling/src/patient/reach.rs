@@ -3,10 +3,9 @@
 use galen_access::Scope;
 use galen_contracts::ids::PatientId;
 use galen_kernel::Problem;
+use galen_service::records;
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
-
-use super::store;
 
 /// 404 unless the patient is within reach, under any of the ids they had.
 ///
@@ -19,7 +18,7 @@ pub async fn reach(scope: Scope, db: &mut PgConnection, patient: PatientId) -> R
     let Some(own) = scope.own_patient() else {
         return Err(Problem::not_found());
     };
-    let ids = store::ids_of(db, own).await?;
+    let ids = records::ids_of(db, own).await?;
     if ids.contains(&patient.uuid()) {
         Ok(())
     } else {
@@ -40,11 +39,13 @@ pub async fn own(
     if scope == Scope::Any {
         return match wished {
             None => Ok(None),
-            Some(wished) => Ok(Some(store::ids_of(db, PatientId::from_uuid(wished)).await?)),
+            Some(wished) => Ok(Some(
+                records::ids_of(db, PatientId::from_uuid(wished)).await?,
+            )),
         };
     }
     let own = match scope.own_patient() {
-        Some(own) => store::ids_of(db, own).await?,
+        Some(own) => records::ids_of(db, own).await?,
         None => Vec::new(),
     };
     if wished.is_some_and(|wished| !own.contains(&wished)) {

@@ -6,6 +6,7 @@ use galen_contracts::patients::v1::{
     PatientDeactivated, PatientErased, PatientsMerged, PatientsUnmerged,
 };
 use galen_eventing::{Delivery, Failure, Handle, Processes, Publish as _};
+use galen_service::records::{self, Merge};
 use galen_storage::Tx;
 use galen_vault::Vault;
 
@@ -62,7 +63,7 @@ impl FollowPatients {
     async fn close(&self, tx: &mut Tx, id: PatientId, reason_code: &str) -> Result<(), Failure> {
         self.patients.forget(id).await;
         let now = tx.clock().now();
-        let ids = patient::store::ids_of(tx.conn(), id).await?;
+        let ids = records::ids_of(tx.conn(), id).await?;
         for appointment in appointment::store::ahead_of_patient(tx, &ids, now).await? {
             transition::call_off(&self.bookings, tx, appointment).await?;
             let cancellation = Cancellation {
@@ -86,13 +87,10 @@ impl Handle<PatientsMerged> for FollowPatients {
     /// What was booked under the retired record is found under the survivor, and keeps
     /// the survivor's time.
     async fn handle(&self, tx: &mut Tx, delivery: Delivery<PatientsMerged>) -> Result<(), Failure> {
-        let event = delivery.event;
-        let retired = convert::id("retired_id", &event.retired_id)?;
-        let survivor = convert::id("survivor_id", &event.survivor_id)?;
-        let merge = convert::id::<()>("merge_id", &event.merge_id)?.uuid();
-        self.patients.forget(retired).await;
-        patient::store::merge(tx, retired, survivor, merge).await?;
-        for twice in patient::store::move_claims(tx, retired, survivor).await? {
+        let merge = Merge::read(&delivery.event)?;
+        self.patients.forget(merge.retired).await;
+        merge.note(tx).await?;
+        for twice in patient::store::move_claims(tx, merge.retired, merge.survivor).await? {
             flag_double_booking(tx, AppointmentId::from_uuid(twice)).await?;
         }
         Ok(())
@@ -124,7 +122,7 @@ impl Handle<PatientsUnmerged> for FollowPatients {
     ) -> Result<(), Failure> {
         let restored = convert::id("restored_id", &delivery.event.restored_id)?;
         self.patients.forget(restored).await;
-        patient::store::unmerge(tx, restored).await?;
+        records::unmerge(tx, restored).await?;
         patient::store::restore_claims(tx, restored).await?;
         Ok(())
     }

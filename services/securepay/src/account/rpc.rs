@@ -13,6 +13,7 @@ use galen_contracts::ids::PatientId;
 use galen_contracts::securepay::v1 as wire;
 use galen_contracts::securepay::v1::account_service_server::AccountService;
 use galen_eventing::Publish as _;
+use galen_service::records;
 use galen_service::rpc::status;
 use galen_storage::Error;
 use sqlx::PgConnection;
@@ -30,7 +31,6 @@ use crate::ledger::{
     self, Amount, Group, Hold, HoldState, Operation, Request as Wish, Stamp, Standing, Totals,
     TransferId,
 };
-use crate::patient;
 use crate::payment::model::beside;
 use crate::purpose::Purpose;
 use crate::wallet;
@@ -332,7 +332,7 @@ async fn open_wallets(
     patient: PatientId,
     currency: galen_kernel::Currency,
 ) -> Result<Vec<Account>, Error> {
-    let owners = patient::store::ids_of(&mut *db, patient).await?;
+    let owners = records::ids_of(&mut *db, patient).await?;
     let filter = wallet::store::Filter {
         owners: Some(&owners),
         currency: Some(currency),

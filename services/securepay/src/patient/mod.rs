@@ -2,7 +2,6 @@
 
 pub mod directory;
 pub mod reach;
-pub mod store;
 
 pub use directory::Patients;
 pub use reach::Reach;

@@ -8,12 +8,11 @@
 use galen_access::Scope;
 use galen_contracts::ids::PatientId;
 use galen_kernel::Problem;
-use galen_service::{Cx, Requires};
+use galen_service::{Cx, Requires, records};
 use galen_storage::Error;
 use sqlx::PgExecutor;
 use uuid::Uuid;
 
-use super::store;
 use crate::account::{Account, Kind, Owner};
 
 /// How far a caller reaches: everything, or the wallets of some records that are one
@@ -30,7 +29,7 @@ impl Reach {
         Ok(Self(match (scope, scope.own_patient()) {
             (Scope::Any, _) => None,
             (_, None) => Some(Vec::new()),
-            (_, Some(own)) => Some(store::ids_of(db, own).await?),
+            (_, Some(own)) => Some(records::ids_of(db, own).await?),
         }))
     }
 

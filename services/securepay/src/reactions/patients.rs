@@ -4,10 +4,10 @@ use galen_contracts::convert;
 use galen_contracts::ids::PatientId;
 use galen_contracts::patients::v1::{PatientErased, PatientsMerged, PatientsUnmerged};
 use galen_eventing::{Delivery, Failure, Handle};
+use galen_service::records::{self, Merge};
 use galen_storage::Tx;
 use galen_vault::Vault;
 
-use crate::patient::store;
 use crate::reconciliation;
 
 /// Follows the patients service.
@@ -35,11 +35,7 @@ impl Handle<PatientErased> for FollowPatients {
 impl Handle<PatientsMerged> for FollowPatients {
     /// Whoever has the survivor's record reaches the wallets of the retired one.
     async fn handle(&self, tx: &mut Tx, delivery: Delivery<PatientsMerged>) -> Result<(), Failure> {
-        let event = delivery.event;
-        let retired = convert::id("retired_id", &event.retired_id)?;
-        let survivor = convert::id("survivor_id", &event.survivor_id)?;
-        let merge = convert::id::<()>("merge_id", &event.merge_id)?.uuid();
-        store::merge(tx, retired, survivor, merge).await?;
+        Merge::read(&delivery.event)?.note(tx).await?;
         Ok(())
     }
 }
@@ -52,7 +48,7 @@ impl Handle<PatientsUnmerged> for FollowPatients {
         delivery: Delivery<PatientsUnmerged>,
     ) -> Result<(), Failure> {
         let restored = convert::id("restored_id", &delivery.event.restored_id)?;
-        store::unmerge(tx, restored).await?;
+        records::unmerge(tx, restored).await?;
         Ok(())
     }
 }

@@ -6,7 +6,7 @@ use axum::extract::State;
 use galen_access::Permission;
 use galen_contracts::ids::PatientId;
 use galen_kernel::{Currency, Cursor, Page, Problem, Timestamp, Violations, page};
-use galen_service::{Answer, Cx, Needs, Outcome, PageView, Params, Requires};
+use galen_service::{Answer, Cx, Needs, Outcome, PageView, Params, Requires, records};
 use serde::Deserialize;
 use utoipa::IntoParams;
 use uuid::Uuid;
@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::model::{Wallet, WalletView};
 use super::store::{self, Filter, Position};
 use crate::SecurePay;
-use crate::patient::{self, Reach};
+use crate::patient::Reach;
 
 /// Which wallets are looked for.
 #[derive(Deserialize, IntoParams)]
@@ -63,9 +63,7 @@ pub async fn find(
     let reach = Reach::of(cx.scope(), pay.db.pool()).await?;
     let owners = match query.owner_id {
         Some(owner) if !reach.covers_patient(owner) => return Err(Problem::not_found().into()),
-        Some(owner) => {
-            Some(patient::store::ids_of(pay.db.pool(), PatientId::from_uuid(owner)).await?)
-        }
+        Some(owner) => Some(records::ids_of(pay.db.pool(), PatientId::from_uuid(owner)).await?),
         None => reach.records().map(<[Uuid]>::to_vec),
     };
     let filter = Filter {

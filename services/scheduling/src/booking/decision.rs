@@ -59,9 +59,9 @@ impl Asked {
     /// What is asked for at a price, if anything is.
     #[must_use]
     pub fn of(quote: Quote) -> Option<Self> {
-        (quote.prepayment > 0).then_some(Self {
-            minor: quote.prepayment,
-            currency: quote.currency,
+        quote.asked().map(|asked| Self {
+            minor: asked.minor,
+            currency: asked.currency,
         })
     }
 }

@@ -73,9 +73,8 @@ impl Prepayment {
     /// What is asked for at a price, if anything is.
     #[must_use]
     pub fn asked(pricing: Pricing) -> Option<Self> {
-        let quote = pricing.quote().filter(|quote| quote.prepayment > 0)?;
         Some(Self {
-            amount: quote.money(quote.prepayment),
+            amount: pricing.quote()?.asked()?,
             status: Status::Requested,
         })
     }

@@ -213,6 +213,12 @@ impl Quote {
         })
     }
 
+    /// What is asked for before, if anything is.
+    #[must_use]
+    pub fn asked(&self) -> Option<Money> {
+        (self.prepayment > 0).then(|| self.money(self.prepayment))
+    }
+
     /// What it costs.
     #[must_use]
     pub const fn price(&self) -> Money {

@@ -2,6 +2,7 @@
 
 use galen_kernel::{Cursor, Problem, Timestamp};
 use jiff::tz::TimeZone;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -14,14 +15,27 @@ pub struct Position(pub Timestamp, pub Uuid);
 /// # Errors
 /// 400 when it is none of these lists.
 pub(crate) fn after(cursor: Option<&str>) -> Result<Option<Position>, Problem> {
-    let position = cursor.map(Cursor::decode::<Position>).transpose()?;
-    let is_inside = |at: Timestamp| (1..=9999).contains(&at.to_zoned(TimeZone::UTC).year());
-    if position.is_some_and(|position| !is_inside(position.0)) {
-        return Err(Problem::invalid_field(
+    read(cursor, |position: &Position| position.0)
+}
+
+/// As [`after`], of a list whose positions say more; `at` says the instant of one.
+///
+/// # Errors
+/// 400 when it is none of the list.
+pub(crate) fn read<T: DeserializeOwned>(
+    cursor: Option<&str>,
+    at: fn(&T) -> Timestamp,
+) -> Result<Option<T>, Problem> {
+    let position = cursor.map(Cursor::decode::<T>).transpose()?;
+    let is_inside =
+        |position: &T| (1..=9999).contains(&at(position).to_zoned(TimeZone::UTC).year());
+    if position.as_ref().is_none_or(is_inside) {
+        Ok(position)
+    } else {
+        Err(Problem::invalid_field(
             "?cursor",
             "INVALID_CURSOR",
             "is not a cursor of this list",
-        ));
+        ))
     }
-    Ok(position)
 }

@@ -12,10 +12,10 @@ use utoipa::IntoParams;
 use uuid::Uuid;
 
 use super::model::Status;
+use super::reach;
 use super::store::{self, At, Filter};
 use super::view::SummaryView;
-use super::{cursor, reach};
-use crate::Billing;
+use crate::{Billing, position};
 
 /// Which claims are looked for.
 #[derive(Deserialize, IntoParams)]
@@ -59,7 +59,7 @@ pub async fn find(
     Params(query): Params<FindClaims>,
 ) -> Outcome {
     let limit = page::limit(query.limit)?;
-    let after = cursor::read(query.cursor.as_deref(), |at: &At| at.0)?;
+    let after = position::read(query.cursor.as_deref(), |at: &At| at.0)?;
     let filter = Filter {
         patient: reach::of(&cx, query.patient_id.map(PatientId::from_uuid))?,
         payer: query.payer_id,

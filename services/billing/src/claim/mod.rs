@@ -21,7 +21,6 @@ pub mod authorisation;
 mod books;
 mod change;
 pub mod create;
-mod cursor;
 pub mod decide;
 pub mod denial;
 mod dispatch;

@@ -12,9 +12,10 @@ use utoipa::IntoParams;
 use uuid::Uuid;
 
 use super::request::AuthorisationView;
-use super::store::{self, At, Filter, Status};
+use super::store::{self, Filter, Status};
 use crate::Billing;
-use crate::claim::{cursor, reach};
+use crate::claim::reach;
+use crate::position::{Position, after};
 
 /// Which pre-authorisations are looked for.
 #[derive(Deserialize, IntoParams)]
@@ -54,14 +55,16 @@ pub async fn find(
     Params(query): Params<FindAuthorisations>,
 ) -> Outcome {
     let limit = page::limit(query.limit)?;
-    let after = cursor::read(query.cursor.as_deref(), |at: &At| at.0)?;
+    let after = after(query.cursor.as_deref())?;
     let filter = Filter {
         patient: reach::of(&cx, query.patient_id.map(PatientId::from_uuid))?,
         payer: query.payer_id,
         status: query.status,
     };
     let rows = store::find(billing.db.pool(), &filter, after, limit).await?;
-    let page = Page::from_rows(rows, limit, |asked| At(asked.requested_at, asked.id.uuid()))
-        .map(AuthorisationView::from);
+    let page = Page::from_rows(rows, limit, |asked| {
+        Position(asked.requested_at, asked.id.uuid())
+    })
+    .map(AuthorisationView::from);
     Ok(Answer::ok(&PageView::from(page)))
 }

@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use crate::claim::error::ClaimError;
 use crate::claim::model::Claim;
+use crate::position::Position;
 
 /// What an [`AuthorisationId`] identifies.
 pub enum AuthorisationKind {}
@@ -170,10 +171,6 @@ pub struct Filter {
     pub status: Option<Status>,
 }
 
-/// A position in the list: when it was asked for, id.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-pub struct At(pub Timestamp, pub Uuid);
-
 /// A page, newest first.
 ///
 /// # Errors
@@ -181,7 +178,7 @@ pub struct At(pub Timestamp, pub Uuid);
 pub async fn find(
     db: impl PgExecutor<'_>,
     filter: &Filter,
-    after: Option<At>,
+    after: Option<Position>,
     limit: u16,
 ) -> Result<Vec<Authorisation>, Error> {
     sqlx::query(

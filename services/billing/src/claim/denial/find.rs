@@ -10,9 +10,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use super::store::{self, Action, At, Denial, Status};
+use super::store::{self, Action, Denial, Status};
 use crate::Billing;
-use crate::claim::cursor;
+use crate::position::{Position, after};
 
 /// Which denials are looked for.
 #[derive(Deserialize, IntoParams)]
@@ -109,7 +109,7 @@ pub async fn find(
     Params(query): Params<FindDenials>,
 ) -> Outcome {
     let limit = page::limit(query.limit)?;
-    let after = cursor::read(query.cursor.as_deref(), |at: &At| at.0)?;
+    let after = after(query.cursor.as_deref())?;
     let rows = store::find(
         billing.db.pool(),
         query.status,
@@ -118,7 +118,9 @@ pub async fn find(
         limit,
     )
     .await?;
-    let page = Page::from_rows(rows, limit, |denial| At(denial.opened_at, denial.id.uuid()))
-        .map(DenialView::from);
+    let page = Page::from_rows(rows, limit, |denial| {
+        Position(denial.opened_at, denial.id.uuid())
+    })
+    .map(DenialView::from);
     Ok(Answer::ok(&PageView::from(page)))
 }

@@ -12,6 +12,7 @@ use uuid::Uuid;
 use crate::claim::answer::Group;
 use crate::claim::event::Resolution;
 use crate::claim::model::{Claim, ClaimId};
+use crate::position::Position;
 
 /// What a [`DenialId`] identifies.
 pub enum DenialKind {}
@@ -271,10 +272,6 @@ pub async fn get(db: impl PgExecutor<'_>, id: DenialId) -> Result<Option<Denial>
     row.as_ref().map(read).transpose()
 }
 
-/// A position in the list: since when, id.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-pub struct At(pub Timestamp, pub Uuid);
-
 /// A page, newest first.
 ///
 /// # Errors
@@ -283,7 +280,7 @@ pub async fn find(
     db: impl PgExecutor<'_>,
     status: Option<Status>,
     claim: Option<Uuid>,
-    after: Option<At>,
+    after: Option<Position>,
     limit: u16,
 ) -> Result<Vec<Denial>, Error> {
     sqlx::query(
